@@ -1,0 +1,20 @@
+//! What things are: customers, cases, messages, procedures and the rules between them.
+//!
+//! The domain does nothing: no IO, no async, no clock of its own. Everything here is a plain value
+//! that the layers above store, send or decide about.
+
+pub mod assurance;
+pub mod case;
+pub mod customer;
+pub mod decision;
+pub mod event;
+pub mod handoff;
+pub mod ids;
+pub mod message;
+pub mod money;
+pub mod procedure;
+pub mod receipt;
+pub mod team;
+pub mod time;
+pub mod triage;
+pub mod turn;
