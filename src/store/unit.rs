@@ -1,0 +1,214 @@
+//! A unit of work: the changes of one decision, committed whole or not at all.
+//!
+//! Units that wait at the same moment share one transaction and one fsync (group commit), and rows of
+//! the same table share one statement. A unit is about one case; two units of one case never share a
+//! transaction, so what one expects is what the other left.
+
+use std::sync::Arc;
+
+use crate::domain::case::Case;
+use crate::domain::customer::{Customer, Identity};
+use crate::domain::event::Event;
+use crate::domain::handoff::Handoff;
+use crate::domain::ids::{AgentId, CaseId, CustomerId, DeliveryId, HandoffId, MessageId, TurnId};
+use crate::domain::message::Message;
+use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
+use crate::domain::time::Timestamp;
+use crate::domain::turn::{Outcome, Turn};
+
+/// Where a message came in: unique on channel and external id, kept for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEntry {
+    /// The channel.
+    pub channel: String,
+    /// The channel's own id.
+    pub external_id: String,
+    /// SHA-256 of what was sent, so that the same id with other content is noticed.
+    pub digest: String,
+    /// The stored message.
+    pub message: MessageId,
+    /// Its case.
+    pub case: CaseId,
+    /// Its customer.
+    pub customer: CustomerId,
+    /// When it was stored.
+    pub at: Timestamp,
+}
+
+/// How far a delivery has come; it only moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveryState {
+    /// Waits to leave.
+    Pending,
+    /// The channel has taken it.
+    Sent,
+    /// The channel refused it for good.
+    Failed,
+    /// It was sent and no answer came.
+    Unknown,
+}
+
+impl DeliveryState {
+    /// The name used in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads the name used in the record.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Sent, Self::Failed, Self::Unknown].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// One message on its way out: the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Ours.
+    pub id: DeliveryId,
+    /// The case.
+    pub case: CaseId,
+    /// What leaves.
+    pub message: MessageId,
+    /// By which channel.
+    pub channel: String,
+    /// To which thread of it; always the case's own.
+    pub conversation: String,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Not to be tried before.
+    pub due_at: Timestamp,
+}
+
+/// One change of the record. The order within a unit does not matter.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Stores where the message came in. Refuses the unit with [`Refusal::Duplicate`] when it is known.
+    Inbox(InboxEntry),
+    /// A new customer.
+    NewCustomer(Arc<Customer>),
+    /// Replaces a customer; its `version` is one above the stored one, else [`Refusal::Stale`].
+    Customer(Arc<Customer>),
+    /// A new identity. Refuses with [`Refusal::Stale`] when channel and address are taken.
+    NewIdentity(Identity),
+    /// An identity wrote again, at this assurance and by this proof.
+    SeenIdentity(Identity),
+    /// A new case.
+    NewCase(Case),
+    /// Replaces a case; its `version` is one above the stored one, else [`Refusal::Stale`].
+    Case(Case),
+    /// A new entry of the thread.
+    Message(Arc<Message>),
+    /// A new line of the log.
+    Event(Event),
+    /// Opens a turn; quietly nothing when the case has an open one.
+    OpenTurn(Turn),
+    /// Closes a turn that is still ours, else [`Refusal::LostLease`].
+    CloseTurn {
+        /// The turn.
+        turn: TurnId,
+        /// The epoch under which we hold it.
+        epoch: i64,
+        /// What it came to.
+        outcome: Outcome,
+        /// When.
+        at: Timestamp,
+    },
+    /// Gives a turn back to be begun again later; still ours, else [`Refusal::LostLease`].
+    RetryTurn {
+        /// The turn.
+        turn: TurnId,
+        /// The epoch under which we hold it.
+        epoch: i64,
+        /// Not before.
+        due_at: Timestamp,
+    },
+    /// Demands that a turn is still ours, else [`Refusal::LostLease`].
+    HoldTurn {
+        /// The turn.
+        turn: TurnId,
+        /// The epoch under which we hold it.
+        epoch: i64,
+    },
+    /// The proof of a call.
+    Receipt(Arc<Receipt>),
+    /// Claims an effect. Refuses with [`Refusal::AlreadyClaimed`] when the key is taken.
+    Claim(LedgerEntry),
+    /// Settles a claimed effect that is not settled yet.
+    Settle {
+        /// The claim.
+        key: String,
+        /// How it ended.
+        status: CallStatus,
+    },
+    /// Something to deliver.
+    Deliver(Delivery),
+    /// How a delivery went.
+    Delivered {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// How far it has come now.
+        state: DeliveryState,
+        /// How often it was tried.
+        attempts: i64,
+        /// Not to be tried again before.
+        due_at: Timestamp,
+    },
+    /// The case goes to people.
+    Handoff(Box<Handoff>),
+    /// A person took a handed-off case.
+    HandoffTaken {
+        /// The handoff.
+        handoff: HandoffId,
+        /// Who.
+        agent: AgentId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The changes of one decision about one case.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The case it is about.
+    pub case: CaseId,
+    /// What changes.
+    pub changes: Vec<Change>,
+}
+
+/// Why a unit was not committed. Nothing of it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The message is known already.
+    #[error("this message is stored already")]
+    Duplicate,
+    /// Something changed since it was read.
+    #[error("the record has changed since it was read")]
+    Stale,
+    /// Another worker holds the turn now.
+    #[error("the turn is no longer held by this worker")]
+    LostLease,
+    /// The effect was claimed before.
+    #[error("this effect was claimed before")]
+    AlreadyClaimed,
+}
+
+/// Why nothing was committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A rule of the record refused it; reading again tells more.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database did not take it.
+    #[error("the database did not take it")]
+    Database(#[source] Arc<sqlx::Error>),
+    /// The writer has stopped: the process is ending.
+    #[error("the store is closed")]
+    Closed,
+}
