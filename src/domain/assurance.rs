@@ -30,6 +30,8 @@ impl Assurance {
 
     /// Reads the name used in files and in the record.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Anonymous, Self::Claimed, Self::Channel, Self::Verified].into_iter().find(|a| a.as_str() == text)
+        [Self::Anonymous, Self::Claimed, Self::Channel, Self::Verified]
+            .into_iter()
+            .find(|a| a.as_str() == text)
     }
 }

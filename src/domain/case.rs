@@ -125,7 +125,9 @@ pub fn after(from: CaseState, step: Move) -> Result<CaseState, IllegalMove> {
         (S::Assistant, M::AssistantResolved) => S::Resolved,
         (S::Assistant, M::HandedOff) => S::Queued,
         // A person's first word, from any device, takes the case.
-        (S::Assistant | S::Queued | S::Agent | S::Snoozed | S::Resolved, M::Assigned | M::AgentReplied) => S::Agent,
+        (S::Assistant | S::Queued | S::Agent | S::Snoozed | S::Resolved, M::Assigned | M::AgentReplied) => {
+            S::Agent
+        }
         (S::Agent | S::Snoozed, M::Unassigned) => S::Queued,
         (S::Queued | S::Agent, M::Snoozed) => S::Snoozed,
         (S::Snoozed, M::Woke) => S::Agent,

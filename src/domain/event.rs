@@ -102,7 +102,14 @@ pub struct Event {
 
 impl Event {
     /// Appends to the chain whose head is `previous` (empty for the first).
-    pub fn chained(previous: &str, case: &CaseId, seq: i64, at: Timestamp, kind: EventKind, body: String) -> Self {
+    pub fn chained(
+        previous: &str,
+        case: &CaseId,
+        seq: i64,
+        at: Timestamp,
+        kind: EventKind,
+        body: String,
+    ) -> Self {
         let hash = link(previous, case, seq, at, kind.as_str(), &body);
         Self { case: case.clone(), seq, at, kind: kind.as_str().to_owned(), body, hash }
     }
@@ -140,7 +147,14 @@ mod tests {
         let mut events: Vec<Event> = Vec::new();
         for seq in 1..=3 {
             let head = events.last().map_or(String::new(), |e: &Event| e.hash.clone());
-            events.push(Event::chained(&head, &case, seq, Timestamp(seq), EventKind::Received, format!("{{\"n\":{seq}}}")));
+            events.push(Event::chained(
+                &head,
+                &case,
+                seq,
+                Timestamp(seq),
+                EventKind::Received,
+                format!("{{\"n\":{seq}}}"),
+            ));
         }
         events
     }

@@ -56,6 +56,8 @@ impl Outcome {
 
     /// Reads the name used in the record.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Replied, Self::Resolved, Self::HandedOff, Self::Silent, Self::Dead].into_iter().find(|o| o.as_str() == text)
+        [Self::Replied, Self::Resolved, Self::HandedOff, Self::Silent, Self::Dead]
+            .into_iter()
+            .find(|o| o.as_str() == text)
     }
 }

@@ -1,0 +1,363 @@
+//! Typed settings: `config.default.toml`, replaced by the workspace's file, replaced by the environment.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+mod sections;
+mod tools;
+
+pub use sections::{
+    Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Routing, Server, TeamSettings,
+    Telemetry, TriageSettings, Worker,
+};
+pub use tools::{HttpTool, Method, ToolLimits, ToolSettings};
+
+/// The embedded defaults: every key, with a comment.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+const PREFIX: &str = "FIRSTLINE__";
+
+/// The settings of one process.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The edge.
+    pub server: Server,
+    /// The record.
+    pub database: Database,
+    /// Turns and deliveries.
+    pub worker: Worker,
+    /// What is bounded.
+    pub limits: Limits,
+    /// When cases end.
+    pub cases: Cases,
+    /// Thresholds of understanding.
+    pub triage: TriageSettings,
+    /// Articles and search.
+    pub knowledge: Knowledge,
+    /// Who we speak for.
+    pub business: Business,
+    /// What may leave.
+    pub guard: Guard,
+    /// Where cases go.
+    pub routing: Routing,
+    /// Where agents work.
+    pub console: Console,
+    /// Logs.
+    pub telemetry: Telemetry,
+    /// Groups of agents.
+    pub teams: Vec<TeamSettings>,
+    /// What may be called.
+    pub tools: Vec<ToolSettings>,
+    /// The environment that templates of tools may read.
+    pub environment: Environment,
+    /// Where the workspace is; none for the embedded demo run from an empty folder.
+    pub workspace: PathBuf,
+    /// The file that was read, for messages.
+    pub file: Option<PathBuf>,
+}
+
+/// The process's environment, read once. Values are secret until a template asks for one by name.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, SecretString>);
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, SecretString::from(v.into_string().ok()?))))
+            .collect()
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(ExposeSecret::expose_secret)
+    }
+
+    /// The same environment with `name` set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), SecretString::from(value.to_owned()));
+        self
+    }
+}
+
+impl FromIterator<(String, SecretString)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+/// Everything that is wrong with the settings, each with what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has {} problem(s):\n{}", .0.len(), .0.join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+/// Where settings come from.
+#[derive(Debug, Default)]
+pub struct Sources<'a> {
+    /// Text of the workspace's file and its path for messages.
+    pub file: Option<(&'a str, &'a Path)>,
+    /// The folder of the workspace.
+    pub workspace: PathBuf,
+    /// The environment.
+    pub environment: Environment,
+}
+
+impl Config {
+    /// Reads and checks all settings; reports every problem at once.
+    pub fn load(sources: Sources<'_>) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut merged = parse(DEFAULTS, "the built-in defaults", &mut problems);
+        if let Some((text, path)) = sources.file {
+            let shown = path.display().to_string();
+            merge(&mut merged, parse(text, &shown, &mut problems));
+        }
+        apply_environment(&mut merged, &sources.environment, &mut problems);
+        let shown =
+            sources.file.map_or_else(|| "settings".to_owned(), |(_, path)| path.display().to_string());
+        let mut reader = Reader { table: merged, shown, problems };
+        let teams: Vec<TeamSettings> = reader.list("teams");
+        let tools: Vec<ToolSettings> = reader.list("tools");
+        let config = (|| {
+            Some(Self {
+                server: reader.section("server")?,
+                database: reader.section("database")?,
+                worker: reader.section("worker")?,
+                limits: reader.section("limits")?,
+                cases: reader.section("cases")?,
+                triage: reader.section("triage")?,
+                knowledge: reader.section("knowledge")?,
+                business: reader.section("business")?,
+                guard: reader.section("guard")?,
+                routing: reader.section("routing")?,
+                console: reader.section("console")?,
+                telemetry: reader.section("telemetry")?,
+                teams,
+                tools,
+                environment: sources.environment,
+                workspace: sources.workspace,
+                file: sources.file.map(|(_, path)| path.to_owned()),
+            })
+        })();
+        for unknown in reader.table.keys() {
+            reader.problems.push(format!(
+                "{}: unknown section [{unknown}]; remove it or correct its name",
+                reader.shown
+            ));
+        }
+        match config {
+            Some(config) if reader.problems.is_empty() => {
+                let wrong = config.contradictions();
+                if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
+            }
+            _ => Err(ConfigError(reader.problems)),
+        }
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
+            let mut seen = std::collections::BTreeSet::new();
+            for name in all {
+                if !seen.insert(name) {
+                    wrong.push(format!("{label} `{name}` is declared twice; give each its own name"));
+                }
+            }
+        };
+        names("the tool", self.tools.iter().map(|t| t.name.as_str()).collect(), &mut wrong);
+        names("the team", self.teams.iter().map(|t| t.id.as_str()).collect(), &mut wrong);
+        if !self.teams.is_empty() && !self.teams.iter().any(|t| t.id == self.routing.default_team) {
+            wrong.push(format!(
+                "[routing] default_team names `{}`, which is no [[teams]] id",
+                self.routing.default_team
+            ));
+        }
+        wrong
+    }
+
+    /// The folder for what the service keeps: the database, the index, the journal.
+    pub fn data_folder(&self) -> PathBuf {
+        self.workspace.join("data")
+    }
+
+    /// The database's address: the configured one, else the SQLite file of the workspace.
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() {
+            format!("sqlite://{}", self.data_folder().join("firstline.db").display())
+        } else {
+            self.database.url.clone()
+        }
+    }
+}
+
+struct Reader {
+    table: Table,
+    shown: String,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    fn section<T: for<'de> Deserialize<'de>>(&mut self, name: &str) -> Option<T> {
+        let value = self.table.remove(name).unwrap_or(Value::Table(Table::new()));
+        match value.try_into() {
+            Ok(section) => Some(section),
+            Err(error) => {
+                self.problems.push(format!("{}: [{name}] {}", self.shown, tidy(&error.to_string())));
+                None
+            }
+        }
+    }
+
+    fn list<T: for<'de> Deserialize<'de>>(&mut self, name: &str) -> Vec<T> {
+        let Some(value) = self.table.remove(name) else {
+            return Vec::new();
+        };
+        let Value::Array(entries) = value else {
+            self.problems.push(format!("{}: `{name}` must be written as [[{name}]] entries", self.shown));
+            return Vec::new();
+        };
+        let mut read = Vec::new();
+        for (at, entry) in entries.into_iter().enumerate() {
+            let label =
+                ["name", "id"].iter().find_map(|k| entry.get(k).and_then(Value::as_str)).map(str::to_owned);
+            match entry.try_into() {
+                Ok(one) => read.push(one),
+                Err(error) => self.problems.push(format!(
+                    "{}: [[{name}]] entry {} ({}): {}",
+                    self.shown,
+                    at + 1,
+                    label.unwrap_or_else(|| "unnamed".to_owned()),
+                    tidy(&error.to_string())
+                )),
+            }
+        }
+        read
+    }
+}
+
+fn tidy(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn parse(text: &str, shown: &str, problems: &mut Vec<String>) -> Table {
+    text.parse::<Table>().unwrap_or_else(|error| {
+        let line = error
+            .span()
+            .map_or(0, |span| text.get(..span.start).map_or(0, |head| head.matches('\n').count() + 1));
+        problems.push(format!("{shown}:{line}: {}", tidy(error.message())));
+        Table::new()
+    })
+}
+
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(new)) => merge(inner, new),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// `FIRSTLINE__WORKER__POLL_MS=100` sets `[worker] poll_ms`; the text takes the type of the default it replaces.
+fn apply_environment(table: &mut Table, environment: &Environment, problems: &mut Vec<String>) {
+    for (name, value) in &environment.0 {
+        let Some(path) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let path = path.to_ascii_lowercase();
+        let Some((section, key)) = path.split_once("__") else {
+            problems.push(format!("{name}: write it as {PREFIX}SECTION__KEY"));
+            continue;
+        };
+        let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(section) = section else {
+            continue;
+        };
+        let typed = typed(section.get(key), value.expose_secret());
+        match typed {
+            Some(typed) => {
+                section.insert(key.to_owned(), typed);
+            }
+            None => {
+                problems.push(format!("{name}: its value does not have the type of the setting it replaces"))
+            }
+        }
+    }
+}
+
+fn typed(replaces: Option<&Value>, text: &str) -> Option<Value> {
+    match replaces {
+        Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
+        Some(Value::Float(_)) => text.parse().ok().map(Value::Float),
+        Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
+        Some(Value::Array(_)) => Some(Value::Array(
+            text.split(',')
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+                .map(|s| Value::String(s.to_owned()))
+                .collect(),
+        )),
+        Some(Value::Table(_) | Value::Datetime(_)) => None,
+        Some(Value::String(_)) | None => Some(Value::String(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = environment.iter().fold(Environment::default(), |e, (k, v)| e.with(k, v));
+        Config::load(Sources {
+            file: Some((text, Path::new("firstline.toml"))),
+            workspace: PathBuf::new(),
+            environment,
+        })
+    }
+
+    #[test]
+    fn the_defaults_alone_are_a_whole_configuration() {
+        let config = Config::load(Sources::default()).unwrap();
+        assert_eq!(config.worker.poll_ms, 500);
+    }
+
+    #[test]
+    fn the_environment_replaces_the_file_which_replaces_the_defaults() {
+        let config =
+            load("[worker]\npoll_ms = 7\nlease_ms = 8\n", &[("FIRSTLINE__WORKER__POLL_MS", "9")]).unwrap();
+        assert_eq!((config.worker.poll_ms, config.worker.lease_ms), (9, 8));
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_with_its_place() {
+        let error =
+            load("[worker]\npol_ms = 7\n[nonsense]\nx = 1\n[[tools]]\nname = \"a\"\n", &[]).unwrap_err();
+        let text = error.to_string();
+        for part in ["[worker]", "pol_ms", "[nonsense]", "[[tools]] entry 1 (a)"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn broken_toml_names_its_line() {
+        let text = load("[worker]\npoll_ms = = 7\n", &[]).unwrap_err().to_string();
+        assert!(text.contains("firstline.toml:2"), "{text}");
+    }
+
+    #[test]
+    fn a_secret_never_shows_when_settings_are_printed() {
+        let config = load("", &[("SHOP_TOKEN", "hush-hush")]).unwrap();
+        assert!(!format!("{config:?}").contains("hush-hush"));
+    }
+}

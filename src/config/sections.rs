@@ -1,0 +1,242 @@
+//! The sections of the settings, one struct each; `config.default.toml` explains every key.
+
+use serde::Deserialize;
+
+/// The edge: where it listens and what it takes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port.
+    pub listen: String,
+    /// How the outside reaches this service; empty: http://<listen>.
+    pub public_base_url: String,
+    /// Largest request body.
+    pub body_bytes_max: usize,
+    /// Deepest JSON.
+    pub json_depth_max: usize,
+    /// Longest a request may take.
+    pub request_timeout_ms: u64,
+    /// Longest a request may be held for its answer.
+    pub wait_ms_max: u64,
+    /// Open event streams one address may hold.
+    pub streams_per_address_max: usize,
+    /// Announcements a slow reader may fall behind before it is dropped.
+    pub stream_backlog_max: usize,
+    /// Sites that may embed the chat widget, beside this one.
+    pub allowed_origins: Vec<String>,
+    /// Signs chat sessions; empty: made at the first start and kept in data/.
+    pub session_secret: String,
+}
+
+/// The record.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Empty: sqlite file data/firstline.db of the workspace.
+    pub url: String,
+    /// Connections for reading.
+    pub readers_max: u32,
+    /// Units of work that may share one transaction.
+    pub batch_units_max: usize,
+    /// Units that may wait for the writer.
+    pub queue_units_max: usize,
+    /// Cases kept in memory.
+    pub cached_cases_max: u64,
+    /// Of a case, kept at hand for the assistant.
+    pub recent_messages_max: usize,
+    /// Receipts of a case, kept at hand.
+    pub recent_receipts_max: usize,
+}
+
+/// Turns and deliveries.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// Turns under way at once in this process.
+    pub turns_max: usize,
+    /// A turn whose process died is free after this.
+    pub lease_ms: i64,
+    /// Pause between looks for work of other processes.
+    pub poll_ms: u64,
+    /// Then the turn is a dead letter: alert, and people have the case.
+    pub attempts_max: i64,
+    /// Pause before the second attempt; doubles each time.
+    pub retry_ms: i64,
+    /// Longest a turn may take before it is handed off.
+    pub turn_timeout_ms: u64,
+    /// Tries before a delivery is given up.
+    pub delivery_attempts_max: i64,
+    /// Pause before the second try; doubles each time.
+    pub delivery_retry_ms: i64,
+    /// How long a delivery is held by the process that tries it.
+    pub delivery_lease_ms: i64,
+    /// A claimed effect without a result after this is unknown.
+    pub unsettled_ms: i64,
+}
+
+/// What is bounded.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Proposals of the assistant in one turn.
+    pub steps_max: usize,
+    /// In one turn.
+    pub tool_calls_max: usize,
+    /// Times newer messages may start a turn again.
+    pub restarts_max: usize,
+    /// Longer messages are refused with a clear error.
+    pub message_chars_max: usize,
+    /// Longest reply.
+    pub reply_chars_max: usize,
+    /// Per case; then people have it.
+    pub replies_per_hour_max: i64,
+    /// Times the same question is asked before a person gets the case.
+    pub asks_max: usize,
+    /// After this a yes is an old yes.
+    pub confirm_ttl_ms: i64,
+    /// After this an approval must be asked again.
+    pub approval_ttl_ms: i64,
+    /// Largest arguments of a call.
+    pub tool_argument_bytes_max: usize,
+    /// Deepest arguments of a call.
+    pub tool_argument_depth_max: usize,
+    /// Largest answer of a tool.
+    pub tool_response_bytes_max: usize,
+    /// Longest a tool may be declared to take.
+    pub tool_timeout_ms_max: u64,
+    /// Most attachments on one message.
+    pub attachments_max: usize,
+}
+
+/// When cases end.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cases {
+    /// A reply within this after a resolution reopens; later it opens a linked case.
+    pub reopen_ms: i64,
+    /// A resolved case closes after this.
+    pub close_ms: i64,
+}
+
+/// From which confidence what happens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriageSettings {
+    /// Calibrated confidence from which a procedure starts.
+    pub intent_min: f32,
+    /// From which a new request interrupts a procedure under way.
+    pub switch_min: f32,
+    /// From which two candidates are offered instead of a refusal.
+    pub doubt_min: f32,
+    /// Answerable score from which an article may answer.
+    pub answer_min: f32,
+}
+
+/// Articles and search.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Knowledge {
+    /// Reload when files change.
+    pub watch: bool,
+    /// Longest passage.
+    pub passage_chars_max: usize,
+    /// Longest query; the rest is cut.
+    pub query_chars_max: usize,
+}
+
+/// Who we speak for: grounds for what a reply may name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Business {
+    /// The name customers know.
+    pub name: String,
+    /// Where customers may write.
+    pub email: String,
+    /// Where customers may call.
+    pub phone: String,
+    /// The web site, with scheme.
+    pub site: String,
+    /// ISO 639-1 of the fixed phrases when the customer's is not known.
+    pub language: String,
+}
+
+/// What may leave.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// Hosts a link in a reply may name, beside the business site.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Where cases go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Routing {
+    /// Where a case goes that no procedure sends elsewhere.
+    pub default_team: String,
+}
+
+/// Where agents work.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// How long a sign-in lasts.
+    pub session_ms: i64,
+    /// Sign-ins per address.
+    pub attempts_per_minute_max: usize,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// A tracing filter.
+    pub log: String,
+    /// Text | json.
+    pub format: String,
+}
+
+/// A group of agents, as declared.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeamSettings {
+    /// Its id, as procedures name it.
+    pub id: String,
+    /// How it is shown.
+    pub name: String,
+    /// When somebody is there; none: always.
+    #[serde(default)]
+    pub hours: Option<Hours>,
+    /// ISO 639-1 codes somebody there speaks.
+    #[serde(default)]
+    pub languages: Vec<String>,
+}
+
+/// Opening hours, `08:00-18:00` a day, local time of `timezone`; a day left out is closed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// IANA name, for example `America/Chicago`.
+    pub timezone: String,
+    /// Monday.
+    #[serde(default)]
+    pub mon: Option<String>,
+    /// Tuesday.
+    #[serde(default)]
+    pub tue: Option<String>,
+    /// Wednesday.
+    #[serde(default)]
+    pub wed: Option<String>,
+    /// Thursday.
+    #[serde(default)]
+    pub thu: Option<String>,
+    /// Friday.
+    #[serde(default)]
+    pub fri: Option<String>,
+    /// Saturday.
+    #[serde(default)]
+    pub sat: Option<String>,
+    /// Sunday.
+    #[serde(default)]
+    pub sun: Option<String>,
+}
