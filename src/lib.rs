@@ -38,3 +38,5 @@
 
 pub mod config;
 pub mod domain;
+pub mod failpoints;
+pub mod templates;
