@@ -108,8 +108,11 @@ pub(super) fn refunds(order: &Order, days: Days) -> Value {
             })
         })
         .collect();
-    let returns: Vec<Value> =
-        order.returns.iter().map(|back| json!({ "id": back.id, "state": back.state, "send_by": days.date(back.send_by) })).collect();
+    let returns: Vec<Value> = order
+        .returns
+        .iter()
+        .map(|back| json!({ "id": back.id, "state": back.state, "send_by": days.date(back.send_by) }))
+        .collect();
     json!({ "refunds": refunds, "returns": returns })
 }
 

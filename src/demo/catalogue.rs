@@ -122,7 +122,9 @@ impl Catalogue {
         }
         let words = products
             .iter()
-            .map(|product| (words(&product.name), words(&format!("{} {} {}", product.summary, product.tags.join(" "), product.kind))))
+            .map(|product| {
+                (words(&product.name), words(&format!("{} {} {}", product.summary, product.tags.join(" "), product.kind)))
+            })
             .collect();
         Self { products, by_sku, words, house }
     }
@@ -150,8 +152,14 @@ impl Catalogue {
         let score = |(name, rest): &(Vec<String>, Vec<String>)| -> usize {
             asked.iter().map(|word| if name.contains(word) { 3 } else { usize::from(rest.contains(word)) }).sum()
         };
-        let mut ranked: Vec<(usize, usize)> =
-            self.words.iter().map(score).enumerate().filter(|(_, score)| *score > 0).map(|(index, score)| (score, index)).collect();
+        let mut ranked: Vec<(usize, usize)> = self
+            .words
+            .iter()
+            .map(score)
+            .enumerate()
+            .filter(|(_, score)| *score > 0)
+            .map(|(index, score)| (score, index))
+            .collect();
         ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         let shown = ranked.iter().take(FOUND_MAX).filter_map(|(_, index)| self.products.get(*index));
         json!({ "products": shown.map(|product| product_answer(product, stock)).collect::<Vec<_>>() })
@@ -166,10 +174,17 @@ impl Catalogue {
         let quantity = if stock.contains_key(&sku) { held(&sku) } else { variants.iter().map(|(sku, _, _)| held(sku)).sum() };
         let sizes: Vec<Value> = variants
             .iter()
-            .filter_map(|(sku, size, _)| size.map(|size| json!({ "size": size, "sku": sku, "in_stock": held(sku) > 0, "quantity": held(sku) })))
+            .filter_map(|(sku, size, _)| {
+                size.map(|size| json!({ "size": size, "sku": sku, "in_stock": held(sku) > 0, "quantity": held(sku) }))
+            })
             .collect();
-        let stores: Vec<Value> =
-            self.house.stores.iter().zip(product.stores).map(|(store, quantity)| json!({ "name": store.name, "quantity": quantity })).collect();
+        let stores: Vec<Value> = self
+            .house
+            .stores
+            .iter()
+            .zip(product.stores)
+            .map(|(store, quantity)| json!({ "name": store.name, "quantity": quantity }))
+            .collect();
         let back_on = product.back_on.filter(|_| quantity <= 0).map(|day| calendar::date(opening, day));
         Some(json!({
             "sku": sku, "name": self.variant_name(&sku).unwrap_or_else(|| product.name.clone()), "in_stock": quantity > 0,

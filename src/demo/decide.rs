@@ -166,10 +166,9 @@ fn redirect(order: &Order, address: &str) -> Decision {
 fn start_return(now: Present<'_>, order: &Order, reason: &str, sku: Option<&str>) -> Decision {
     let reason = text("reason", reason)?;
     let chosen = sku.map(|sku| line(order, sku)).transpose()?;
-    // A whole order comes back only when nothing of it is on its way already.
     let returnable = match chosen {
         Some(line) => order.is_line_returnable(line, now.days.today),
-        None => order.lines.iter().all(|line| order.is_line_returnable(line, now.days.today)),
+        None => order.is_returnable(now.days.today),
     };
     if !returnable {
         return Err(Refusal::rule("not_returnable", "Not delivered, outside the 45 days, or already coming back."));
@@ -202,7 +201,11 @@ fn exchange(now: Present<'_>, order: &Order, sku: &str, new_sku: &str) -> Decisi
     let new_sku = new_sku.to_ascii_uppercase();
     let catalogue = &now.seed.catalogue;
     let style = |sku: &str| catalogue.product(sku).map(|product| product.sku.as_str());
-    if style(&new_sku).is_none() || style(&new_sku) != style(&old.sku) || !now.state.stock.contains_key(&new_sku) || new_sku == old.sku {
+    if style(&new_sku).is_none()
+        || style(&new_sku) != style(&old.sku)
+        || !now.state.stock.contains_key(&new_sku)
+        || new_sku == old.sku
+    {
         return Err(Refusal::invalid("an exchange is for another size of the same product"));
     }
     if !order.is_line_returnable(old, now.days.today) {
@@ -266,7 +269,8 @@ fn claim(now: Present<'_>, order: &Order, sku: &str, problem: &str) -> Decision 
     let problem = text("problem", problem)?;
     let line = line(order, sku)?;
     let years = now.seed.catalogue.product(&line.sku).map_or(0, super::catalogue::Product::warranty_years);
-    let until = order.delivered.and_then(|day| now.days.date(day).checked_add(years.years()).ok());
+    let delivered = order.delivered.filter(|_| order.state == OrderState::Delivered);
+    let until = delivered.and_then(|day| now.days.date(day).checked_add(years.years()).ok());
     let covered_until = until.filter(|until| years > 0 && now.days.date(now.days.today) <= *until);
     let Some(covered_until) = covered_until.map(|until| until.to_string()) else {
         return Err(Refusal::rule("out_of_warranty", "Not delivered yet, not covered, or the warranty is over."));
@@ -291,7 +295,7 @@ fn change_email(customer: &str, new_email: &str) -> Decision {
 fn delete(now: Present<'_>, customer: &str) -> (Change, Value) {
     let answer = |id: &str, day| json!({ "request_id": id, "complete_by": now.days.date(day) });
     if let Some((id, complete_by)) = now.state.deletion_of(customer) {
-        return (Change::Refused, answer(&id, complete_by));
+        return (Change::Unchanged, answer(&id, complete_by));
     }
     let (id, complete_by) = (now.number("DR", 70_000), now.days.today + ERASURE_DAYS);
     let answer = answer(&id, complete_by);

@@ -75,7 +75,11 @@ impl Journal {
             if line.is_empty() {
                 continue;
             }
-            let broken = |reason: serde_json::Error| JournalError::Broken { path: path.to_owned(), line: index + 1, reason: reason.to_string() };
+            let broken = |reason: serde_json::Error| JournalError::Broken {
+                path: path.to_owned(),
+                line: index + 1,
+                reason: reason.to_string(),
+            };
             records.push(serde_json::from_slice(line).map_err(broken)?);
         }
         if whole < bytes.len() {

@@ -171,7 +171,8 @@ impl Order {
         if self.payment != Payment::Paid {
             return 0;
         }
-        let gift_cards = self.lines.iter().filter(|line| line.gift_card).map(|line| line.price_minor.saturating_mul(line.quantity));
+        let gift_cards =
+            self.lines.iter().filter(|line| line.gift_card).map(|line| line.price_minor.saturating_mul(line.quantity));
         let refunded = self.refunds.iter().map(|refund| refund.amount);
         let kept = gift_cards.chain(refunded).try_fold(0_i64, i64::checked_add);
         kept.and_then(|kept| self.total_minor.checked_sub(kept)).unwrap_or(0).max(0)

@@ -224,7 +224,9 @@ struct DiscountQuery {
 
 async fn find_product(Extract(shop): Extract<Arc<Shop>>, body: Bytes) -> Response {
     let found = async |_| match object::<ProductQuery>(&body) {
-        Ok(asked) if asked.query.chars().count() <= QUERY_MAX_CHARS => Answer::ok(shop.seed().catalogue.find(&asked.query, &shop.read().stock)),
+        Ok(asked) if asked.query.chars().count() <= QUERY_MAX_CHARS => {
+            Answer::ok(shop.seed().catalogue.find(&asked.query, &shop.read().stock))
+        }
         Ok(_) => Refusal::invalid(format!("`query` takes at most {QUERY_MAX_CHARS} characters")).into(),
         Err(refusal) => refusal.into(),
     };

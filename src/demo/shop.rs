@@ -117,7 +117,10 @@ pub struct Shop {
 
 impl std::fmt::Debug for Shop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shop").field("opening", &self.opening).field("writes_to_disk", &self.writes_to_disk).finish_non_exhaustive()
+        f.debug_struct("Shop")
+            .field("opening", &self.opening)
+            .field("writes_to_disk", &self.writes_to_disk)
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,7 +220,7 @@ impl Shop {
         let (change, answer) = match decided {
             Ok((change, body)) => (change, Answer::ok(body)),
             // Only the shop's own no is remembered: wrong arguments may be corrected under the same key.
-            Err(refusal) if refusal.status == 409 && call.key.is_some() => (Change::Refused, refusal.into()),
+            Err(refusal) if refusal.status == 409 && call.key.is_some() => (Change::Unchanged, refusal.into()),
             Err(refusal) => return refusal.into(),
         };
         let entry = Call {
@@ -254,7 +257,6 @@ impl Shop {
         self.state.write().unwrap_or_else(PoisonError::into_inner).count_repeat(key);
         Some(Answer { status: answered.status, body: answered.answer })
     }
-
 }
 
 /// Writes to the journal, if there is one; a disk that fails is a 503, and nothing happened.

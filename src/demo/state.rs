@@ -34,8 +34,8 @@ pub(super) enum Change {
     PasswordLinkSent { customer: String },
     /// Erasure was asked for.
     DeletionAsked { customer: String, id: String, complete_by: Day },
-    /// Nothing happened: the shop said no, and will say the same to the same key.
-    Refused,
+    /// Nothing changed: the shop said no, or it was so already; the same key hears the same again.
+    Unchanged,
 }
 
 /// One write as the journal keeps it.
@@ -132,7 +132,7 @@ impl State {
 
     /// Brings one journalled write into the state.
     pub(super) fn apply(&mut self, call: Call) {
-        let effect = if matches!(call.change, Change::Refused) { None } else { Some(self.count_effect(&call)) };
+        let effect = if matches!(call.change, Change::Unchanged) { None } else { Some(self.count_effect(&call)) };
         self.change(&call.customer, call.change);
         if let Some(key) = call.key {
             let answer = Arc::new(call.answer);
@@ -179,7 +179,9 @@ impl State {
             }
             Change::Replaced { order, sku, replacement } => {
                 self.move_stock(&sku, -1);
-                self.edit(&order, |order| order.lines.iter_mut().filter(|line| line.sku == sku).for_each(|line| line.replaced = true));
+                self.edit(&order, |order| {
+                    order.lines.iter_mut().filter(|line| line.sku == sku).for_each(|line| line.replaced = true)
+                });
                 self.note("replacement", Some(replacement.id.clone()), customer, Some(order), sku);
                 self.add_order(Arc::from(replacement));
             }
@@ -191,7 +193,7 @@ impl State {
             Change::DeletionAsked { customer, id, complete_by } => {
                 self.note("deletion", Some(id), &customer, None, complete_by.to_string());
             }
-            Change::Refused => {}
+            Change::Unchanged => {}
         }
     }
 
