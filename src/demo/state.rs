@@ -163,7 +163,9 @@ impl State {
         match change {
             Change::Cancelled { order, refund } => {
                 let lines = self.orders.get(&order).map(|order| order.lines.clone()).unwrap_or_default();
-                lines.iter().for_each(|line| self.move_stock(&line.sku, line.quantity));
+                for line in &lines {
+                    self.move_stock(&line.sku, line.quantity);
+                }
                 self.edit(&order, |order| {
                     order.state = OrderState::Cancelled;
                     order.refunds.extend(refund);
@@ -180,7 +182,7 @@ impl State {
             Change::Replaced { order, sku, replacement } => {
                 self.move_stock(&sku, -1);
                 self.edit(&order, |order| {
-                    order.lines.iter_mut().filter(|line| line.sku == sku).for_each(|line| line.replaced = true)
+                    order.lines.iter_mut().filter(|line| line.sku == sku).for_each(|line| line.replaced = true);
                 });
                 self.note("replacement", Some(replacement.id.clone()), customer, Some(order), sku);
                 self.add_order(Arc::from(replacement));
