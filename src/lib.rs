@@ -37,3 +37,4 @@
 //! 5. What leaves has passed [`pipeline`]'s guard; what is called has passed `tools::authority`.
 
 pub mod domain;
+pub mod store;
