@@ -37,13 +37,15 @@ impl Store {
 
     /// Every account, by login.
     pub async fn list_agents(&self) -> Result<Vec<Agent>, StoreError> {
-        let sql = "select id, login, name, password_hash, teams, languages, created_at from agents order by login";
+        let sql =
+            "select id, login, name, password_hash, teams, languages, created_at from agents order by login";
         self.rows(sqlx::query(sql)).await?.iter().map(agent).collect()
     }
 
     /// The account with this id.
     pub async fn agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
-        let sql = "select id, login, name, password_hash, teams, languages, created_at from agents where id = $1";
+        let sql =
+            "select id, login, name, password_hash, teams, languages, created_at from agents where id = $1";
         self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| agent(&row)).transpose()
     }
 
@@ -73,17 +75,27 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "insert into sessions (token_hash, agent_id, expires_at) values ($1, $2, $3)";
-        self.write(sqlx::query(sql).bind(storable(token_hash)).bind(agent.as_str()).bind(expires_at.0)).await.map(drop)
+        self.write(sqlx::query(sql).bind(storable(token_hash)).bind(agent.as_str()).bind(expires_at.0))
+            .await
+            .map(drop)
     }
 
     /// The session with this token hash, if it has not expired.
-    pub async fn session(&self, token_hash: &str, now: Timestamp) -> Result<Option<AgentSession>, StoreError> {
-        let sql = "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at, s.expires_at
+    pub async fn session(
+        &self,
+        token_hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<AgentSession>, StoreError> {
+        let sql =
+            "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at, s.expires_at
             from sessions s join agents a on a.id = s.agent_id where s.token_hash = $1 and s.expires_at > $2";
         let Some(row) = self.row(sqlx::query(sql).bind(storable(token_hash)).bind(now.0)).await? else {
             return Ok(None);
         };
-        Ok(Some(AgentSession { agent: agent(&row)?, expires_at: Columns::of(&row, "sessions").at("expires_at")? }))
+        Ok(Some(AgentSession {
+            agent: agent(&row)?,
+            expires_at: Columns::of(&row, "sessions").at("expires_at")?,
+        }))
     }
 
     /// Ends a session.

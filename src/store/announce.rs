@@ -46,8 +46,11 @@ pub(super) struct Announcements(Mutex<Channels>);
 
 impl Announcements {
     pub(super) fn subscribe(self: &Arc<Self>, case: &CaseId) -> Subscription {
-        let receiver =
-            self.channels().entry(case.clone()).or_insert_with(|| broadcast::Sender::new(BEHIND_MAX)).subscribe();
+        let receiver = self
+            .channels()
+            .entry(case.clone())
+            .or_insert_with(|| broadcast::Sender::new(BEHIND_MAX))
+            .subscribe();
         Subscription { receiver: Some(receiver), case: case.clone(), all: Arc::clone(self) }
     }
 

@@ -58,7 +58,10 @@ impl CaseFiles {
         // Least recently used: the default policy may refuse a new entry, and with it the mark of a commit.
         Self {
             files: Cache::builder().max_capacity(cases_max).eviction_policy(EvictionPolicy::lru()).build(),
-            customers: Cache::builder().max_capacity(cases_max).eviction_policy(EvictionPolicy::lru()).build(),
+            customers: Cache::builder()
+                .max_capacity(cases_max)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
             commits: AtomicU64::new(0),
             extent,
         }
@@ -132,7 +135,12 @@ impl CaseFiles {
                 Change::NewCase(_) | Change::Case(_) | Change::Message(_) if has_nul(change) => return None,
                 Change::NewCase(case) if case.id == unit.case => {
                     let customer = self.customers.get(&case.customer)?;
-                    file = Some(CaseFile { case: case.clone(), customer, messages: Vec::new(), receipts: Vec::new() });
+                    file = Some(CaseFile {
+                        case: case.clone(),
+                        customer,
+                        messages: Vec::new(),
+                        receipts: Vec::new(),
+                    });
                 }
                 Change::Case(case) if case.id == unit.case => {
                     let file = file.as_mut()?;
@@ -180,7 +188,10 @@ fn has_nul(change: &Change) -> bool {
     match change {
         Change::Message(message) => nul(&message.text) || nul(&message.channel),
         Change::NewCase(case) | Change::Case(case) => {
-            nul(&case.conversation) || nul(&case.channel) || nul(&case.memory) || case.issue.as_deref().is_some_and(nul)
+            nul(&case.conversation)
+                || nul(&case.channel)
+                || nul(&case.memory)
+                || case.issue.as_deref().is_some_and(nul)
         }
         _ => false,
     }

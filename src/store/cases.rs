@@ -144,7 +144,8 @@ impl Store {
 
     /// Counts for the operator's dashboards.
     pub async fn quick_counts(&self, now: Timestamp) -> Result<QuickCounts, StoreError> {
-        let sql = "select state, count(*) as n from cases where state <> 'closed' group by state order by state";
+        let sql =
+            "select state, count(*) as n from cases where state <> 'closed' group by state order by state";
         let mut cases = Vec::new();
         for row in self.rows(sqlx::query(sql)).await? {
             let columns = Columns::of(&row, "cases");

@@ -53,7 +53,10 @@ impl<'r> Columns<'r> {
         T::try_from(self.text(column)?).map_err(|_| self.corrupt(column))
     }
 
-    pub(super) fn maybe_id<T: TryFrom<String, Error = BadId>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+    pub(super) fn maybe_id<T: TryFrom<String, Error = BadId>>(
+        &self,
+        column: &str,
+    ) -> Result<Option<T>, StoreError> {
         self.maybe_text(column)?.map(T::try_from).transpose().map_err(|_| self.corrupt(column))
     }
 
@@ -72,7 +75,11 @@ impl<'r> Columns<'r> {
         parse(&self.text(column)?).ok_or_else(|| self.corrupt(column))
     }
 
-    pub(super) fn maybe_named<T>(&self, column: &str, parse: fn(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+    pub(super) fn maybe_named<T>(
+        &self,
+        column: &str,
+        parse: fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
         match self.maybe_text(column)? {
             Some(text) => parse(&text).map(Some).ok_or_else(|| self.corrupt(column)),
             None => Ok(None),

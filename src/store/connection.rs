@@ -60,17 +60,22 @@ pub(super) fn address(url: &str) -> Result<Address, StoreError> {
             let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
             let name = name.strip_prefix("//").unwrap_or(name);
             if name.is_empty() || name.contains(":memory:") || query.contains("mode=memory") {
-                return Err(StoreError::Url("SQLite needs a file, for example `sqlite://data/firstline.db`".to_owned()));
+                return Err(StoreError::Url(
+                    "SQLite needs a file, for example `sqlite://data/firstline.db`".to_owned(),
+                ));
             }
             let file = std::path::absolute(name).map_err(|e| StoreError::Url(e.to_string()))?;
             let query = if query.is_empty() { "mode=rwc" } else { query };
             (Dialect::Sqlite, format!("sqlite://{}?{query}", encoded(&file)), Some(file))
         }
-        None if url.starts_with("postgres:") || url.starts_with("postgresql:") => (Dialect::Postgres, url.to_owned(), None),
+        None if url.starts_with("postgres:") || url.starts_with("postgresql:") => {
+            (Dialect::Postgres, url.to_owned(), None)
+        }
         None => return Err(StoreError::Url("it begins with `sqlite:` or `postgres:`".to_owned())),
     };
     // The parser's message would repeat the URL, and with it a password.
-    let options = full.parse::<AnyConnectOptions>().map_err(|_| StoreError::Url("it cannot be parsed".to_owned()))?;
+    let options =
+        full.parse::<AnyConnectOptions>().map_err(|_| StoreError::Url("it cannot be parsed".to_owned()))?;
     Ok(Address { dialect, options: options.disable_statement_logging(), file })
 }
 
@@ -138,7 +143,10 @@ impl Link {
     }
 
     /// Runs one statement that writes, alone, and returns its rows.
-    pub(super) async fn write(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>, sqlx::Error> {
+    pub(super) async fn write(
+        &self,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<Vec<AnyRow>, sqlx::Error> {
         let mut slot = self.lock().await;
         let connection = self.connected(&mut slot).await?;
         let result = query.fetch_all(connection).await;

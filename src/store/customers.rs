@@ -19,14 +19,23 @@ impl Store {
     pub async fn customer(&self, id: &CustomerId) -> Result<Option<Arc<Customer>>, StoreError> {
         let sql = "select id, external_id, name, email, phone, language, created_at, version
             from customers where id = $1";
-        self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| customer(&row).map(Arc::new)).transpose()
+        self.row(sqlx::query(sql).bind(id.as_str()))
+            .await?
+            .map(|row| customer(&row).map(Arc::new))
+            .transpose()
     }
 
     /// The customer whom the operator knows by this id of its own.
-    pub async fn customer_by_external_id(&self, external_id: &str) -> Result<Option<Arc<Customer>>, StoreError> {
+    pub async fn customer_by_external_id(
+        &self,
+        external_id: &str,
+    ) -> Result<Option<Arc<Customer>>, StoreError> {
         let sql = "select id, external_id, name, email, phone, language, created_at, version
             from customers where external_id = $1";
-        self.row(sqlx::query(sql).bind(storable(external_id))).await?.map(|row| customer(&row).map(Arc::new)).transpose()
+        self.row(sqlx::query(sql).bind(storable(external_id)))
+            .await?
+            .map(|row| customer(&row).map(Arc::new))
+            .transpose()
     }
 
     /// The addresses of a customer, in the order in which they first wrote.
@@ -44,14 +53,16 @@ impl Store {
         page: &Page,
     ) -> Result<(Vec<Arc<Message>>, Option<String>), StoreError> {
         let (before_at, before_id) = cursor(page)?;
-        let sql = "select m.id, m.case_id, m.seq, m.author, m.agent_id, m.channel, m.text, m.at, m.visibility,
+        let sql =
+            "select m.id, m.case_id, m.seq, m.author, m.agent_id, m.channel, m.text, m.at, m.visibility,
             m.citations, m.choices, m.attachments, m.turn_id
             from cases k join messages m on m.case_id = k.id
             where k.customer_id = $1 and (cast($2 as bigint) is null or (m.at, m.id) < ($2, $3))
             order by m.at desc, m.id desc limit $4";
         let query = sqlx::query(sql).bind(customer.as_str()).bind(before_at).bind(before_id).bind(page.limit);
         let rows = self.rows(query).await?;
-        let messages = rows.iter().map(|row| messages::message(row).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let messages =
+            rows.iter().map(|row| messages::message(row).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let next = next_cursor(page, messages.len(), messages.last().map(|m| (m.at, m.id.as_str())));
         Ok((messages, next))
     }

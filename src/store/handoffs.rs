@@ -47,7 +47,11 @@ impl Store {
         rows.iter()
             .map(|row| {
                 let columns = Columns::of(row, "handoffs");
-                Ok(QueuedCase { case: case(row)?, reason: columns.maybe_text("reason")?, since: columns.at("since")? })
+                Ok(QueuedCase {
+                    case: case(row)?,
+                    reason: columns.maybe_text("reason")?,
+                    since: columns.at("since")?,
+                })
             })
             .collect()
     }

@@ -53,7 +53,12 @@ pub struct OpenCase {
 
 impl Store {
     /// What is known about the message `external_id` that came from `address` on `channel`.
-    pub async fn arrival(&self, channel: &str, address: &str, external_id: &str) -> Result<Arrival, StoreError> {
+    pub async fn arrival(
+        &self,
+        channel: &str,
+        address: &str,
+        external_id: &str,
+    ) -> Result<Arrival, StoreError> {
         let sql = "select
             i.message_id as i_message_id, i.channel as i_channel, i.external_id as i_external_id, i.digest as i_digest,
             i.case_id as i_case_id, i.customer_id as i_customer_id, i.at as i_at,
@@ -70,7 +75,8 @@ impl Store {
             left join customers c on c.id = d.customer_id
             left join cases k on k.customer_id = c.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
-        let query = sqlx::query(sql).bind(storable(channel)).bind(storable(address)).bind(storable(external_id));
+        let query =
+            sqlx::query(sql).bind(storable(channel)).bind(storable(address)).bind(storable(external_id));
         let rows = self.rows(query).await?;
         let mut arrival = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
         if let Some(row) = rows.first() {
@@ -79,7 +85,8 @@ impl Store {
             let columns = Columns::of(row, "identities");
             arrival.identity = known(&columns, "d_id")?.then(|| identity(&columns)).transpose()?;
             let columns = Columns::of(row, "customers");
-            arrival.customer = known(&columns, "c_id")?.then(|| customer(&columns).map(Arc::new)).transpose()?;
+            arrival.customer =
+                known(&columns, "c_id")?.then(|| customer(&columns).map(Arc::new)).transpose()?;
         }
         for row in &rows {
             let columns = Columns::of(row, "cases");

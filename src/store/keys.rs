@@ -67,7 +67,9 @@ impl Store {
     pub async fn key_by_hash(&self, hash: &str, now: Timestamp) -> Result<Option<ApiKey>, StoreError> {
         let sql = "select id, name, prefix, hash, scopes, created_at, expires_at, last_used_at, revoked_at
             from api_keys where hash = $1 and revoked_at is null and (expires_at is null or expires_at > $2)";
-        let Some(row) = self.row(sqlx::query(sql).bind(storable(hash)).bind(now.0)).await? else { return Ok(None) };
+        let Some(row) = self.row(sqlx::query(sql).bind(storable(hash)).bind(now.0)).await? else {
+            return Ok(None);
+        };
         let mut key = key(&row)?;
         if key.last_used_at.is_none_or(|used| now.ms_since(used) >= TOUCH_MS) {
             let sql = "update api_keys set last_used_at = $1 where id = $2";

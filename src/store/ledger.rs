@@ -62,7 +62,11 @@ impl Store {
     }
 
     /// The newest receipts of a case, oldest first.
-    pub(super) async fn newest_receipts(&self, case: &CaseId, limit: i64) -> Result<Vec<Arc<Receipt>>, StoreError> {
+    pub(super) async fn newest_receipts(
+        &self,
+        case: &CaseId,
+        limit: i64,
+    ) -> Result<Vec<Arc<Receipt>>, StoreError> {
         let sql = "select id, case_id, turn_id, tool, effect, arguments, status, result, at, duration_ms
             from receipts where case_id = $1 order by at desc, id desc limit $2";
         let rows = self.rows(sqlx::query(sql).bind(case.as_str()).bind(limit)).await?;

@@ -12,8 +12,14 @@ use super::{Store, StoreError};
 
 impl Store {
     /// The entries of a thread after place `after_seq`, oldest first, internal ones too.
-    pub async fn messages(&self, case: &CaseId, after_seq: i64, limit: i64) -> Result<Vec<Arc<Message>>, StoreError> {
-        let sql = "select id, case_id, seq, author, agent_id, channel, text, at, visibility, citations, choices,
+    pub async fn messages(
+        &self,
+        case: &CaseId,
+        after_seq: i64,
+        limit: i64,
+    ) -> Result<Vec<Arc<Message>>, StoreError> {
+        let sql =
+            "select id, case_id, seq, author, agent_id, channel, text, at, visibility, citations, choices,
             attachments, turn_id from messages where case_id = $1 and seq > $2 order by seq limit $3";
         read(&self.rows(sqlx::query(sql).bind(case.as_str()).bind(after_seq).bind(limit)).await?)
     }
@@ -25,7 +31,8 @@ impl Store {
 
     /// One entry.
     pub async fn message(&self, id: &MessageId) -> Result<Option<Arc<Message>>, StoreError> {
-        let sql = "select id, case_id, seq, author, agent_id, channel, text, at, visibility, citations, choices,
+        let sql =
+            "select id, case_id, seq, author, agent_id, channel, text, at, visibility, citations, choices,
             attachments, turn_id from messages where id = $1";
         self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| message(&row).map(Arc::new)).transpose()
     }
@@ -37,9 +44,11 @@ impl Store {
         last_seq: i64,
         limit: i64,
     ) -> Result<Vec<Arc<Message>>, StoreError> {
-        let sql = "select id, case_id, seq, author, agent_id, channel, text, at, visibility, citations, choices,
+        let sql =
+            "select id, case_id, seq, author, agent_id, channel, text, at, visibility, citations, choices,
             attachments, turn_id from messages where case_id = $1 and seq <= $2 order by seq desc limit $3";
-        let mut newest = read(&self.rows(sqlx::query(sql).bind(case.as_str()).bind(last_seq).bind(limit)).await?)?;
+        let mut newest =
+            read(&self.rows(sqlx::query(sql).bind(case.as_str()).bind(last_seq).bind(limit)).await?)?;
         newest.reverse();
         Ok(newest)
     }

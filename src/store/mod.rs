@@ -78,10 +78,14 @@ pub enum StoreError {
     #[error("the database failed: {0}. Check that it is running and reachable, then try again")]
     Database(#[from] sqlx::Error),
     /// The URL names no database.
-    #[error("the database URL cannot be used: {0}. Write `sqlite://data/firstline.db` or `postgres://user@host/name`")]
+    #[error(
+        "the database URL cannot be used: {0}. Write `sqlite://data/firstline.db` or `postgres://user@host/name`"
+    )]
     Url(String),
     /// The database was written by a newer version of this program.
-    #[error("the database has schema version {found} and this program knows {known}: start the newer version that wrote it, or restore a backup")]
+    #[error(
+        "the database has schema version {found} and this program knows {known}: start the newer version that wrote it, or restore a backup"
+    )]
     NewerSchema {
         /// Its version.
         found: i64,
@@ -89,7 +93,9 @@ pub enum StoreError {
         known: i64,
     },
     /// Nothing can be written there.
-    #[error("`{place}` cannot be written: {why}. Give this user the right to write there, or name another place with --database")]
+    #[error(
+        "`{place}` cannot be written: {why}. Give this user the right to write there, or name another place with --database"
+    )]
     Unwritable {
         /// The file or the database.
         place: String,
@@ -97,7 +103,9 @@ pub enum StoreError {
         why: String,
     },
     /// A row does not mean anything.
-    #[error("`{what}` holds something this program did not write: restore the row from a backup, or start the version that wrote it")]
+    #[error(
+        "`{what}` holds something this program did not write: restore the row from a backup, or start the version that wrote it"
+    )]
     Corrupt {
         /// Table and column.
         what: String,
@@ -127,20 +135,29 @@ impl Store {
     pub async fn open(url: &str, settings: &Settings) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let address = connection::address(url)?;
-        let place = address.file.as_ref().map_or_else(|| "the database".to_owned(), |file| file.display().to_string());
+        let place = address
+            .file
+            .as_ref()
+            .map_or_else(|| "the database".to_owned(), |file| file.display().to_string());
         if let Some(folder) = address.file.as_ref().and_then(|file| file.parent()) {
-            tokio::fs::create_dir_all(folder)
-                .await
-                .map_err(|e| StoreError::Unwritable { place: folder.display().to_string(), why: e.to_string() })?;
+            tokio::fs::create_dir_all(folder).await.map_err(|e| StoreError::Unwritable {
+                place: folder.display().to_string(),
+                why: e.to_string(),
+            })?;
         }
         let link = Arc::new(Link::new(&address));
         link.connected(&mut *link.lock().await).await.map_err(|e| unwritable(&place, e))?;
-        let extent = Extent { messages_max: settings.recent_messages_max, receipts_max: settings.recent_receipts_max };
+        let extent =
+            Extent { messages_max: settings.recent_messages_max, receipts_max: settings.recent_receipts_max };
         let files = Arc::new(CaseFiles::new(settings.cached_cases_max, extent));
         let announcements = Arc::new(Announcements::default());
         let (queue, orders) = mpsc::channel(settings.queue_units_max.max(1));
-        let writer =
-            Writer::new(Arc::clone(&link), Arc::clone(&files), Arc::clone(&announcements), settings.batch_units_max);
+        let writer = Writer::new(
+            Arc::clone(&link),
+            Arc::clone(&files),
+            Arc::clone(&announcements),
+            settings.batch_units_max,
+        );
         #[expect(clippy::disallowed_methods, reason = "the store's own task; `close` waits for it")]
         let task = tokio::spawn(writer.run(orders));
         Ok(Self(Arc::new(Inner {
@@ -174,7 +191,9 @@ impl Store {
         }
         result.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::NewerSchema { found, known },
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => unwritable(&self.0.place, error),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                unwritable(&self.0.place, error)
+            }
             other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
         })
     }

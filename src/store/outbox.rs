@@ -32,7 +32,11 @@ impl Store {
                 and state = 'pending' and due_at <= $3
                 returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
         };
-        let query = sqlx::query(sql).bind(storable(holder)).bind(now.plus_ms(lease_ms).0).bind(now.0).bind(max as i64);
+        let query = sqlx::query(sql)
+            .bind(storable(holder))
+            .bind(now.plus_ms(lease_ms).0)
+            .bind(now.0)
+            .bind(max as i64);
         let rows = self.write(query).await?;
         let mut deliveries =
             rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect::<Result<Vec<_>, _>>()?;
@@ -42,7 +46,8 @@ impl Store {
 
     /// How the delivery of a message stands.
     pub async fn delivery(&self, case: &CaseId, message: &MessageId) -> Result<Option<Delivery>, StoreError> {
-        let sql = "select id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted
+        let sql =
+            "select id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted
             from outbox where case_id = $1 and message_id = $2";
         let row = self.row(sqlx::query(sql).bind(case.as_str()).bind(message.as_str())).await?;
         row.map(|row| delivery(&Columns::of(&row, "outbox"))).transpose()

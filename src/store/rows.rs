@@ -1,8 +1,8 @@
 //! The rows that the changes of a unit put into the statements of a transaction.
 
 use serde::Serialize;
-use sqlx::any::AnyArguments;
 use sqlx::Arguments;
+use sqlx::any::AnyArguments;
 
 use crate::domain::case::Case;
 use crate::domain::customer::{Customer, Identity};
@@ -113,7 +113,12 @@ impl Rows {
             Change::NewIdentity(new) => (Slot::NewIdentity, identity(new)),
             Change::SeenIdentity(seen) => (
                 Slot::SeenIdentity,
-                vec![text(seen.id.as_str()), text(seen.assurance.as_str()), text(&seen.proof), Value::Int(seen.last_seen.0)],
+                vec![
+                    text(seen.id.as_str()),
+                    text(seen.assurance.as_str()),
+                    text(&seen.proof),
+                    Value::Int(seen.last_seen.0),
+                ],
             ),
             Change::NewCase(new) => (Slot::NewCase, case(new)?),
             Change::Case(changed) => (Slot::Case, case(changed)?),
@@ -122,22 +127,40 @@ impl Rows {
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
             Change::CloseTurn { turn, epoch, outcome, at } => (
                 Slot::Turn,
-                vec![text(turn.as_str()), Value::Int(*epoch), text(outcome.as_str()), Value::Int(at.0), Value::NoInt],
+                vec![
+                    text(turn.as_str()),
+                    Value::Int(*epoch),
+                    text(outcome.as_str()),
+                    Value::Int(at.0),
+                    Value::NoInt,
+                ],
             ),
             Change::RetryTurn { turn, epoch, due_at } => (
                 Slot::Turn,
-                vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::Int(due_at.0)],
+                vec![
+                    text(turn.as_str()),
+                    Value::Int(*epoch),
+                    Value::NoText,
+                    Value::NoInt,
+                    Value::Int(due_at.0),
+                ],
             ),
-            Change::HoldTurn { turn, epoch } => {
-                (Slot::Turn, vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt])
-            }
+            Change::HoldTurn { turn, epoch } => (
+                Slot::Turn,
+                vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
+            ),
             Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
             Change::Claim(claim) => (Slot::Claim, ledger(claim)),
             Change::Settle { key, status } => (Slot::Settle, vec![text(key), text(status.as_str())]),
             Change::Deliver(new) => (Slot::Deliver, delivery(new)),
             Change::Delivered { delivery, state, attempts, due_at } => (
                 Slot::Delivered,
-                vec![text(delivery.as_str()), text(state.as_str()), Value::Int(*attempts), Value::Int(due_at.0)],
+                vec![
+                    text(delivery.as_str()),
+                    text(state.as_str()),
+                    Value::Int(*attempts),
+                    Value::Int(due_at.0),
+                ],
             ),
             Change::Handoff(new) => (Slot::Handoff, handoff(new)?),
             Change::HandoffTaken { handoff, agent, at } => {
@@ -153,7 +176,9 @@ impl Rows {
         let Some(rows) = self.0.get_mut(Slot::Turn as usize) else { return };
         let first = rows.iter().position(|row| row.unit == unit).unwrap_or(rows.len());
         let mut own = rows.split_off(first);
-        own.sort_by_key(|row| row.values.iter().filter(|v| matches!(v, Value::NoText | Value::NoInt)).count());
+        own.sort_by_key(|row| {
+            row.values.iter().filter(|v| matches!(v, Value::NoText | Value::NoInt)).count()
+        });
         for row in own {
             if !rows.iter().any(|kept| kept.unit == unit && kept.key() == row.key()) {
                 rows.push(row);

@@ -34,16 +34,26 @@ impl Store {
                 and closed_at is null and due_at <= $3 and (holder = '' or leased_until <= $3)
                 returning id, case_id, epoch, holder, leased_until, attempts, due_at, opened_at",
         };
-        let query = sqlx::query(sql).bind(storable(holder)).bind(now.plus_ms(lease_ms).0).bind(now.0).bind(max as i64);
+        let query = sqlx::query(sql)
+            .bind(storable(holder))
+            .bind(now.plus_ms(lease_ms).0)
+            .bind(now.0)
+            .bind(max as i64);
         let rows = self.write(query).await?;
-        let mut turns = rows.iter().map(|row| turn(&Columns::of(row, "turns"))).collect::<Result<Vec<_>, _>>()?;
+        let mut turns =
+            rows.iter().map(|row| turn(&Columns::of(row, "turns"))).collect::<Result<Vec<_>, _>>()?;
         turns.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
         Ok(turns)
     }
 
     /// Keeps turns, named with their epochs, until a later moment. What is no longer ours is passed over: the next
     /// commit about it is refused.
-    pub async fn renew_turns(&self, holder: &str, turns: &[(TurnId, i64)], until: Timestamp) -> Result<(), StoreError> {
+    pub async fn renew_turns(
+        &self,
+        holder: &str,
+        turns: &[(TurnId, i64)],
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
         let sql = "update turns set leased_until = $1
             where id = $2 and epoch = $3 and holder = $4 and closed_at is null";
         for (id, epoch) in turns {

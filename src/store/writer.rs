@@ -108,7 +108,11 @@ impl Writer {
                     let error = Arc::new(error);
                     for waiting in batch {
                         let stale = is_unique_violation(&error);
-                        let why = if stale { Refusal::Stale.into() } else { CommitError::Database(Arc::clone(&error)) };
+                        let why = if stale {
+                            Refusal::Stale.into()
+                        } else {
+                            CommitError::Database(Arc::clone(&error))
+                        };
                         answer(waiting, Err(why));
                     }
                     return;
@@ -139,10 +143,18 @@ impl Writer {
         })
     }
 
-    async fn transact(&mut self, connection: &mut AnyConnection, mut rows: Rows) -> Result<HashMap<usize, Refusal>, Failure> {
-        let mut transaction = connection.begin_with(self.link.dialect.begin()).await.map_err(Failure::Begin)?;
+    async fn transact(
+        &mut self,
+        connection: &mut AnyConnection,
+        mut rows: Rows,
+    ) -> Result<HashMap<usize, Refusal>, Failure> {
+        let mut transaction =
+            connection.begin_with(self.link.dialect.begin()).await.map_err(Failure::Begin)?;
         for statement in &STATEMENTS {
-            let refused = self.store(&mut transaction, statement, rows.take(statement.slot)).await.map_err(Failure::Later)?;
+            let refused = self
+                .store(&mut transaction, statement, rows.take(statement.slot))
+                .await
+                .map_err(Failure::Later)?;
             if !refused.is_empty() {
                 transaction.rollback().await.map_err(Failure::Later)?;
                 return Ok(refused);
@@ -177,8 +189,16 @@ impl Writer {
             let query = sqlx::query_with(AssertSqlSafe(self.text(statement, size, columns)), arguments);
             if let Some(refusal) = statement.guard {
                 let returned: Vec<AnyRow> = query.fetch_all(&mut *connection).await?;
-                let accepted = returned.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<HashSet<_>, _>>()?;
-                refused.extend(asked.into_iter().filter(|(key, _)| !accepted.contains(key)).map(|(_, unit)| (unit, refusal)));
+                let accepted = returned
+                    .iter()
+                    .map(|row| row.try_get::<String, _>(0))
+                    .collect::<Result<HashSet<_>, _>>()?;
+                refused.extend(
+                    asked
+                        .into_iter()
+                        .filter(|(key, _)| !accepted.contains(key))
+                        .map(|(_, unit)| (unit, refusal)),
+                );
             } else {
                 query.execute(&mut *connection).await?;
             }
@@ -221,7 +241,8 @@ enum Failure {
 /// Whether the error may be the fault of one unit, or of another process at the same rows.
 fn of_one_unit(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return matches!(error, sqlx::Error::Encode(_)) };
-    !matches!(error.kind(), sqlx::error::ErrorKind::Other) || matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+        || matches!(error.code().as_deref(), Some("40001" | "40P01"))
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
@@ -260,7 +281,9 @@ fn touches(unit: &Unit) -> Vec<String> {
     for change in &unit.changes {
         match change {
             Change::Customer(customer) => keys.push(format!("customer {}", customer.id)),
-            Change::Case(case) | Change::NewCase(case) if case.id != unit.case => keys.push(format!("case {}", case.id)),
+            Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
+                keys.push(format!("case {}", case.id))
+            }
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
             _ => {}
         }
@@ -274,7 +297,10 @@ mod tests {
     use crate::domain::ids::CaseId;
 
     fn waiting(case: &str) -> Waiting {
-        Waiting { unit: Unit { case: CaseId::parse(case).unwrap(), changes: Vec::new() }, answer: oneshot::channel().0 }
+        Waiting {
+            unit: Unit { case: CaseId::parse(case).unwrap(), changes: Vec::new() },
+            answer: oneshot::channel().0,
+        }
     }
 
     fn names(units: &[Waiting]) -> Vec<&str> {
