@@ -46,7 +46,10 @@ pub(super) fn parse(file: &str, text: &str, passage_chars_max: usize) -> Result<
     let front = front::split(file, text).map_err(|problem| vec![problem])?;
     let keys: Keys = front.read(file).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
-    let mut check = |value: Option<&serde_saphyr::Spanned<String>>, good: fn(&str) -> bool, message: &str, advice: &str| {
+    let mut check = |value: Option<&serde_saphyr::Spanned<String>>,
+                     good: fn(&str) -> bool,
+                     message: &str,
+                     advice: &str| {
         if let Some(value) = value.filter(|v| !good(&v.value)) {
             problems.push(Problem::new(file, front.line(value.referenced), message, advice));
         }
@@ -57,7 +60,12 @@ pub(super) fn parse(file: &str, text: &str, passage_chars_max: usize) -> Result<
         "this is no id",
         "write 1 to 200 characters, none of them a space at an end or a control character",
     );
-    check(keys.title.as_ref(), |t| !t.trim().is_empty(), "the title is empty", "say what the article is about");
+    check(
+        keys.title.as_ref(),
+        |t| !t.trim().is_empty(),
+        "the title is empty",
+        "say what the article is about",
+    );
     check(keys.language.as_ref(), is_language, "this is no language", "write two letters, for example `en`");
     check(
         keys.reviewed.as_ref(),
@@ -67,7 +75,12 @@ pub(super) fn parse(file: &str, text: &str, passage_chars_max: usize) -> Result<
     );
     let passages = markdown::passages(front.body, passage_chars_max);
     if passages.is_empty() {
-        problems.push(Problem::new(file, None, "the article says nothing", "write its text below the front matter"));
+        problems.push(Problem::new(
+            file,
+            None,
+            "the article says nothing",
+            "write its text below the front matter",
+        ));
     }
     if !problems.is_empty() {
         return Err(problems);

@@ -33,7 +33,12 @@ pub(super) fn split<'a>(file: &str, text: &'a str) -> Result<Front<'a>, Problem>
         }
         end += line.len();
     }
-    Err(Problem::new(file, Some(1), "the front matter is never closed", "add a line with only `---` below it"))
+    Err(Problem::new(
+        file,
+        Some(1),
+        "the front matter is never closed",
+        "add a line with only `---` below it",
+    ))
 }
 
 impl Front<'_> {
@@ -87,7 +92,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
-        let problem = split("a.md", "---\ntitle: x\ncolour: red\n---\n").unwrap().read::<Keys>("a.md").unwrap_err();
+        let problem =
+            split("a.md", "---\ntitle: x\ncolour: red\n---\n").unwrap().read::<Keys>("a.md").unwrap_err();
         assert_eq!(problem.line, Some(3));
         assert!(problem.message.contains("colour"), "{problem}");
     }

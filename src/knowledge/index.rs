@@ -23,7 +23,7 @@ const WRITER_BYTES: usize = 15_000_000;
 /// Why there is no index.
 #[derive(Debug, thiserror::Error)]
 #[error("the search index cannot be built: {0}")]
-pub struct IndexError(#[from] tantivy::TantivyError);
+pub(super) struct IndexError(#[from] tantivy::TantivyError);
 
 /// How much a match in each field counts.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +50,9 @@ struct Schemed {
 fn schema() -> (Schema, Schemed) {
     let mut builder = Schema::builder();
     // Terms arrive stemmed, with one space between: no other analysis, so nothing to register on open.
-    let indexing =
-        TextFieldIndexing::default().set_tokenizer("whitespace").set_index_option(IndexRecordOption::WithFreqs);
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer("whitespace")
+        .set_index_option(IndexRecordOption::WithFreqs);
     let text = TextOptions::default().set_indexing_options(indexing);
     let fields = Schemed {
         title: builder.add_text_field("title", text.clone()),
@@ -90,7 +91,8 @@ impl Index {
     fn reopen(folder: &Path, count: u64) -> Option<Self> {
         let index = tantivy::Index::open_in_dir(folder).ok()?;
         let (schema, fields) = schema();
-        let whole = index.schema() == schema && index.validate_checksum().is_ok_and(|damaged| damaged.is_empty());
+        let whole =
+            index.schema() == schema && index.validate_checksum().is_ok_and(|damaged| damaged.is_empty());
         if !whole {
             return None;
         }
@@ -151,11 +153,15 @@ impl Index {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for term in terms.iter().filter(|term| term.id.is_some()) {
             let text = format!("{language}:{}", term.text);
-            let fields =
-                [(self.fields.title, boosts.title), (self.fields.questions, boosts.questions), (self.fields.body, boosts.body)];
+            let fields = [
+                (self.fields.title, boosts.title),
+                (self.fields.questions, boosts.questions),
+                (self.fields.body, boosts.body),
+            ];
             for (field, boost) in fields {
                 let query = TermQuery::new(Term::from_field_text(field, &text), IndexRecordOption::WithFreqs);
-                clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost * term.weight))));
+                clauses
+                    .push((Occur::Should, Box::new(BoostQuery::new(Box::new(query), boost * term.weight))));
             }
         }
         if clauses.is_empty() || limit == 0 {
@@ -163,7 +169,11 @@ impl Index {
         }
         let statistics = OneLanguage { searcher: &self.searcher, articles: articles as u64 };
         let collector = TopDocs::with_limit(limit).order_by_score();
-        let found = self.searcher.search_with_statistics_provider(&BooleanQuery::new(clauses), &collector, &statistics);
+        let found = self.searcher.search_with_statistics_provider(
+            &BooleanQuery::new(clauses),
+            &collector,
+            &statistics,
+        );
         match found {
             Ok(found) => found.into_iter().filter_map(|(score, at)| Some((self.place(at)?, score))).collect(),
             Err(error) => {
@@ -201,7 +211,12 @@ impl Bm25StatisticsProvider for OneLanguage<'_> {
 }
 
 fn prefixed(language: &str, terms: &str) -> String {
-    terms.split(' ').filter(|t| !t.is_empty()).map(|term| format!("{language}:{term}")).collect::<Vec<_>>().join(" ")
+    terms
+        .split(' ')
+        .filter(|t| !t.is_empty())
+        .map(|term| format!("{language}:{term}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Takes older indexes away; a process that still has one open keeps reading it.

@@ -15,8 +15,8 @@ pub struct Passage {
 
 /// HTML elements whose tags say nothing in plain text; anything else in angle brackets stays, as `<VALUE>`.
 const SILENT: [&str; 18] = [
-    "a", "b", "i", "u", "p", "em", "br", "hr", "div", "img", "sub", "sup", "span", "small", "strong", "details",
-    "summary", "center",
+    "a", "b", "i", "u", "p", "em", "br", "hr", "div", "img", "sub", "sup", "span", "small", "strong",
+    "details", "summary", "center",
 ];
 
 /// Cuts the Markdown of an article into passages of at most `chars_max` characters, in order.
@@ -81,7 +81,9 @@ impl Reader {
         let name: String = inner.chars().take_while(char::is_ascii_alphanumeric).collect();
         if name.eq_ignore_ascii_case("br") {
             self.text.push('\n');
-        } else if !html.trim_start().starts_with("<!--") && !SILENT.contains(&name.to_ascii_lowercase().as_str()) {
+        } else if !html.trim_start().starts_with("<!--")
+            && !SILENT.contains(&name.to_ascii_lowercase().as_str())
+        {
             self.text.push_str(html);
         }
     }
@@ -167,7 +169,8 @@ impl Reader {
 
 fn is_list_mark(text: &str) -> bool {
     let text = text.trim();
-    text == "-" || text.strip_suffix('.').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    text == "-"
+        || text.strip_suffix('.').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn one_line(text: &str) -> String {

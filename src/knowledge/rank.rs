@@ -1,104 +1,99 @@
-//! Which of the articles that match answers best, and how good the evidence is.
+//! Which of the articles that match answers best, and what speaks for it.
+//!
+//! The index proposes candidates by BM25 over title, questions and body; the best passage of each adds to
+//! its score. Measured on techqa (337 documents, 191 answerable questions): hit@1 .754 by the index alone,
+//! .764 with passages, .775 with the first line weighted as well; adding neighbouring word pairs (.764),
+//! a heavier title (.754 at 1.6) or likeness to the title as a whole (.770) brought nothing.
 
 use super::index::{Boosts, Index};
 use super::shelf::{Bag, Entry, QueryTerm, Shelf};
-pub fn env(name: &str, default: f32) -> f32 { std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default) }
 
 /// How many articles of the index are looked at again.
 const CANDIDATES: usize = 24;
+/// Questions count half: with some of an article's questions held out, matches in the others mislead (hit@1
+/// of 575 held-out questions over 100 articles: .569 at 1, .593 at 0.5).
+const BOOSTS: Boosts = Boosts { title: 1.0, questions: 0.5, body: 1.0 };
+/// How much the best passage adds to the score of its article.
+const PASSAGE_WEIGHT: f32 = 0.4;
+/// How many of the runners-up the leader is compared with.
+const RUNNERS_UP: usize = 5;
+/// BM25: how fast repetition stops to count, and how much length does.
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
 /// One article as found.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
+    /// Its place among all articles.
     pub(super) article: usize,
     pub(super) score: f32,
+    /// Its best passage.
     pub(super) passage: usize,
-    pub(super) evidence: Evidence,
+    passage_score: f32,
 }
 
-#[derive(Debug, Clone, Default)]
-pub struct Evidence {
-    pub features: Vec<(&'static str, f32)>,
+/// What speaks for the best article; all shares are of the query's rarity (idf) or of the best score.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence {
+    /// Different terms in the query.
+    pub(super) terms: f32,
+    /// Score by what the query could have scored per match.
+    pub(super) strength: f32,
+    /// How far the score stands above the mean of the runners-up, as a share of it.
+    pub(super) margin: f32,
+    /// How far its passage stands above the best passage of any other, per rarity of the query.
+    pub(super) passage_lead: f32,
 }
 
-pub(super) fn rank(index: &Index, language: &str, shelf: &Shelf, terms: &[QueryTerm], pairs: &[u64]) -> Vec<Found> {
-    let boosts = Boosts { title: env("WT", 1.0), questions: env("WQ", 1.0), body: env("WB", 1.0) };
-    let total: f32 = terms.iter().map(|t| t.idf * t.weight).sum::<f32>().max(1e-6);
-    let oov: f32 = terms.iter().filter(|t| t.id.is_none()).map(|t| t.idf * t.weight).sum::<f32>();
-    let (wp, wc, wqs) = (env("WP", 0.3), env("WC", 0.0), env("WQS", 0.0));
+/// The articles that match, best first, and the evidence for the first of them.
+pub(super) fn rank(
+    index: &Index,
+    language: &str,
+    shelf: &Shelf,
+    terms: &[QueryTerm],
+) -> (Vec<Found>, Option<Evidence>) {
     let mut found: Vec<Found> = index
-        .top(language, shelf.entries.len(), terms, boosts, CANDIDATES)
+        .top(language, shelf.entries.len(), terms, BOOSTS, CANDIDATES)
         .into_iter()
         .filter_map(|(article, bm25)| {
-            let at = shelf.entries.binary_search_by_key(&article, |e| e.article).ok()?;
-            let entry = shelf.entries.get(at)?;
+            let entry = shelf.entry(article)?;
             let (passage, passage_score) = best_passage(shelf, entry, terms);
-            let best_passage = entry.passages.get(passage)?;
-            let cover = covered(terms, |id| entry.whole.count(id) > 0) / total;
-            let cover_p = covered(terms, |id| best_passage.count(id) > 0 || entry.title.count(id) > 0) / total;
-            let cover_t = covered(terms, |id| entry.title.count(id) > 0) / total;
-            let asked = entry.questions.iter().chain([&entry.title]).map(|q| likeness(shelf, terms, total, q)).fold(0.0, f32::max);
-            let title_like = title_share(shelf, terms, &entry.title);
-            let pw = |p: &u64| shelf.idf_of((*p >> 32) as u32).min(shelf.idf_of(*p as u32));
-            let pairs_all: f32 = pairs.iter().map(pw).sum();
-            let pair_score: f32 = pairs.iter().filter(|p| entry.pairs.binary_search(p).is_ok()).map(pw).sum();
-            let score = env("WPAIR", 0.0) * pair_score + bm25 + wp * passage_score + (wc * cover + wqs * asked) * total;
-            Some(Found {
-                article,
-                score,
-                passage,
-                evidence: Evidence { features: vec![
-                    ("bm25", bm25), ("cover", cover), ("cover_p", cover_p), ("cover_t", cover_t), ("asked", asked), ("title_share", title_like),
-                    ("ps_norm", passage_score / total), ("bm_norm", bm25 / total), ("total", total.ln()), ("n", (terms.len() as f32).ln()), ("oov", oov / total), ("pairs", pair_score / total), ("pairshare", pair_score / (pairs_all + 1e-6)),
-                ] },
-            })
+            Some(Found { article, score: bm25 + PASSAGE_WEIGHT * passage_score, passage, passage_score })
         })
         .collect();
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let second = found.get(1).map_or(0.0, |f| f.score);
-    let mean = found.iter().skip(1).take(5).map(|f| f.score).sum::<f32>() / 5.0;
-    if let Some(first) = found.first_mut() {
-        let s = first.score;
-        first.evidence.features.push(("margin", (s - second) / s));
-        first.evidence.features.push(("margin5", (s - mean) / s));
-        first.evidence.features.push(("score_norm", s / total));
-        first.evidence.features.push(("lead", (s - second) / total));
-    }
-    found
+    found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.article.cmp(&b.article)));
+    let evidence = weigh(terms, &found);
+    (found, evidence)
 }
 
-fn covered(terms: &[QueryTerm], has: impl Fn(u32) -> bool) -> f32 {
-    terms.iter().filter(|t| t.id.is_some_and(&has)).map(|t| t.idf * t.weight).sum()
-}
-
-/// Dice
-fn likeness(shelf: &Shelf, terms: &[QueryTerm], total: f32, bag: &Bag) -> f32 {
-    let shared = covered(terms, |id| bag.count(id) > 0);
-    if shared <= 0.0 { return 0.0 }
-    let own: f32 = bag.ids().map(|id| shelf.idf_of(id)).sum();
-    2.0 * shared / (total + own).max(1e-6)
-}
-
-/// share of the title said in the query
-fn title_share(shelf: &Shelf, terms: &[QueryTerm], bag: &Bag) -> f32 {
-    let own: f32 = bag.ids().map(|id| shelf.idf_of(id)).sum();
-    let shared: f32 = bag.ids().filter(|id| terms.iter().any(|t| t.id == Some(*id))).map(|id| shelf.idf_of(id)).sum();
-    shared / own.max(1e-6)
+fn weigh(terms: &[QueryTerm], found: &[Found]) -> Option<Evidence> {
+    let (first, others) = found.split_first()?;
+    let rarity = terms.iter().map(|t| t.idf * t.weight).sum::<f32>().max(f32::EPSILON);
+    let mean = others.iter().take(RUNNERS_UP).map(|f| f.score).sum::<f32>() / RUNNERS_UP as f32;
+    let other_passage = others.iter().map(|f| f.passage_score).fold(0.0, f32::max);
+    Some(Evidence {
+        terms: terms.len() as f32,
+        strength: first.score / rarity,
+        margin: (first.score - mean) / first.score.max(f32::EPSILON),
+        passage_lead: (first.passage_score - other_passage) / rarity,
+    })
 }
 
 fn best_passage(shelf: &Shelf, entry: &Entry, terms: &[QueryTerm]) -> (usize, f32) {
     let score = |bag: &Bag| -> f32 {
         let norm = K1 * (1.0 - B + B * bag.length as f32 / shelf.passage_length_mean);
-        terms.iter().filter_map(|t| {
-            let count = f32::from(bag.count(t.id?));
-            Some(t.idf * t.weight * count * (K1 + 1.0) / (count + norm))
-        }).sum()
+        let of = |term: &QueryTerm| {
+            let count = f32::from(bag.count(term.id?));
+            Some(term.idf * term.weight * count * (K1 + 1.0) / (count + norm))
+        };
+        terms.iter().filter_map(of).sum()
     };
     let mut best = (0, 0.0);
     for (at, bag) in entry.passages.iter().enumerate() {
-        let s = score(bag);
-        if s > best.1 { best = (at, s); }
+        let score = score(bag);
+        if score > best.1 {
+            best = (at, score);
+        }
     }
     best
 }

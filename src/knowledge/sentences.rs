@@ -2,8 +2,8 @@
 
 /// What ends in a full stop without ending a sentence.
 const ABBREVIATIONS: [&str; 24] = [
-    "e.g", "i.e", "etc", "approx", "incl", "excl", "mr", "mrs", "ms", "dr", "st", "no", "nr", "vs", "ca", "bzw", "z.b",
-    "max", "min", "tel", "p.m", "a.m", "fig", "sr",
+    "e.g", "i.e", "etc", "approx", "incl", "excl", "mr", "mrs", "ms", "dr", "st", "no", "nr", "vs", "ca",
+    "bzw", "z.b", "max", "min", "tel", "p.m", "a.m", "fig", "sr",
 ];
 
 /// Cuts a text at the ends of its lines and of its sentences; nothing is lost but the space between.

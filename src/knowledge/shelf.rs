@@ -8,6 +8,12 @@ use super::terms::{Words, words};
 
 /// How much a corrected word counts beside one that was written right.
 const CORRECTED_WEIGHT: f32 = 0.7;
+/// How much the words of the first line count: a mail's subject, a chat's question before its details.
+///
+/// Measured on techqa: hit@1 .759 without, .775 with 1.6, .780 with 2, .749 with 3.
+const FIRST_LINE_WEIGHT: f32 = 1.6;
+/// How much each repetition of a word adds (techqa nDCG@10: .865 at 0, .868 at 0.25, .863 at 0.5).
+const REPEATED_WEIGHT: f32 = 0.25;
 /// Most different terms of a query that are searched; the rarest stay.
 const QUERY_TERMS_MAX: usize = 64;
 
@@ -39,27 +45,17 @@ impl Bag {
     }
 
     /// Every term once.
-    pub(super) fn ids(&self) -> impl Iterator<Item = u32> + '_ {
+    fn ids(&self) -> impl Iterator<Item = u32> + '_ {
         self.terms.iter().map(|(id, _)| *id)
     }
-}
-
-/// Two neighbouring terms, whichever comes first.
-pub(super) fn pair(a: u32, b: u32) -> u64 {
-    (u64::from(a.min(b)) << 32) | u64::from(a.max(b))
 }
 
 /// One article as bags.
 pub(super) struct Entry {
     /// Its place among all articles.
     pub(super) article: usize,
-    pub(super) title: Bag,
-    pub(super) questions: Vec<Bag>,
     /// Headings included, as they say what a passage is about.
     pub(super) passages: Vec<Bag>,
-    pub(super) whole: Bag,
-    /// Neighbouring terms, as [`pair`] names them, ordered.
-    pub(super) pairs: Vec<u64>,
 }
 
 /// The fields of one article as terms with spaces between, for the index.
@@ -82,6 +78,17 @@ pub(super) struct QueryTerm {
     pub(super) weight: f32,
 }
 
+enum Reading {
+    /// It says how something is asked.
+    Function,
+    /// An article has its term.
+    Known(u32),
+    /// No article has it, but something near.
+    Meant(Vec<u32>),
+    /// No article has it.
+    Unknown(String),
+}
+
 /// The articles of one language.
 pub(super) struct Shelf {
     language: Words,
@@ -98,7 +105,10 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Reads the articles of one language; each comes with its place among all.
-    pub(super) fn new<'a>(code: &str, articles: impl Iterator<Item = (usize, &'a Article)>) -> (Self, Vec<Fields>) {
+    pub(super) fn new<'a>(
+        code: &str,
+        articles: impl Iterator<Item = (usize, &'a Article)>,
+    ) -> (Self, Vec<Fields>) {
         let mut shelf = Self {
             language: Words::new(code),
             known: HashMap::new(),
@@ -111,8 +121,8 @@ impl Shelf {
         };
         let mut fields = Vec::new();
         for (at, article) in articles {
-            let (entry, text) = shelf.enter(at, article);
-            for id in entry.whole.ids() {
+            let (entry, whole, text) = shelf.enter(at, article);
+            for id in whole.ids() {
                 shelf.articles_with[id as usize] += 1;
             }
             shelf.entries.push(entry);
@@ -125,7 +135,7 @@ impl Shelf {
         (shelf, fields)
     }
 
-    fn enter(&mut self, at: usize, article: &Article) -> (Entry, Fields) {
+    fn enter(&mut self, at: usize, article: &Article) -> (Entry, Bag, Fields) {
         let title = self.read(&article.title);
         let questions: Vec<_> = article.questions.iter().map(|q| self.read(q)).collect();
         let mut heading = "";
@@ -142,19 +152,13 @@ impl Shelf {
             passages.push(Bag::of(&[above, said].concat()));
         }
         let asked = questions.concat();
-        let whole = Bag::of(&[title.as_slice(), &asked, &body].concat());
-        let neighbours = [&title, &body].into_iter().chain(&questions).flat_map(|s| s.windows(2));
-        let mut pairs: Vec<u64> = neighbours.filter_map(|w| Some(pair(*w.first()?, *w.last()?))).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
         let fields = Fields {
             article: at,
             title: self.spell_out(&title),
             questions: self.spell_out(&asked),
             body: self.spell_out(&body),
         };
-        let questions = questions.iter().map(|q| Bag::of(q)).collect();
-        (Entry { article: at, title: Bag::of(&title), questions, passages, whole, pairs }, fields)
+        (Entry { article: at, passages }, Bag::of(&[title.as_slice(), &asked, &body].concat()), fields)
     }
 
     fn read(&mut self, text: &str) -> Vec<u32> {
@@ -180,52 +184,55 @@ impl Shelf {
     }
 
     fn spell_out(&self, sequence: &[u32]) -> String {
-        let texts: Vec<&str> = sequence.iter().filter_map(|id| Some(self.texts.get(*id as usize)?.as_str())).collect();
+        let texts: Vec<&str> =
+            sequence.iter().filter_map(|id| Some(self.texts.get(*id as usize)?.as_str())).collect();
         texts.join(" ")
     }
 
     /// Reads a query: each term once, words that do not occur corrected where something near does.
-    pub(super) fn query(&self, text: &str) -> (Vec<QueryTerm>, Vec<u64>) {
-        let mut sequence: Vec<Option<u32>> = Vec::new();
+    pub(super) fn query(&self, text: &str) -> Vec<QueryTerm> {
+        let first_line = text.trim_start().lines().next().map_or(0, |line| words(line).count());
         let mut terms: Vec<QueryTerm> = Vec::new();
-        let rep = super::rank::env("REP", 0.25); let fl = super::rank::env("FL", 1.0); let nfirst = text.split('\n').next().map_or(0, |l| words(l).count());
-        let mut add = |id: Option<u32>, text: &str, weight: f32| { sequence.push(id); match terms.iter_mut().find(|t| t.text == text) {
-            Some(term) => term.weight += weight * rep,
-            None => terms.push(QueryTerm { id, text: text.to_owned(), idf: self.idf(id), weight }),
-        } };
-        for (wi, word) in words(text).enumerate() {
-            let w1 = if wi < nfirst { fl } else { 1.0 };
-            let id = match self.known.get(&word) {
-                Some(None) => continue,
-                Some(known) => *known,
-                None => match self.language.term(&word) {
-                    None => continue,
-                    Some(term) => match self.ids.get(&term) {
-                        Some(id) => Some(*id),
-                        None => {
-                            let meant = self.spelling.meant(&word);
-                            let ids: Vec<u32> = meant.iter().filter_map(|w| *self.known.get(w)?).collect();
-                            if ids.is_empty() {
-                                add(None, &term, w1);
-                            }
-                            for id in ids {
-                                add(Some(id), self.texts.get(id as usize).map_or("", |t| t), CORRECTED_WEIGHT * w1);
-                            }
-                            continue;
-                        }
-                    },
-                },
-            };
-            add(id, id.and_then(|id| self.texts.get(id as usize)).map_or("", |t| t), w1);
+        for (at, word) in words(text.trim_start()).enumerate() {
+            let weight = if at < first_line { FIRST_LINE_WEIGHT } else { 1.0 };
+            match self.read_word(&word) {
+                Reading::Function => {}
+                Reading::Known(id) => self.add(&mut terms, Some(id), "", weight),
+                Reading::Meant(ids) => {
+                    for id in ids {
+                        self.add(&mut terms, Some(id), "", weight * CORRECTED_WEIGHT);
+                    }
+                }
+                Reading::Unknown(term) => self.add(&mut terms, None, &term, weight),
+            }
         }
-        let mut pairs: Vec<u64> = sequence.windows(2).filter_map(|w| Some(pair((*w.first()?)?, (*w.last()?)?))).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
         if terms.len() > QUERY_TERMS_MAX {
             terms.sort_by(|a, b| (b.idf * b.weight).total_cmp(&(a.idf * a.weight)));
             terms.truncate(QUERY_TERMS_MAX);
         }
-        (terms, pairs)
+        terms
+    }
+
+    fn add(&self, terms: &mut Vec<QueryTerm>, id: Option<u32>, unknown: &str, weight: f32) {
+        let text = id.and_then(|id| self.texts.get(id as usize)).map_or(unknown, String::as_str);
+        match terms.iter_mut().find(|term| term.id == id && term.text == text) {
+            Some(term) => term.weight += weight * REPEATED_WEIGHT,
+            None => terms.push(QueryTerm { id, text: text.to_owned(), idf: self.idf(id), weight }),
+        }
+    }
+
+    fn read_word(&self, word: &str) -> Reading {
+        match self.known.get(word) {
+            Some(Some(id)) => return Reading::Known(*id),
+            Some(None) => return Reading::Function,
+            None => {}
+        }
+        let Some(term) = self.language.term(word) else { return Reading::Function };
+        if let Some(id) = self.ids.get(&term) {
+            return Reading::Known(*id);
+        }
+        let meant: Vec<u32> = self.spelling.meant(word).iter().filter_map(|w| *self.known.get(w)?).collect();
+        if meant.is_empty() { Reading::Unknown(term) } else { Reading::Meant(meant) }
     }
 
     fn idf(&self, id: Option<u32>) -> f32 {
@@ -234,9 +241,10 @@ impl Shelf {
         (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
     }
 
-    /// The idf of a term that occurs.
-    pub(super) fn idf_of(&self, id: u32) -> f32 {
-        self.idf(Some(id))
+    /// One article by its place among all.
+    pub(super) fn entry(&self, article: usize) -> Option<&Entry> {
+        let at = self.entries.binary_search_by_key(&article, |entry| entry.article).ok()?;
+        self.entries.get(at)
     }
 
     /// The number of a word's term, if an article has it.

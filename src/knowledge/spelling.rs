@@ -85,7 +85,8 @@ fn distance(a: &[char], b: &[char], most: usize) -> Option<usize> {
     for (i, &left) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, &right) in b.iter().enumerate() {
-            let mut best = (previous[j] + usize::from(left != right)).min(previous[j + 1] + 1).min(row[j] + 1);
+            let mut best =
+                (previous[j] + usize::from(left != right)).min(previous[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && left == b[j - 1] && a[i - 1] == right {
                 best = best.min(before[j - 1] + 1);
             }

@@ -80,7 +80,10 @@ impl Words {
 
 /// Without accents: `é` is `e`, `ß` is `ss`.
 fn plain(text: &str) -> String {
-    text.nfkd().filter(|c| !unicode_normalization::char::is_combining_mark(*c)).collect::<String>().replace('ß', "ss")
+    text.nfkd()
+        .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
+        .collect::<String>()
+        .replace('ß', "ss")
 }
 
 /// The words of a text in lower case, in order, those longer than any real word left out.
