@@ -165,3 +165,6 @@ impl Knowledge {
         self.shared.present.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,14 @@ const HALF_CHARS_MIN: usize = 3;
 /// it and nearly the length are few enough to compare one by one.
 #[derive(Default)]
 pub(super) struct Spelling {
-    by_start: HashMap<(char, usize), Vec<(Box<[char]>, u32)>>,
+    by_start: HashMap<(char, usize), Vec<Known>>,
     count: HashMap<String, u32>,
+}
+
+struct Known {
+    characters: Box<[char]>,
+    letters: u32,
+    count: u32,
 }
 
 impl Spelling {
@@ -38,7 +44,8 @@ impl Spelling {
             if word.chars().any(|c| c.is_ascii_digit()) {
                 continue;
             }
-            self.by_start.entry((first, characters.len())).or_default().push((characters, *count));
+            let known = Known { letters: letters(&characters), characters, count: *count };
+            self.by_start.entry((first, known.characters.len())).or_default().push(known);
         }
     }
 
@@ -54,12 +61,17 @@ impl Spelling {
         }
         let errors_max = if characters.len() >= TWO_ERRORS_CHARS_MIN { 2 } else { 1 };
         let shortest = characters.len().saturating_sub(errors_max);
+        let mine = letters(&characters);
         let near = (shortest..=characters.len() + errors_max)
             .filter_map(|length| self.by_start.get(&(*characters.first()?, length)))
             .flatten()
-            .filter_map(|(other, count)| Some((distance(&characters, other, errors_max)?, *count, other)))
-            .min_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)).then(a.2.cmp(b.2)));
-        near.map(|(_, _, word)| vec![word.iter().collect()]).unwrap_or_default()
+            // One wrong letter takes one kind of letter away and brings one.
+            .filter(|known| (known.letters ^ mine).count_ones() as usize <= 2 * errors_max)
+            .filter_map(|known| Some((distance(&characters, &known.characters, errors_max)?, known)))
+            .min_by(|a, b| {
+                a.0.cmp(&b.0).then(b.1.count.cmp(&a.1.count)).then(a.1.characters.cmp(&b.1.characters))
+            });
+        near.map(|(_, known)| vec![known.characters.iter().collect()]).unwrap_or_default()
     }
 
     fn halves(&self, word: &str) -> Option<Vec<String>> {
@@ -73,6 +85,11 @@ impl Spelling {
             .max_by_key(|(rarer, _, _)| **rarer)
             .map(|(_, left, right)| vec![left.to_owned(), right.to_owned()])
     }
+}
+
+/// Which letters occur, one bit for each; others share bits, which only lets more words through.
+fn letters(characters: &[char]) -> u32 {
+    characters.iter().fold(0, |bits, c| bits | 1 << (u32::from(*c) % 32))
 }
 
 /// Letters to insert, remove, change or swap with their neighbour; none when more than `most`.

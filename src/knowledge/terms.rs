@@ -16,7 +16,9 @@ const ENGLISH_FUNCTION_WORDS: &str = "a about after again all also am an and any
     its ive just know let like ll m me my need no not now of ok on only or other our out please pls re s she should \
     so some someone something such t tell than thank thanks that the their them then there these they thing things \
     this those to too u up us ve very want wanted was wasn way we were what whats when where which while who whom \
-    why will with won would you your d";
+    why will with won would you your d \
+    ain aint arent couldnt didnt doesnt dont hadnt hasnt havent hows im isnt mustnt shouldnt thats theres theyre \
+    wasnt werent wheres whos wont wouldnt youre bit gonna wanna gotta really ur u";
 
 /// How the words of one language become terms.
 pub(super) struct Words {
