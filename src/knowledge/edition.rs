@@ -185,12 +185,13 @@ impl Edition {
         let article = self.articles.get(found.article)?;
         let passage = article.passages.get(found.passage)?;
         let (_, shelf) = self.shelves.get(shelf)?;
+        let said = shelf.entry(found.article)?.sentences.get(found.passage)?;
         Some(Hit {
             article: article.id.clone(),
             title: article.title.clone(),
             score: found.score,
             passage: passage.text.clone(),
-            snippet: snippet(shelf, terms, &passage.text),
+            snippet: snippet(terms, &passage.text, said),
             reviewed: article.reviewed,
         })
     }

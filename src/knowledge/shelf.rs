@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::article::Article;
+use super::sentences::sentences;
 use super::spelling::Spelling;
 use super::terms::{Words, words};
 
@@ -56,6 +57,8 @@ pub(super) struct Entry {
     pub(super) article: usize,
     /// Headings included, as they say what a passage is about.
     pub(super) passages: Vec<Bag>,
+    /// The terms of each sentence of each passage, as [`sentences`] cuts them.
+    pub(super) sentences: Vec<Vec<Box<[u32]>>>,
 }
 
 /// The fields of one article as terms with spaces between, for the index.
@@ -141,9 +144,13 @@ impl Shelf {
         let mut heading = "";
         let mut body = Vec::new();
         let mut passages = Vec::new();
+        let mut said_by_sentence = Vec::new();
         for passage in &article.passages {
             let above = self.read(&passage.heading);
-            let said = self.read(&passage.text);
+            let by_sentence: Vec<Box<[u32]>> =
+                sentences(&passage.text).into_iter().map(|sentence| self.read(sentence).into()).collect();
+            let said = by_sentence.concat();
+            said_by_sentence.push(by_sentence);
             if passage.heading != heading {
                 body.extend(&above);
                 heading = &passage.heading;
@@ -158,7 +165,11 @@ impl Shelf {
             questions: self.spell_out(&asked),
             body: self.spell_out(&body),
         };
-        (Entry { article: at, passages }, Bag::of(&[title.as_slice(), &asked, &body].concat()), fields)
+        (
+            Entry { article: at, passages, sentences: said_by_sentence },
+            Bag::of(&[title.as_slice(), &asked, &body].concat()),
+            fields,
+        )
     }
 
     fn read(&mut self, text: &str) -> Vec<u32> {
@@ -245,13 +256,5 @@ impl Shelf {
     pub(super) fn entry(&self, article: usize) -> Option<&Entry> {
         let at = self.entries.binary_search_by_key(&article, |entry| entry.article).ok()?;
         self.entries.get(at)
-    }
-
-    /// The number of a word's term, if an article has it.
-    pub(super) fn term_of(&self, word: &str) -> Option<u32> {
-        match self.known.get(word) {
-            Some(known) => *known,
-            None => self.ids.get(&self.language.term(word)?).copied(),
-        }
     }
 }

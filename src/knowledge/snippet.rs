@@ -1,8 +1,7 @@
 //! The whole sentences of a passage that answer.
 
 use super::sentences::sentences;
-use super::shelf::{QueryTerm, Shelf};
-use super::terms::words;
+use super::shelf::QueryTerm;
 
 /// A passage up to this length is shown whole, characters.
 const WHOLE_CHARS_MAX: usize = 280;
@@ -17,8 +16,8 @@ struct Unit<'a> {
     worth: Vec<(u32, f32)>,
 }
 
-/// Cuts a passage to the neighbouring sentences that say most of what was asked.
-pub(super) fn snippet(shelf: &Shelf, terms: &[QueryTerm], passage: &str) -> String {
+/// Cuts a passage to the neighbouring sentences that say most of what was asked; `said` has their terms.
+pub(super) fn snippet(terms: &[QueryTerm], passage: &str, said: &[Box<[u32]>]) -> String {
     if passage.chars().count() <= WHOLE_CHARS_MAX {
         return passage.to_owned();
     }
@@ -26,7 +25,8 @@ pub(super) fn snippet(shelf: &Shelf, terms: &[QueryTerm], passage: &str) -> Stri
         .lines()
         .enumerate()
         .flat_map(|(line, text)| sentences(text).into_iter().map(move |text| (line, text)))
-        .map(|(line, text)| Unit { line, text, worth: worth(shelf, terms, text) })
+        .zip(said)
+        .map(|((line, text), said)| Unit { line, text, worth: worth(terms, said) })
         .collect();
     let width = SENTENCES_MAX.min(units.len());
     let mut best = (0, -1.0);
@@ -43,11 +43,9 @@ pub(super) fn snippet(shelf: &Shelf, terms: &[QueryTerm], passage: &str) -> Stri
     join(units.get(begin..end).unwrap_or_default())
 }
 
-fn worth(shelf: &Shelf, terms: &[QueryTerm], sentence: &str) -> Vec<(u32, f32)> {
-    let mut worth: Vec<(u32, f32)> = words(sentence)
-        .filter_map(|word| shelf.term_of(&word))
-        .filter_map(|id| terms.iter().find(|t| t.id == Some(id)).map(|t| (id, t.idf * t.weight)))
-        .collect();
+fn worth(terms: &[QueryTerm], said: &[u32]) -> Vec<(u32, f32)> {
+    let of = |id: &u32| terms.iter().find(|t| t.id == Some(*id)).map(|t| (*id, t.idf * t.weight));
+    let mut worth: Vec<(u32, f32)> = said.iter().filter_map(of).collect();
     worth.sort_by_key(|(id, _)| *id);
     worth.dedup_by_key(|(id, _)| *id);
     worth
