@@ -38,3 +38,4 @@
 
 pub mod config;
 pub mod domain;
+pub mod templates;
