@@ -39,3 +39,4 @@
 pub mod config;
 pub mod domain;
 pub mod templates;
+pub mod tools;
