@@ -108,6 +108,9 @@ pub struct HttpTool {
     /// Reads: how often a failed call is tried again.
     #[serde(default = "two")]
     pub retries: u32,
+    /// Reads: pause before the second try; doubles each time, with jitter.
+    #[serde(default = "hundred")]
+    pub retry_ms: u64,
 }
 
 fn three_seconds() -> u64 {
@@ -116,4 +119,8 @@ fn three_seconds() -> u64 {
 
 fn two() -> u32 {
     2
+}
+
+fn hundred() -> u64 {
+    100
 }
