@@ -36,5 +36,6 @@
 //! 4. The transaction that records an answer checks that the case is unchanged since it was read.
 //! 5. What leaves has passed [`pipeline`]'s guard; what is called has passed `tools::authority`.
 
+pub mod channels;
 pub mod config;
 pub mod domain;
