@@ -1,11 +1,14 @@
 //! The operator's own channel or app: the body of `POST /v1/messages`, vouched for by an API key.
 
+use futures_util::future::BoxFuture;
+
 use super::json::Fields;
 use super::{
     BadInput, Bounds, ChannelAdapter, ChannelError, ChannelLimits, Envelope, LABEL_CHARS_MAX, demand_words,
+    followed,
 };
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{Attachment, InboundMessage, Sender};
+use crate::domain::message::{Attachment, InboundMessage, Message, Sender};
 use crate::domain::time::Timestamp;
 
 /// The name of the operator's own channel in the record.
@@ -27,6 +30,10 @@ impl ChannelAdapter for InApp {
 
     fn limits(&self) -> ChannelLimits {
         ChannelLimits { text_chars_max: self.bounds.reply_chars_max, choices_max: 10, typing: true }
+    }
+
+    fn send<'a>(&'a self, _: &'a str, _: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
+        followed()
     }
 
     fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError> {

@@ -1,7 +1,9 @@
 //! Channels: how messages come in and what each medium can carry. One list, [`all`], names them.
 
+use futures_util::future::BoxFuture;
+
 use crate::config::Config;
-use crate::domain::message::InboundMessage;
+use crate::domain::message::{InboundMessage, Message};
 
 pub mod in_app;
 pub mod json;
@@ -9,15 +11,21 @@ pub mod web_chat;
 
 pub use json::BadInput;
 
-/// Why a message was not taken. The sender must act: the text says what is wrong and what to do.
+/// Why a message did not get through, and who must act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
-    /// The bytes are no message of this channel.
+    /// The bytes are no message of this channel: the sender must correct them.
     #[error(transparent)]
-    Invalid(#[from] BadInput),
-    /// The session that vouches for the sender is missing, forged or over.
+    Malformed(#[from] BadInput),
+    /// The session that vouches for the sender is missing, forged or over: begin a new one.
     #[error("{0}")]
     Session(#[from] web_chat::SessionError),
+    /// The medium cannot take it now: try again later.
+    #[error("the channel cannot take it now: {0}")]
+    Later(String),
+    /// The medium will never take it: a person must see to it.
+    #[error("the channel refused it for good: {0}")]
+    Permanent(String),
 }
 
 /// What a medium can carry towards the customer.
@@ -40,7 +48,7 @@ pub struct Envelope<'a> {
     pub session: Option<&'a web_chat::Session>,
 }
 
-/// A medium: turns its bytes into a normalised message. Pure: no clock, no network, no store.
+/// A medium: turns its bytes into a normalised message (pure: no clock, no network), and takes messages out.
 pub trait ChannelAdapter: Send + Sync {
     /// Its name in the record and in `POST /channels/{name}`.
     fn name(&self) -> &'static str;
@@ -48,6 +56,29 @@ pub trait ChannelAdapter: Send + Sync {
     fn limits(&self) -> ChannelLimits;
     /// Reads one message; never panics, whatever the bytes are.
     fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError>;
+    /// Gives one message to the medium, to the thread `conversation` of it.
+    fn send<'a>(
+        &'a self,
+        conversation: &'a str,
+        message: &'a Message,
+    ) -> BoxFuture<'a, Result<(), ChannelError>>;
+}
+
+/// The channels of this process, by name.
+pub struct Channels(Vec<Box<dyn ChannelAdapter>>);
+
+impl Channels {
+    /// Every channel of this build.
+    pub fn new(config: &Config) -> Self {
+        Self(all(config))
+    }
+
+    /// The channel called `name`. Any other name is one of the operator's own, vouched for by an API key
+    /// when its message came, and served like [`in_app`].
+    pub fn get(&self, name: &str) -> Option<&dyn ChannelAdapter> {
+        let named = |wanted: &str| self.0.iter().find(|channel| channel.name() == wanted);
+        named(name).or_else(|| named(in_app::NAME)).map(AsRef::as_ref)
+    }
 }
 
 /// Every channel of this build.
@@ -97,6 +128,11 @@ fn demand_words(text: &str) -> Result<(), BadInput> {
         ));
     }
     Ok(())
+}
+
+/// For media whose readers follow the case's own stream: what is stored and announced has arrived.
+fn followed<'a>() -> BoxFuture<'a, Result<(), ChannelError>> {
+    Box::pin(std::future::ready(Ok(())))
 }
 
 #[cfg(test)]

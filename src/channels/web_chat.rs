@@ -5,14 +5,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::json::Fields;
-use super::{Bounds, ChannelAdapter, ChannelError, ChannelLimits, Envelope, LABEL_CHARS_MAX, demand_words};
+use super::{
+    Bounds, ChannelAdapter, ChannelError, ChannelLimits, Envelope, LABEL_CHARS_MAX, demand_words, followed,
+};
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{InboundMessage, Sender};
+use crate::domain::message::{InboundMessage, Message, Sender};
 use crate::domain::time::Timestamp;
 
 /// The name of the widget's channel in the record.
@@ -154,6 +157,10 @@ impl ChannelAdapter for WebChat {
 
     fn limits(&self) -> ChannelLimits {
         ChannelLimits { text_chars_max: self.bounds.reply_chars_max, choices_max: 10, typing: true }
+    }
+
+    fn send<'a>(&'a self, _: &'a str, _: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
+        followed()
     }
 
     fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
