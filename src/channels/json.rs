@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for Strict {
 }
 
 /// The fields of one object; taking all that is known leaves only what is unknown.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fields {
     path: String,
     left: Map<String, Value>,
