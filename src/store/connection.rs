@@ -131,13 +131,12 @@ impl Link {
         &self,
         slot: &'c mut Option<AnyConnection>,
     ) -> Result<&'c mut AnyConnection, sqlx::Error> {
-        let connection = match slot.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = self.options.connect().await?;
-                sqlx::raw_sql(self.dialect.setup()).execute(&mut connection).await?;
-                connection
-            }
+        let connection = if let Some(connection) = slot.take() {
+            connection
+        } else {
+            let mut connection = self.options.connect().await?;
+            sqlx::raw_sql(self.dialect.setup()).execute(&mut connection).await?;
+            connection
         };
         Ok(slot.insert(connection))
     }

@@ -9,6 +9,21 @@ use super::rows::storable;
 use super::unit::{Delivery, DeliveryState};
 use super::{Store, StoreError};
 
+/// The statement that takes deliveries; its parts are those of the one that takes turns.
+macro_rules! take {
+    ($lock:literal) => {
+        concat!(
+            "with chosen as materialized (select id from outbox where state = 'pending' and due_at <= $3
+                order by due_at, id limit $4 ",
+            $lock,
+            ") update outbox
+                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
+                where id in (select id from chosen) and state = 'pending' and due_at <= $3
+                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted"
+        )
+    };
+}
+
 impl Store {
     /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first. One that was
     /// taken before and never recorded since comes with the state `Unknown`: it may have left.
@@ -20,17 +35,8 @@ impl Store {
         max: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         let sql = match self.0.link.dialect {
-            Dialect::Sqlite => "update outbox
-                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
-                where id in (select id from outbox where state = 'pending' and due_at <= $3 order by due_at, id limit $4)
-                and state = 'pending' and due_at <= $3
-                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
-            Dialect::Postgres => "update outbox
-                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
-                where id in (select id from outbox where state = 'pending' and due_at <= $3 order by due_at, id limit $4
-                    for update skip locked)
-                and state = 'pending' and due_at <= $3
-                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
+            Dialect::Sqlite => take!(""),
+            Dialect::Postgres => take!("for update skip locked"),
         };
         let query = sqlx::query(sql)
             .bind(storable(holder))

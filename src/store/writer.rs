@@ -282,7 +282,7 @@ fn touches(unit: &Unit) -> Vec<String> {
         match change {
             Change::Customer(customer) => keys.push(format!("customer {}", customer.id)),
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
-                keys.push(format!("case {}", case.id))
+                keys.push(format!("case {}", case.id));
             }
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
             _ => {}
