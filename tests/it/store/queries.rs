@@ -340,7 +340,7 @@ async fn identities_follow_what_was_seen(record: Arc<Record>) {
     store.commit(first("ann")).await.unwrap();
     let mut seen = identity("ann");
     seen.assurance = firstline::domain::assurance::Assurance::Verified;
-    seen.proof = "api_key".to_owned();
+    "api_key".clone_into(&mut seen.proof);
     seen.last_seen = NOW.plus_ms(5);
     store.commit(unit("ann", vec![Change::SeenIdentity(seen.clone())])).await.unwrap();
     assert_eq!(store.identities(&customer_id("ann")).await.unwrap(), [seen]);
