@@ -1,6 +1,6 @@
 //! The outbox: taking what is due to leave. How a delivery went is part of a unit.
 
-use crate::domain::ids::{CaseId, MessageId};
+use crate::domain::ids::CaseId;
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
@@ -50,13 +50,13 @@ impl Store {
         Ok(deliveries)
     }
 
-    /// How the delivery of a message stands.
-    pub async fn delivery(&self, case: &CaseId, message: &MessageId) -> Result<Option<Delivery>, StoreError> {
+    /// How everything that left a case, or is to leave it, stands; in the order in which it was written.
+    pub async fn deliveries(&self, case: &CaseId) -> Result<Vec<Delivery>, StoreError> {
         let sql =
             "select id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted
-            from outbox where case_id = $1 and message_id = $2";
-        let row = self.row(sqlx::query(sql).bind(case.as_str()).bind(message.as_str())).await?;
-        row.map(|row| delivery(&Columns::of(&row, "outbox"))).transpose()
+            from outbox where case_id = $1 order by id";
+        let rows = self.rows(sqlx::query(sql).bind(case.as_str())).await?;
+        rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use firstline::store::{Change, CommitError, Store, StoreError};
 
 use super::things::{NOW, case_id, first, message, next, unit};
 use super::{Record, on_both};
-use crate::support::database::{Database, settings};
+use crate::support::database::{Database, postgres_server, settings};
 
 on_both! {
     a_database_from_a_newer_version_is_refused
@@ -97,6 +97,28 @@ async fn another_process_is_heard_after_a_refusal(record: Arc<Record>) {
     assert_eq!(store.case(&case_id("ann")).await.unwrap().unwrap().messages.len(), 2);
     store.commit(next("ann", 3)).await.unwrap();
     other.close().await;
+}
+
+/// How many of the tests here need PostgreSQL and have no counterpart on SQLite.
+pub(super) const POSTGRES_ONLY: usize = 1;
+
+#[tokio::test]
+async fn a_postgres_connection_that_was_cut_is_made_again() {
+    let Some(server) = postgres_server() else { return };
+    let database = Database::postgres(&server).await;
+    let store = database.store().await;
+    for version in 1..=4 {
+        store.commit(if version == 1 { first("ann") } else { next("ann", version) }).await.unwrap();
+        assert_eq!(store.case_fresh(&case_id("ann")).await.unwrap().unwrap().case.version, version);
+        database
+            .run(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity
+                 where application_name = current_setting('application_name') and pid <> pg_backend_pid()",
+            )
+            .await;
+    }
+    store.close().await;
+    database.drop().await;
 }
 
 #[tokio::test]
