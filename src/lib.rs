@@ -36,7 +36,20 @@
 //! 4. The transaction that records an answer checks that the case is unchanged since it was read.
 //! 5. What leaves has passed [`pipeline`]'s guard; what is called has passed `tools::authority`.
 
+pub mod app;
+pub mod assistant;
+pub mod channels;
+pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod desk;
 pub mod domain;
+pub mod failpoints;
+pub mod knowledge;
+pub mod language;
+pub mod pipeline;
+pub mod store;
+pub mod telemetry;
 pub mod templates;
 pub mod tools;
+pub mod web;

@@ -22,6 +22,18 @@ pub struct Server {
     pub streams_per_address_max: usize,
     /// Announcements a slow reader may fall behind before it is dropped.
     pub stream_backlog_max: usize,
+    /// Pause between looks of a stream for what other processes did.
+    pub stream_poll_ms: u64,
+    /// A stream says at least this often that it is alive.
+    pub stream_keepalive_ms: u64,
+    /// How long a chat session of a visitor lasts.
+    pub chat_session_ms: i64,
+    /// New chat sessions per address.
+    pub chat_sessions_per_minute_max: usize,
+    /// How long a checked API key is believed; a revoked one works no longer than this.
+    pub key_cache_ms: u64,
+    /// Most entries on one page of a list.
+    pub page_items_max: i64,
     /// Sites that may embed the chat widget, beside this one.
     pub allowed_origins: Vec<String>,
     /// Signs chat sessions; empty: made at the first start and kept in data/.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::case::Resolution;
 use super::message::Citation;
 use super::triage::Urgency;
 
@@ -48,8 +49,8 @@ pub struct Draft {
     pub citations: Vec<Citation>,
     /// Quick replies.
     pub choices: Vec<String>,
-    /// Whether it settles the matter: a real answer or a finished procedure, never a greeting.
-    pub resolves: bool,
+    /// How it settles the matter, if it does: a real answer or a finished procedure, never a greeting.
+    pub resolves: Option<Resolution>,
 }
 
 /// Why and where a case goes to people.

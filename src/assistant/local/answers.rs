@@ -1,0 +1,185 @@
+//! The customer's answer to what a procedure asked: a value, a yes, a no, or something else altogether.
+
+use serde_json::Value;
+
+use super::memory::{Asked, Frame};
+use super::{Run, Task};
+use crate::assistant::{AssistantError, Reading, Request};
+use crate::domain::decision::{HandOff, Step};
+use crate::domain::procedure::SlotKind;
+use crate::domain::triage::Decision;
+use crate::language::signals::Answer;
+
+impl Run {
+    /// Deals with messages that follow a question of the procedure under way.
+    pub(super) fn answer_frame(&mut self, readings: &[Reading]) -> Result<Option<Step>, AssistantError> {
+        let Some(asked) = self.memory.frame.as_ref().and_then(|frame| frame.asked.clone()) else {
+            return Ok(self.take_up(readings));
+        };
+        let words = readings.iter().map(|r| r.message.text.as_str()).collect::<Vec<_>>().join("\n");
+        match asked {
+            Asked::Slot(name) => self.answer_slot(&name, &words, readings),
+            Asked::Write => self.answer_write(&words, readings),
+        }
+    }
+
+    fn answer_slot(&mut self, name: &str, words: &str, readings: &[Reading]) -> Result<Option<Step>, AssistantError> {
+        let kind = self.slot(name).map(|slot| slot.kind);
+        if let Some(value) = self.read_answer(name, words) {
+            self.fill(name, value);
+            self.agenda.push_back(Task::Continue);
+            return Ok(None);
+        }
+        if readings.iter().any(|reading| reading.takes_back) {
+            return Ok(self.drop_frame());
+        }
+        if let Some(elsewhere) = self.elsewhere(readings) {
+            return Ok(self.interrupt(&elsewhere));
+        }
+        let said = !words.trim().is_empty() && readings.iter().any(|reading| reading.small_talk.is_none());
+        if said && kind == Some(SlotKind::Text) && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty()) {
+            self.fill(name, Value::String(words.trim().to_owned()));
+            self.agenda.push_back(Task::Continue);
+            return Ok(None);
+        }
+        self.ask_again()
+    }
+
+    fn answer_write(&mut self, words: &str, readings: &[Reading]) -> Result<Option<Step>, AssistantError> {
+        let plain = match readings {
+            [only] => only.answer,
+            _ => None,
+        };
+        if plain == Some(Answer::Yes) {
+            if let Some(frame) = &mut self.memory.frame {
+                frame.agreed = true;
+            }
+            self.agenda.push_back(Task::Continue);
+            return Ok(None);
+        }
+        if self.change_of_mind(words) {
+            self.agenda.push_back(Task::Continue);
+            return Ok(None);
+        }
+        if let Some(elsewhere) = self.elsewhere(readings) {
+            return Ok(self.interrupt(&elsewhere));
+        }
+        if plain == Some(Answer::No) || readings.iter().any(|reading| reading.takes_back) {
+            return Ok(self.drop_frame());
+        }
+        self.ask_again()
+    }
+
+    /// "Actually the other one": new values for what was to be written start the procedure over with them.
+    fn change_of_mind(&mut self, words: &str) -> bool {
+        let Some(frame) = self.memory.frame.clone() else { return false };
+        let names: Vec<String> = frame.slots.keys().cloned().collect();
+        let mut changed = false;
+        for name in names {
+            let Some(old) = frame.slots.get(&name).filter(|value| !value.is_null()) else { continue };
+            let new = self.read_explicit(&name, words).or_else(|| self.read_other(&name, words, old));
+            if let Some(new) = new.filter(|new| new != old) {
+                self.fill(&name, new);
+                changed = true;
+            }
+        }
+        if changed && let Some(frame) = &mut self.memory.frame {
+            frame.at = 0;
+            frame.results.clear();
+            frame.agreed = false;
+        }
+        changed
+    }
+
+    /// A different request that is clear enough to interrupt what is under way.
+    fn elsewhere(&self, readings: &[Reading]) -> Option<Vec<Request>> {
+        let current = self.memory.frame.as_ref().map(|frame| frame.procedure.clone());
+        let requests: Vec<Request> = readings
+            .iter()
+            .flat_map(|reading| &reading.requests)
+            .filter(|request| {
+                let triage = &request.triage;
+                let other = triage.intent.as_ref().map(ToString::to_string) != current;
+                match triage.decision {
+                    Decision::Tier1 if triage.reason == "article" => request.text.contains('?'),
+                    Decision::Tier1 | Decision::Escalate => other && triage.confidence >= self.shared.triage.switch_min,
+                    Decision::Unknown => false,
+                }
+            })
+            .cloned()
+            .collect();
+        (!requests.is_empty()).then_some(requests)
+    }
+
+    /// Puts the procedure under way aside for another request; it is taken up again afterwards.
+    fn interrupt(&mut self, requests: &[Request]) -> Option<Step> {
+        if let Some(frame) = self.memory.frame.take() {
+            self.memory.paused.retain(|paused| paused.procedure != frame.procedure);
+            self.memory.paused.push(frame);
+        }
+        let mut step = None;
+        for request in requests {
+            let reading = Reading {
+                message: self.situation.readings.first().map(|r| r.message.clone())?,
+                requests: vec![request.clone()],
+                wants_person: false,
+                alarm: None,
+                small_talk: None,
+                answer: None,
+                takes_back: false,
+            };
+            step = step.or_else(|| self.take_up(std::slice::from_ref(&reading)));
+        }
+        if step.is_none() {
+            self.resume_later();
+        }
+        step
+    }
+
+    /// The customer does not want it any more: nothing is done, and that is said.
+    fn drop_frame(&mut self) -> Option<Step> {
+        self.memory.frame = None;
+        self.memory.last_intent = None;
+        self.say_phrase("declined_ok", &Value::Null);
+        self.resume_later();
+        None
+    }
+
+    /// Asks the same again, a little plainer; after the limit a person takes over.
+    pub(super) fn ask_again(&mut self) -> Result<Option<Step>, AssistantError> {
+        let limit = self.shared.limits.asks_max as u32;
+        let Some(frame) = &mut self.memory.frame else { return Ok(None) };
+        if frame.asks >= limit {
+            return Ok(Some(self.hand_off(HandOff::because("answer_not_understood"))));
+        }
+        let hint = match frame.asked {
+            Some(Asked::Write) => Some("confirm_hint"),
+            Some(Asked::Slot(_)) => Some("ask_again"),
+            None => None,
+        };
+        if let Some(hint) = hint.filter(|_| self.parts.is_empty()) {
+            self.say_phrase(hint, &Value::Null);
+        }
+        self.agenda.push_back(Task::Continue);
+        Ok(None)
+    }
+
+    fn fill(&mut self, name: &str, value: Value) {
+        let Some(frame) = &mut self.memory.frame else { return };
+        if let Some(old) = frame.slots.insert(name.to_owned(), value)
+            && !old.is_null()
+        {
+            frame.rejected.push(old);
+        }
+        frame.asked = None;
+        frame.asks = 0;
+    }
+}
+
+impl Frame {
+    /// Notes that `asked` is being asked; counts when it is the same as before.
+    pub(super) fn note_asked(&mut self, asked: Asked) {
+        self.asks = if self.asked.as_ref() == Some(&asked) { self.asks + 1 } else { 1 };
+        self.asked = Some(asked);
+    }
+}

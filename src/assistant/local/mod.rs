@@ -1,0 +1,217 @@
+//! The assistant that needs no model: it follows the procedures to the letter and quotes the articles.
+//!
+//! A turn is a small agenda: requests read from the unread messages become tasks, a task runs a
+//! procedure's program or searches the articles, and what they say is gathered into one reply. The
+//! run stops whenever it needs something from outside (a search, a tool, the customer) and goes on
+//! when [`Proposer::next`] brings it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, RwLock};
+
+use futures_util::future::BoxFuture;
+
+use self::memory::Memory;
+use self::program::Program;
+use super::{Assistant, AssistantError, Proposer, Seen, Situation};
+use crate::config::{Business, Limits, TriageSettings};
+use crate::domain::decision::Step;
+use crate::domain::ids::ProcedureId;
+use crate::domain::procedure::Procedure;
+use crate::knowledge::Knowledge;
+use crate::templates::{Phrases, Templates};
+
+mod answers;
+mod interpret;
+mod memory;
+mod plan;
+mod program;
+mod reply;
+mod slots;
+
+/// What the local assistant works with; shared by all its turns.
+pub struct LocalAssistant {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    knowledge: Knowledge,
+    templates: Arc<Templates>,
+    phrases: Arc<Phrases>,
+    triage: TriageSettings,
+    limits: Limits,
+    business: Business,
+    book: RwLock<Arc<Book>>,
+}
+
+/// The procedures of one knowledge version, compiled.
+#[derive(Default)]
+struct Book {
+    version: String,
+    entries: HashMap<String, Arc<Entry>>,
+}
+
+struct Entry {
+    procedure: Procedure,
+    program: Program,
+}
+
+impl LocalAssistant {
+    /// An assistant over this knowledge, with these words and thresholds.
+    pub fn new(
+        knowledge: Knowledge,
+        templates: Arc<Templates>,
+        phrases: Arc<Phrases>,
+        triage: TriageSettings,
+        limits: Limits,
+        business: Business,
+    ) -> Self {
+        let book = RwLock::default();
+        Self { shared: Arc::new(Shared { knowledge, templates, phrases, triage, limits, business, book }) }
+    }
+}
+
+impl Shared {
+    /// The compiled procedures, compiled anew when the knowledge has changed.
+    fn book(&self) -> Arc<Book> {
+        let version = self.knowledge.version();
+        if let Ok(book) = self.book.read()
+            && book.version == version
+        {
+            return book.clone();
+        }
+        let entries = self
+            .knowledge
+            .procedures()
+            .iter()
+            .map(|p| {
+                let entry = Entry { procedure: p.clone(), program: Program::compile(p) };
+                (p.id.to_string(), Arc::new(entry))
+            })
+            .collect();
+        let book = Arc::new(Book { version, entries });
+        if let Ok(mut kept) = self.book.write() {
+            *kept = book.clone();
+        }
+        book
+    }
+}
+
+impl Assistant for LocalAssistant {
+    fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
+        let memory = Memory::read(&situation.case.memory);
+        Box::new(Run {
+            book: self.shared.book(),
+            shared: self.shared.clone(),
+            memory,
+            agenda: VecDeque::new(),
+            parts: Vec::new(),
+            waiting: Waiting::Nothing,
+            intent: situation.case.intent.clone(),
+            situation,
+        })
+    }
+}
+
+/// One turn of the local assistant.
+struct Run {
+    shared: Arc<Shared>,
+    book: Arc<Book>,
+    situation: Situation,
+    memory: Memory,
+    agenda: VecDeque<Task>,
+    parts: Vec<reply::Part>,
+    waiting: Waiting,
+    intent: Option<ProcedureId>,
+}
+
+/// Something this turn has to deal with.
+#[derive(Debug, Clone, PartialEq)]
+enum Task {
+    /// Go on with the procedure under way.
+    Continue,
+    /// Begin a procedure for these words.
+    Start { procedure: String, request: String },
+    /// Answer these words from the articles.
+    Look { request: String },
+    /// Take up the procedure that was interrupted last.
+    Resume,
+}
+
+/// What the step proposed last was for.
+#[derive(Debug, Clone, PartialEq)]
+enum Waiting {
+    Nothing,
+    /// A search for these words; only these articles count, any when empty.
+    Passage { request: String, articles: Vec<String> },
+    /// The candidates of this slot.
+    Candidates { slot: String },
+    /// The result of the call at the frame's place.
+    Result,
+}
+
+impl Proposer for Run {
+    fn next(&mut self, seen: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
+        let step = self.proceed(seen);
+        Box::pin(async move { step })
+    }
+
+    fn memory(&self) -> String {
+        self.memory.write()
+    }
+
+    fn gathered(&self) -> BTreeMap<String, String> {
+        let frame = self.memory.frame.iter().flat_map(|frame| frame.slots.iter());
+        self.memory
+            .known
+            .iter()
+            .chain(frame)
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), reply::plain(value)))
+            .collect()
+    }
+
+    fn intent(&self) -> Option<ProcedureId> {
+        self.intent.clone()
+    }
+}
+
+impl Run {
+    fn proceed(&mut self, seen: Seen) -> Result<Step, AssistantError> {
+        let begun = match (std::mem::replace(&mut self.waiting, Waiting::Nothing), seen) {
+            (_, Seen::Begin) => self.plan()?,
+            (waiting, seen) => self.receive(waiting, seen)?,
+        };
+        if let Some(step) = begun {
+            return Ok(step);
+        }
+        while let Some(task) = self.agenda.pop_front() {
+            if let Some(step) = self.work(task)? {
+                return Ok(step);
+            }
+        }
+        Ok(self.conclude())
+    }
+
+    fn work(&mut self, task: Task) -> Result<Option<Step>, AssistantError> {
+        match task {
+            Task::Continue => self.advance(),
+            Task::Start { procedure, request } => {
+                self.start(&procedure, &request);
+                self.advance()
+            }
+            Task::Look { request } => {
+                self.waiting = Waiting::Passage { request: request.clone(), articles: Vec::new() };
+                Ok(Some(Step::Search(request)))
+            }
+            Task::Resume => {
+                let Some(frame) = self.memory.paused.pop() else { return Ok(None) };
+                let title = self.book.entries.get(&frame.procedure).map(|e| e.procedure.title.clone());
+                self.memory.frame = Some(frame);
+                if let Some(title) = title {
+                    self.say_phrase("back_to", &serde_json::json!({ "title": title }));
+                }
+                self.ask_again()
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What the unread messages ask for, in order: the agenda of a turn.
+
+use serde_json::Value;
+
+use super::memory::Offer;
+use super::{Run, Task};
+use crate::assistant::{AssistantError, Reading, Request};
+use crate::domain::decision::{HandOff, Step};
+use crate::domain::ids::ProcedureId;
+use crate::domain::procedure::Tier;
+use crate::domain::triage::{Decision, Urgency};
+use crate::language::signals::{Answer, SmallTalk};
+
+/// More requests than this in one turn are not worked off at once; the rest is heard when it is asked again.
+const REQUESTS_MAX: usize = 3;
+
+impl Run {
+    /// Reads what is new and fills the agenda; a step at once when a person is due.
+    pub(super) fn plan(&mut self) -> Result<Option<Step>, AssistantError> {
+        if let Some(step) = self.person_due() {
+            return Ok(Some(step));
+        }
+        let readings = self.situation.readings.clone();
+        if let Some(step) = self.foreign(&readings) {
+            return Ok(step);
+        }
+        if let Some(offer) = self.memory.offer.take()
+            && let Some(done) = self.answer_offer(&offer, &readings)
+        {
+            return Ok(done);
+        }
+        if self.memory.frame.as_ref().is_some_and(|frame| frame.asked.is_some()) {
+            return self.answer_frame(&readings);
+        }
+        Ok(self.take_up(&readings))
+    }
+
+    /// Words that call for a person come before everything else.
+    fn person_due(&mut self) -> Option<Step> {
+        let alarm = self.situation.readings.iter().find_map(|reading| reading.alarm);
+        if let Some(alarm) = alarm {
+            let (team, urgency) = alarm.route();
+            let handoff = HandOff { urgency: Some(urgency), ..HandOff::because(alarm.as_str()) };
+            self.intent = self.best_of_tier_two(alarm.as_str()).or(self.intent.take());
+            return Some(self.hand_off(HandOff { team: Some(team.to_owned()), ..handoff }));
+        }
+        if self.situation.readings.iter().any(|reading| reading.wants_person) {
+            return Some(self.hand_off(HandOff::because("person_asked")));
+        }
+        None
+    }
+
+    /// The procedure that recognises this kind of alarm, if the knowledge has one.
+    fn best_of_tier_two(&self, word: &str) -> Option<ProcedureId> {
+        let candidates = self.situation.readings.iter().flat_map(|r| &r.requests).flat_map(|r| &r.triage.candidates);
+        candidates
+            .filter_map(|candidate| self.book.entries.get(candidate.intent.as_str()))
+            .find(|entry| entry.procedure.tier == Tier::Two && entry.procedure.id.as_str().contains(word))
+            .map(|entry| entry.procedure.id.clone())
+    }
+
+    /// Another language than the procedures speak: the articles may have it, else a person who speaks it.
+    fn foreign(&mut self, readings: &[Reading]) -> Option<Option<Step>> {
+        if self.situation.language == self.shared.business.language || self.memory.frame.is_some() {
+            return None;
+        }
+        for reading in readings {
+            match reading.small_talk {
+                Some(talk) => self.small_talk(talk),
+                None => self.agenda.push_back(Task::Look { request: reading.message.text.clone() }),
+            }
+        }
+        Some(None)
+    }
+
+    /// An answer to a question outside any procedure. `None`: it was no answer.
+    fn answer_offer(&mut self, offer: &Offer, readings: &[Reading]) -> Option<Option<Step>> {
+        let last = readings.last()?;
+        match offer {
+            Offer::Person => match last.answer {
+                Some(Answer::Yes) => Some(Some(self.hand_off(HandOff::because("person_asked")))),
+                Some(Answer::No) => {
+                    self.memory.failures = 0;
+                    self.say_phrase("declined_ok", &Value::Null);
+                    Some(None)
+                }
+                None => None,
+            },
+            Offer::Matter { procedures, request } => {
+                let titles: Vec<String> = procedures.iter().map(|id| self.title(id)).collect();
+                let chosen = crate::language::signals::choice(&last.message.text, &titles)?;
+                let procedure = procedures.get(chosen)?.clone();
+                self.agenda.push_back(Task::Start { procedure, request: request.clone() });
+                Some(None)
+            }
+        }
+    }
+
+    pub(super) fn title(&self, procedure: &str) -> String {
+        self.book.entries.get(procedure).map_or_else(|| procedure.to_owned(), |e| e.procedure.title.clone())
+    }
+
+    /// Turns requests into tasks. Small talk alone gets its human answer.
+    pub(super) fn take_up(&mut self, readings: &[Reading]) -> Option<Step> {
+        let requests: Vec<&Request> = readings.iter().flat_map(|reading| &reading.requests).collect();
+        if requests.is_empty() {
+            match readings.iter().rev().find_map(|reading| reading.small_talk) {
+                Some(talk) => self.small_talk(talk),
+                None => self.say_phrase("empty_message", &Value::Null),
+            }
+            return None;
+        }
+        let angry = readings.iter().any(|reading| {
+            reading.requests.iter().any(|r| r.triage.sentiment == crate::domain::triage::Sentiment::Negative)
+                && reading.requests.iter().any(|r| r.triage.urgency >= Urgency::High)
+        });
+        if angry {
+            self.say_phrase("sorry_angry", &Value::Null);
+        }
+        let mut unclear = None;
+        for request in requests.into_iter().take(REQUESTS_MAX) {
+            if let Some(step) = self.take_request(request, &mut unclear) {
+                return Some(step);
+            }
+        }
+        // A burst says one thing in pieces: a piece that is unclear alone matters only when nothing else is clear.
+        match unclear {
+            Some(request) if self.agenda.is_empty() => self.unclear(&request),
+            _ => None,
+        }
+    }
+
+    fn take_request(&mut self, request: &Request, unclear: &mut Option<Request>) -> Option<Step> {
+        let triage = &request.triage;
+        let entry = triage.intent.as_ref().and_then(|id| self.book.entries.get(id.as_str())).cloned();
+        match (triage.decision, entry) {
+            (Decision::Tier1, Some(entry)) if triage.reason != "article" => {
+                let id = entry.procedure.id.to_string();
+                if self.repeated(&id) {
+                    return Some(self.hand_off(HandOff::because("asked_again")));
+                }
+                let known = self.agenda.iter().any(|task| matches!(task, Task::Start { procedure, .. } if *procedure == id));
+                if !known {
+                    self.agenda.push_back(Task::Start { procedure: id, request: request.text.clone() });
+                }
+                None
+            }
+            (Decision::Tier1, _) => {
+                self.agenda.push_back(Task::Look { request: request.text.clone() });
+                None
+            }
+            (Decision::Escalate, entry) => {
+                if let Some(entry) = entry {
+                    self.intent = Some(entry.procedure.id.clone());
+                }
+                let reason = triage.reason.clone();
+                Some(self.hand_off(HandOff { urgency: None, ..HandOff::because(&reason) }))
+            }
+            (Decision::Unknown, _) => {
+                unclear.get_or_insert_with(|| request.clone());
+                None
+            }
+        }
+    }
+
+    /// The third time in a row for the same thing that was never settled: somebody should look.
+    fn repeated(&mut self, procedure: &str) -> bool {
+        if self.memory.last_intent.as_deref() == Some(procedure) {
+            self.memory.repeats += 1;
+        } else {
+            self.memory.last_intent = Some(procedure.to_owned());
+            self.memory.repeats = 1;
+        }
+        self.memory.repeats >= 3
+    }
+
+    /// Two likely matters are offered; else the articles have a last word.
+    fn unclear(&mut self, request: &Request) -> Option<Step> {
+        let likely: Vec<String> = request
+            .triage
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.confidence >= self.shared.triage.doubt_min)
+            .filter(|candidate| self.book.entries.contains_key(candidate.intent.as_str()))
+            .take(3)
+            .map(|candidate| candidate.intent.to_string())
+            .collect();
+        if likely.len() < 2 && likely.first().is_none() {
+            return self.nothing_known(&request.text);
+        }
+        let mut choices: Vec<String> = likely.iter().map(|id| self.title(id)).collect();
+        choices.push(self.phrase("choice_other", &Value::Null));
+        let text = self.phrase("which_matter", &Value::Null);
+        self.memory.offer = Some(Offer::Matter { procedures: likely, request: request.text.clone() });
+        Some(self.ask(text, choices))
+    }
+
+    fn small_talk(&mut self, talk: SmallTalk) {
+        // Thanks for something settled confirms it; otherwise small talk counts as nothing.
+        let confirms = self.memory.settled && matches!(talk, SmallTalk::Thanks | SmallTalk::Goodbye);
+        let key = match talk {
+            SmallTalk::Greeting => "greeting",
+            SmallTalk::Thanks => "thanks_reply",
+            SmallTalk::Goodbye => "goodbye",
+        };
+        self.say_phrase(key, &serde_json::json!({ "name": self.situation.customer.name }));
+        if confirms && let Some(part) = self.parts.last_mut() {
+            part.resolves = Some(crate::domain::case::Resolution::Confirmed);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Who proposes the next step. Proposing is all an assistant can do: code decides what happens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use crate::domain::case::Case;
+use crate::domain::customer::Customer;
+use crate::domain::decision::Step;
+use crate::domain::message::Message;
+use crate::domain::receipt::CallStatus;
+use crate::domain::triage::Triage;
+use crate::knowledge::Search;
+use crate::language::signals::{Alarm, Answer, SmallTalk};
+
+pub mod local;
+
+/// One request inside a message, and what triage made of it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The words of this request.
+    pub text: String,
+    /// Their reading.
+    pub triage: Triage,
+}
+
+/// A customer's message as read before the assistant sees it.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The requests in it, in order; at least one unless it is small talk only.
+    pub requests: Vec<Request>,
+    /// Asks for a person.
+    pub wants_person: bool,
+    /// Safety, legal, fraud or self-harm words.
+    pub alarm: Option<Alarm>,
+    /// Nothing but a greeting, thanks or a goodbye.
+    pub small_talk: Option<SmallTalk>,
+    /// A plain yes or no.
+    pub answer: Option<Answer>,
+    /// Takes back what was asked for.
+    pub takes_back: bool,
+}
+
+/// All that an assistant knows when a turn begins: one case and nothing of another.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    /// The case.
+    pub case: Case,
+    /// Whose it is.
+    pub customer: Arc<Customer>,
+    /// The thread so far, newest last, the unread messages included.
+    pub thread: Vec<Arc<Message>>,
+    /// The unread messages, oldest first.
+    pub readings: Vec<Reading>,
+    /// ISO 639-1 of the conversation.
+    pub language: String,
+    /// The business day.
+    pub today: jiff::civil::Date,
+}
+
+/// What came of the step proposed last.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// Nothing was proposed yet.
+    Begin,
+    /// What a search found.
+    Found(Arc<Search>),
+    /// What a tool gave back.
+    Called {
+        /// How it ended.
+        status: CallStatus,
+        /// The result, or `{"error":{"code","message"}}`.
+        result: Arc<Value>,
+    },
+    /// The write needs its details listed and a yes.
+    NeedsYes,
+    /// The write is above a limit: a person must approve it.
+    NeedsApproval {
+        /// Which limit.
+        because: String,
+    },
+    /// A rule refused the call.
+    Denied {
+        /// One word for machines.
+        reason: &'static str,
+        /// For whoever proposed it.
+        tell: String,
+    },
+}
+
+/// An assistant at work on one turn.
+pub trait Proposer: Send {
+    /// The next step, given what came of the last.
+    fn next(&mut self, seen: Seen) -> BoxFuture<'_, Result<Step, AssistantError>>;
+    /// What it wants to remember for the case's next turn, as JSON.
+    fn memory(&self) -> String;
+    /// What it has gathered by name, for the handoff note.
+    fn gathered(&self) -> BTreeMap<String, String>;
+    /// The procedure it is following.
+    fn intent(&self) -> Option<crate::domain::ids::ProcedureId>;
+}
+
+/// Someone who can propose steps: the local assistant, or a language model.
+pub trait Assistant: Send + Sync {
+    /// Begins a turn.
+    fn begin(&self, situation: Situation) -> Box<dyn Proposer>;
+}
+
+/// Why an assistant cannot go on with a turn; the case goes to people with this reason.
+#[derive(Debug, thiserror::Error)]
+pub enum AssistantError {
+    /// A template of a procedure failed on what it was given.
+    #[error("procedure `{procedure}`: {cause}")]
+    Procedure {
+        /// Which procedure.
+        procedure: String,
+        /// What failed.
+        cause: String,
+    },
+}

@@ -1,0 +1,157 @@
+//! The operator's own channel or app: the body of `POST /v1/messages`, vouched for by an API key.
+
+use futures_util::future::BoxFuture;
+
+use super::json::Fields;
+use super::{
+    BadInput, Bounds, ChannelAdapter, ChannelError, ChannelLimits, Envelope, LABEL_CHARS_MAX, demand_words,
+    followed,
+};
+use crate::domain::assurance::Assurance;
+use crate::domain::message::{Attachment, InboundMessage, Message, Sender};
+use crate::domain::time::Timestamp;
+
+/// The name of the operator's own channel in the record.
+pub const NAME: &str = "in_app";
+const CHANNEL_CHARS_MAX: usize = 40;
+const URL_CHARS_MAX: usize = 2000;
+
+/// Messages that the operator's own server sends.
+#[derive(Debug, Clone, Copy)]
+pub struct InApp {
+    /// What a message may be at most.
+    pub bounds: Bounds,
+}
+
+impl ChannelAdapter for InApp {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn limits(&self) -> ChannelLimits {
+        ChannelLimits { text_chars_max: self.bounds.reply_chars_max, choices_max: 10, typing: true }
+    }
+
+    fn send<'a>(&'a self, _: &'a str, _: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
+        followed()
+    }
+
+    fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
+        let mut body = Fields::of_body(envelope.body, self.bounds.depth_max)?;
+        let channel = channel_name(body.label("channel", CHANNEL_CHARS_MAX)?)?;
+        let external_id = body.required_label("id", LABEL_CHARS_MAX)?;
+        let sender = sender(body.object("sender")?)?;
+        let conversation =
+            body.label("conversation", LABEL_CHARS_MAX)?.unwrap_or_else(|| sender.address.clone());
+        let attachments = attachments(&mut body, self.bounds.attachments_max)?;
+        let text = body.text("text", self.bounds.text_chars_max)?.unwrap_or_default();
+        let sent_at = sent_at(body.text("sent_at", 64)?)?;
+        body.finish()?;
+        if attachments.is_empty() {
+            demand_words(&text)?;
+        }
+        Ok(InboundMessage { channel, external_id, conversation, sender, text, attachments, sent_at })
+    }
+}
+
+/// Any lower-case name: the operator's key vouches for its own channels.
+fn channel_name(given: Option<String>) -> Result<String, BadInput> {
+    let name = given.unwrap_or_else(|| NAME.to_owned());
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if !name.bytes().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err(BadInput::new("channel", "is a name like `in_app`: lower-case letters, digits and `_`"));
+    }
+    Ok(name)
+}
+
+/// `verified` is the operator's own word that `id` is this person; without it the sender is only claimed.
+fn sender(mut fields: Fields) -> Result<Sender, BadInput> {
+    let address = fields.required_label("id", LABEL_CHARS_MAX)?;
+    let name = fields.label("name", LABEL_CHARS_MAX)?;
+    let email = fields.label("email", LABEL_CHARS_MAX)?;
+    let phone = fields.label("phone", LABEL_CHARS_MAX)?;
+    let verified = fields.flag("verified")?.unwrap_or(false);
+    fields.finish()?;
+    Ok(Sender {
+        name,
+        email,
+        phone,
+        assurance: if verified { Assurance::Verified } else { Assurance::Claimed },
+        proof: if verified { "api_key" } else { "typed" },
+        external_id: verified.then(|| address.clone()),
+        address,
+    })
+}
+
+fn attachments(body: &mut Fields, items_max: usize) -> Result<Vec<Attachment>, BadInput> {
+    let read = |mut one: Fields| {
+        let attachment = Attachment {
+            name: one.required_label("name", LABEL_CHARS_MAX)?,
+            content_type: one.label("content_type", LABEL_CHARS_MAX)?,
+            url: one.label("url", URL_CHARS_MAX)?,
+        };
+        one.finish()?;
+        Ok(attachment)
+    };
+    body.objects("attachments", items_max)?.into_iter().map(read).collect()
+}
+
+fn sent_at(text: Option<String>) -> Result<Option<Timestamp>, BadInput> {
+    let wrong = || BadInput::new("sent_at", "is not an RFC 3339 time like 2026-11-23T08:00:00Z");
+    text.map(|text| Timestamp::parse(&text).ok_or_else(wrong)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds =
+        Bounds { text_chars_max: 10, reply_chars_max: 10, attachments_max: 1, depth_max: 8 };
+
+    fn parse(body: &str) -> Result<InboundMessage, String> {
+        let envelope = Envelope { body: body.as_bytes(), session: None };
+        InApp { bounds: BOUNDS }.parse(envelope).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_the_operators_word_makes_a_sender_verified() {
+        let claimed = parse(r#"{"id":"1","sender":{"id":"u1","email":"a@b.example"},"text":"hi"}"#).unwrap();
+        assert_eq!((claimed.sender.assurance, claimed.sender.external_id), (Assurance::Claimed, None));
+        let vouched = parse(r#"{"id":"1","sender":{"id":"u1","verified":true},"text":"hi"}"#).unwrap();
+        assert_eq!(vouched.sender.assurance, Assurance::Verified);
+        assert_eq!(vouched.sender.external_id.as_deref(), Some("u1"));
+        assert_eq!((vouched.channel.as_str(), vouched.conversation.as_str()), ("in_app", "u1"));
+    }
+
+    #[test]
+    fn every_bad_body_is_refused_with_its_field_and_what_to_do() {
+        for (body, expected) in [
+            (r#"[]"#, "`body` must be an object, not a list"),
+            (r#"{"sender":{"id":"u"},"text":"x"}"#, "`id` is missing"),
+            (r#"{"id":"1","text":"x"}"#, "`sender` is missing"),
+            (
+                r#"{"id":"1","sender":{"id":"u","verified":"yes"},"text":"x"}"#,
+                "`sender.verified` must be true or false",
+            ),
+            (r#"{"id":"1","sender":{"id":"u"},"text":" "}"#, "`text` is empty"),
+            (
+                r#"{"id":"1","sender":{"id":"u"},"text":"12345678901"}"#,
+                "`text` has 11 characters; at most 10",
+            ),
+            (r#"{"id":"1","sender":{"id":"u"},"text":"x","extra":1}"#, "`extra` is not known here"),
+            (
+                r#"{"id":"1","sender":{"id":"u"},"text":"x","sent_at":"yesterday"}"#,
+                "`sent_at` is not an RFC 3339",
+            ),
+            (r#"{"id":"1","sender":{"id":"u"},"text":"x","channel":"In App"}"#, "`channel` is a name like"),
+            (r#"{"id":"1\n","sender":{"id":"u"},"text":"x"}"#, "`id` is blank or holds a control"),
+            (
+                r#"{"id":"1","sender":{"id":"u"},"attachments":[{"name":1}]}"#,
+                "`attachments[0].name` must be a string",
+            ),
+        ] {
+            let refused = parse(body).unwrap_err();
+            assert!(refused.contains(expected), "{body}: {refused}");
+        }
+    }
+}

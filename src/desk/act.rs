@@ -1,0 +1,350 @@
+//! What an agent does with a case: take it, answer, note, put aside, settle, give back.
+//!
+//! Each act is one transaction that compares the case's version, so it never lands on a case that
+//! changed underneath; it then looks again and decides anew. A person's first word takes the case.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::domain::case::{Case, IllegalMove, Move, Resolution};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{AgentId, CaseId, DeliveryId, MessageId, TeamId, TurnId};
+use crate::domain::message::{Author, Message, Visibility};
+use crate::domain::time::{Clock, Timestamp};
+use crate::domain::turn::Turn;
+use crate::store::{
+    Change, CommitError, Delivery, DeliveryState, Draftbook, InboxEntry, Refusal, Store, StoreError, Unit,
+};
+
+/// An act that keeps losing against other changes is given up after this many looks.
+const LOOKS_MAX: usize = 8;
+/// Where the ids of agents' replies are kept, so that a second click says nothing twice.
+const INBOX: &str = "desk";
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// An agent who signed in, or for whom a program acts.
+    Agent(AgentId),
+    /// A program with an API key, by the key's name.
+    Program(String),
+}
+
+impl Actor {
+    fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::Agent(id) => Some(id),
+            Self::Program(_) => None,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Agent(id) => format!("agent:{id}"),
+            Self::Program(name) => format!("key:{name}"),
+        }
+    }
+}
+
+/// Why an act did not happen. Nothing of it did.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// There is no such case.
+    #[error("there is no such case")]
+    NoCase,
+    /// There is no such agent.
+    #[error("there is no agent with this login or id; list them with `firstline user list`")]
+    NoAgent,
+    /// The state of the case does not allow it.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// The id was used for another text.
+    #[error("a reply with this id but another text is stored already; send a new id for a new reply")]
+    Conflict,
+    /// The case changed again and again, or the record takes nothing now.
+    #[error("the record could not take it just now; try again")]
+    Unavailable(#[source] Option<StoreError>),
+}
+
+impl From<StoreError> for ActError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(Some(error))
+    }
+}
+
+/// The desk at which somebody acts on one case.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// The record.
+    pub store: &'a Store,
+    /// Time and ids.
+    pub clock: &'a dyn Clock,
+    /// Who acts.
+    pub actor: &'a Actor,
+    /// On which case.
+    pub case: &'a CaseId,
+}
+
+/// What an agent writes to the customer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The writer's own id of it: the same id says it once, however often it is sent.
+    pub id: Option<String>,
+    /// The words.
+    pub text: String,
+}
+
+/// Answers the customer on the channel the case is on. The case is the agent's from then on.
+pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
+    let digest = hex::encode(Sha256::digest(reply.text.as_bytes()));
+    let external_id = reply.id.as_ref().map(|id| format!("{}/{id}", at.case));
+    if let Some(id) = &external_id
+        && let Some(known) = at.store.inbox(INBOX, id).await?
+    {
+        return said_before(at, &known, &digest).await;
+    }
+    let made = change(at, |book, now| {
+        let taken = take(book, at.actor);
+        book.case.step(Move::AgentReplied)?;
+        book.case.answered_seq = book.case.inbound_seq;
+        let message = book.message(entry(at, &book.case, &reply.text, Visibility::Public, now));
+        book.event(
+            EventKind::AgentReplied,
+            &json!({"by": at.actor.shown(), "message": message.id, "took": taken}),
+        );
+        book.push(Change::Deliver(delivery(at, &book.case, &message, now)));
+        if let Some(external_id) = &external_id {
+            book.push(Change::Inbox(InboxEntry {
+                channel: INBOX.to_owned(),
+                external_id: external_id.clone(),
+                digest: digest.clone(),
+                message: message.id.clone(),
+                case: book.case.id.clone(),
+                customer: book.case.customer.clone(),
+                at: now,
+            }));
+        }
+        Ok(message)
+    });
+    match (made.await, &external_id) {
+        (Err(Failed::Duplicate), Some(id)) => match at.store.inbox(INBOX, id).await? {
+            Some(known) => said_before(at, &known, &digest).await,
+            None => Err(ActError::Unavailable(None)),
+        },
+        (made, _) => Ok(made?),
+    }
+}
+
+async fn said_before(at: At<'_>, known: &InboxEntry, digest: &str) -> Result<Arc<Message>, ActError> {
+    if known.digest != digest {
+        return Err(ActError::Conflict);
+    }
+    at.store.message(&known.message).await?.ok_or(ActError::Unavailable(None))
+}
+
+/// Leaves a note that only agents read. The case stays where it is.
+pub async fn note(at: At<'_>, text: &str) -> Result<Arc<Message>, ActError> {
+    let made = change(at, |book, now| {
+        let message = book.message(entry(at, &book.case, text, Visibility::Internal, now));
+        book.event(EventKind::Noted, &json!({"by": at.actor.shown(), "message": message.id}));
+        Ok(message)
+    });
+    Ok(made.await?)
+}
+
+/// Where a case goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignee {
+    /// To this person.
+    Agent(AgentId),
+    /// Back to the queue of this team, or of the team it was with.
+    Queue(Option<TeamId>),
+}
+
+/// Gives the case to a person, or back to a queue.
+pub async fn assign(at: At<'_>, to: &Assignee) -> Result<Case, ActError> {
+    if let Assignee::Agent(agent) = to
+        && at.store.agent(agent).await?.is_none()
+    {
+        return Err(ActError::NoAgent);
+    }
+    let handoff = at.store.handoff(at.case).await?;
+    let made = change(at, |book, now| {
+        match to {
+            Assignee::Agent(agent) => {
+                book.case.step(Move::Assigned)?;
+                book.case.agent = Some(agent.clone());
+                book.case.pending = None;
+                book.case.snoozed_until = None;
+                if let Some(handoff) = handoff.as_ref().filter(|handoff| handoff.taken_by.is_none()) {
+                    book.push(Change::HandoffTaken {
+                        handoff: handoff.id.clone(),
+                        agent: agent.clone(),
+                        at: now,
+                    });
+                }
+            }
+            Assignee::Queue(team) => {
+                book.case.step(Move::Unassigned)?;
+                book.case.agent = None;
+                book.case.snoozed_until = None;
+                book.case.team = team.clone().or_else(|| book.case.team.clone());
+            }
+        }
+        let (agent, team) = (book.case.agent.clone(), book.case.team.clone());
+        book.event(EventKind::Assigned, &json!({"by": at.actor.shown(), "agent": agent, "team": team}));
+        Ok(book.case.clone())
+    });
+    Ok(made.await?)
+}
+
+/// Settles the case.
+pub async fn resolve(at: At<'_>) -> Result<Case, ActError> {
+    let made = change(at, |book, now| {
+        book.case.step(Move::AgentResolved)?;
+        book.case.resolution = Some(Resolution::ByAgent);
+        book.case.resolved_at = Some(now);
+        book.case.answered_seq = book.case.inbound_seq;
+        book.case.snoozed_until = None;
+        book.case.pending = None;
+        book.event(EventKind::Resolved, &json!({"by": at.actor.shown()}));
+        Ok(book.case.clone())
+    });
+    Ok(made.await?)
+}
+
+/// Opens a settled case again; it waits for a person.
+pub async fn reopen(at: At<'_>) -> Result<Case, ActError> {
+    let made = change(at, |book, _| {
+        book.case.step(Move::Reopened)?;
+        book.case.resolution = None;
+        book.case.resolved_at = None;
+        book.case.agent = None;
+        book.event(EventKind::Reopened, &json!({"by": at.actor.shown()}));
+        Ok(book.case.clone())
+    });
+    Ok(made.await?)
+}
+
+/// Puts the case aside until a moment, or until the customer writes.
+pub async fn snooze(at: At<'_>, until: Timestamp) -> Result<Case, ActError> {
+    let made = change(at, |book, _| {
+        book.case.step(Move::Snoozed)?;
+        book.case.snoozed_until = Some(until);
+        book.event(EventKind::Snoozed, &json!({"by": at.actor.shown(), "until": until}));
+        Ok(book.case.clone())
+    });
+    Ok(made.await?)
+}
+
+/// Gives the case back to the assistant, which answers what the customer last wrote if nobody has.
+pub async fn give_back(at: At<'_>) -> Result<Case, ActError> {
+    let made = change(at, |book, now| {
+        book.case.step(Move::Returned)?;
+        book.case.agent = None;
+        book.case.pending = None;
+        book.case.snoozed_until = None;
+        if book.case.inbound_seq > book.case.answered_seq {
+            book.push(Change::OpenTurn(Turn {
+                id: TurnId::new(at.clock.new_id()),
+                case: book.case.id.clone(),
+                epoch: 0,
+                holder: String::new(),
+                leased_until: Timestamp(0),
+                attempts: 0,
+                due_at: now,
+                opened_at: now,
+            }));
+        }
+        book.event(EventKind::Returned, &json!({"by": at.actor.shown()}));
+        Ok(book.case.clone())
+    });
+    Ok(made.await?)
+}
+
+/// Takes the case for whoever acts on it; whether somebody else had it.
+fn take(book: &mut Draftbook, actor: &Actor) -> bool {
+    let before = book.case.agent.clone();
+    if let Some(agent) = actor.agent() {
+        book.case.agent = Some(agent.clone());
+    }
+    book.case.pending = None;
+    book.case.snoozed_until = None;
+    book.case.resolution = None;
+    book.case.resolved_at = None;
+    before != book.case.agent
+}
+
+fn entry(at: At<'_>, case: &Case, text: &str, visibility: Visibility, now: Timestamp) -> Message {
+    Message {
+        id: MessageId::new(at.clock.new_id()),
+        case: case.id.clone(),
+        seq: 0,
+        author: Author::Agent,
+        agent: at.actor.agent().cloned(),
+        channel: case.channel.clone(),
+        text: text.to_owned(),
+        at: now,
+        visibility,
+        citations: Vec::new(),
+        choices: Vec::new(),
+        attachments: Vec::new(),
+        turn: None,
+    }
+}
+
+fn delivery(at: At<'_>, case: &Case, message: &Message, now: Timestamp) -> Delivery {
+    Delivery {
+        id: DeliveryId::new(at.clock.new_id()),
+        case: case.id.clone(),
+        message: message.id.clone(),
+        channel: case.channel.clone(),
+        conversation: case.conversation.clone(),
+        state: DeliveryState::Pending,
+        attempts: 0,
+        due_at: now,
+    }
+}
+
+enum Failed {
+    Duplicate,
+    Act(ActError),
+}
+
+impl From<Failed> for ActError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Duplicate => Self::Unavailable(None),
+            Failed::Act(error) => error,
+        }
+    }
+}
+
+/// Reads the case, lets `decide` change it and commits; a case that changed in between is decided anew.
+async fn change<T>(
+    at: At<'_>,
+    decide: impl Fn(&mut Draftbook, Timestamp) -> Result<T, IllegalMove>,
+) -> Result<T, Failed> {
+    let act = Failed::Act;
+    for _ in 0..LOOKS_MAX {
+        let read = at.store.case_fresh(at.case).await;
+        let file = read.map_err(|error| act(error.into()))?.ok_or_else(|| act(ActError::NoCase))?;
+        let now = at.clock.now();
+        let mut book = Draftbook::new(file.case.clone(), now);
+        let made = decide(&mut book, now).map_err(|illegal| act(illegal.into()))?;
+        let unit: Unit = book.close(Vec::new());
+        match at.store.commit(unit).await {
+            Ok(()) => return Ok(made),
+            Err(CommitError::Refused(Refusal::Duplicate)) => return Err(Failed::Duplicate),
+            Err(CommitError::Refused(Refusal::Stale)) => {}
+            Err(
+                CommitError::Refused(Refusal::LostLease | Refusal::AlreadyClaimed)
+                | CommitError::Database(_)
+                | CommitError::Closed,
+            ) => return Err(act(ActError::Unavailable(None))),
+        }
+    }
+    Err(act(ActError::Unavailable(None)))
+}

@@ -1,0 +1,108 @@
+//! Gives a case to people: the note, the team, and one sentence to the customer about what happens next.
+
+use serde_json::{Value, json};
+
+use super::Parts;
+use super::resolve::{Carried, Ending};
+use super::settle::{self, End};
+use super::turn::TurnError;
+use crate::desk::hours::Presence;
+use crate::desk::note::{self, Records};
+use crate::domain::case::Move;
+use crate::domain::decision::{Draft, HandOff};
+use crate::domain::event::EventKind;
+use crate::domain::handoff::{Approval, Handoff};
+use crate::domain::ids::HandoffId;
+use crate::domain::message::{Author, Citation};
+use crate::store::{CaseFile, Change, Draftbook};
+
+/// An hour, the window of `replies_per_hour_max`.
+const HOUR_MS: i64 = 3_600_000;
+
+/// Whether the assistant has answered this case so often that a person should look.
+pub(super) fn too_many_replies(parts: &Parts, file: &CaseFile) -> bool {
+    let since = parts.clock.now().plus_ms(-HOUR_MS);
+    let said = file.messages.iter().filter(|m| m.author == Author::Assistant && m.at > since).count();
+    said as i64 >= parts.config.limits.replies_per_hour_max
+}
+
+/// Writes the handoff into the book: note first, then the queue, then the words to the customer.
+pub(super) async fn compose(
+    parts: &Parts,
+    end: &End<'_>,
+    book: &mut Draftbook,
+    carried: &Carried,
+    ending: &Ending,
+    (handoff, approval, unsent): (&HandOff, Option<&Approval>, Option<&str>),
+) -> Result<(), TurnError> {
+    let now = parts.clock.now();
+    let language = book.case.language.clone();
+    let team = parts.desk.team_for(handoff.team.as_deref(), &language);
+    let told = told(parts, &team, &language, &handoff.reason);
+    let urgency = handoff.urgency.unwrap_or_default().max(book.case.urgency);
+    let transcript = parts.store.transcript(&book.case.id).await?;
+    let identity = parts.store.identities(&book.case.customer).await?;
+    let stored = parts.store.receipts(&book.case.id).await?;
+    let receipts: Vec<_> = stored.iter().chain(&carried.receipts).map(AsRef::as_ref).collect();
+    let mut cited: Vec<Citation> = transcript.iter().flat_map(|message| message.citations.clone()).collect();
+    cited.dedup();
+    let empty = std::collections::BTreeMap::new();
+    let procedures = parts.knowledge.procedures();
+    let procedure = book.case.intent.as_ref().and_then(|id| procedures.iter().find(|p| p.id == *id));
+    let note = note::build(&Records {
+        case: &book.case,
+        customer: &end.file.customer,
+        identities: &identity,
+        transcript: &transcript,
+        receipts: &receipts,
+        gathered: ending.mind.as_ref().map_or(&empty, |mind| &mind.gathered),
+        procedure,
+        citations: &cited,
+        handoff,
+        approval,
+        unsent,
+        told: &told,
+        urgency,
+    });
+    let words: Vec<&str> = handoff.say.iter().map(String::as_str).chain([told.as_str()]).collect();
+    let draft = Draft { text: words.join("\n\n"), ..Draft::default() };
+    let stored = Handoff {
+        id: HandoffId::new(parts.clock.new_id()),
+        case: book.case.id.clone(),
+        team: team.clone(),
+        urgency,
+        reason: handoff.reason.clone(),
+        note,
+        at: now,
+        taken_by: None,
+    };
+    // The state was checked by the caller, so the table has this move.
+    if book.case.step(Move::HandedOff).is_err() {
+        return Ok(());
+    }
+    book.case.urgency = urgency;
+    book.case.team = Some(team.clone());
+    book.case.resolution = None;
+    let body = json!({"handoff": stored.id, "reason": handoff.reason, "team": team, "urgency": urgency});
+    book.push(Change::Handoff(Box::new(stored)));
+    settle::speak(parts, book, &draft, Some(&end.turn.id), now);
+    book.event(EventKind::HandedOff, &settle::end_body(end, body));
+    metrics::counter!("firstline_handoffs_total", "reason" => handoff.reason.clone()).increment(1);
+    Ok(())
+}
+
+/// What the customer hears about waiting: who takes over, and when somebody is there.
+fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason: &str) -> String {
+    let name = parts.desk.team_name(team);
+    match parts.desk.presence(team, parts.clock.now()) {
+        Presence::Open => {
+            let key = if reason == "needs_approval" { "handoff_approval" } else { "handoff_now" };
+            parts.phrases.say(language, key, &json!({ "team": name }))
+        }
+        Presence::Closed { opens } => {
+            let opens = opens.map_or(Value::Null, Value::from);
+            parts.phrases.say(language, "handoff_closed", &json!({ "team": name, "opens": opens }))
+        }
+    }
+}
+

@@ -1,0 +1,299 @@
+//! The life of a message: stored, read, resolved, checked, said or handed over.
+//!
+//! This is the only file that knows the order. Ingest stores a message and opens a turn in one
+//! transaction; a worker holds the turn by a lease, runs the stages and commits their outcome in one
+//! transaction that looks again whether the case is unchanged. Work is announced inside the process
+//! and found by polling between processes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::assistant::Assistant;
+use crate::channels::Channels;
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::domain::ids::{CaseId, TurnId};
+use crate::domain::message::InboundMessage;
+use crate::domain::time::Clock;
+use crate::domain::turn::Turn;
+use crate::knowledge::Knowledge;
+use crate::store::Store;
+use crate::templates::Phrases;
+use crate::tools::Toolbox;
+
+mod await_end;
+mod deliver;
+mod effect;
+pub mod guard;
+mod handoff;
+mod housekeeping;
+mod ingest;
+mod resolve;
+mod settle;
+pub mod triage;
+mod turn;
+
+pub use await_end::Ended;
+pub use ingest::{Accepted, IngestError};
+
+/// What the stages work with.
+pub struct Parts {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// The record.
+    pub store: Store,
+    /// Articles and procedures.
+    pub knowledge: Knowledge,
+    /// Reads messages.
+    pub reader: Arc<triage::Reader>,
+    /// Proposes steps.
+    pub assistant: Arc<dyn Assistant>,
+    /// What may be called.
+    pub toolbox: Toolbox,
+    /// Fixed words.
+    pub phrases: Arc<Phrases>,
+    /// Teams and hours.
+    pub desk: Desk,
+    /// The ways out.
+    pub channels: Channels,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// The newest end of each case's turn, so that whoever waits for it need not read the log.
+    pub ends: Ends,
+    /// The name under which this process holds turns.
+    pub holder: String,
+    /// Tasks that shutdown waits for.
+    pub tasks: TaskTracker,
+    /// Says when to stop taking up work.
+    pub shutdown: CancellationToken,
+}
+
+/// The newest ends of turns, by case.
+#[derive(Clone)]
+pub struct Ends(moka::sync::Cache<CaseId, await_end::End>);
+
+impl Ends {
+    /// Keeps the ends of at most `cases_max` cases.
+    pub fn new(cases_max: u64) -> Self {
+        Self(moka::sync::Cache::new(cases_max))
+    }
+
+    fn get(&self, case: &CaseId) -> Option<await_end::End> {
+        self.0.get(case)
+    }
+
+    fn note(&self, case: CaseId, end: await_end::End) {
+        self.0.insert(case, end);
+    }
+}
+
+/// The worker and the way in.
+pub struct Pipeline {
+    parts: Arc<Parts>,
+    running: Mutex<Running>,
+    permits: Arc<Semaphore>,
+    wake: Notify,
+    backlog: AtomicBool,
+    deliveries: Arc<Notify>,
+}
+
+/// Turns under way in this process.
+#[derive(Default)]
+struct Running {
+    cases: HashMap<CaseId, Held>,
+}
+
+struct Held {
+    turn: TurnId,
+    epoch: i64,
+    /// More came for this case in the meantime: look for a turn when this one ends.
+    again: bool,
+}
+
+impl Pipeline {
+    /// A pipeline over these parts; nothing runs until [`Pipeline::start`].
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(parts.config.worker.turns_max));
+        Arc::new(Self {
+            parts: Arc::new(parts),
+            running: Mutex::default(),
+            permits,
+            wake: Notify::new(),
+            backlog: AtomicBool::new(false),
+            deliveries: Arc::new(Notify::new()),
+        })
+    }
+
+    /// What the stages work with.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Stores a message; it is durable when this returns `Ok`, and its turn is on its way.
+    pub async fn ingest(self: &Arc<Self>, message: InboundMessage) -> Result<Accepted, IngestError> {
+        let stored = ingest::ingest(&self.parts, message, |case| self.birth(case)).await?;
+        match stored.turn {
+            Some(turn) => self.begin(turn),
+            None if stored.waits => self.wake.notify_one(),
+            None => {}
+        }
+        Ok(stored.accepted)
+    }
+
+    /// Waits until the turn of an accepted message ends, at most `wait_ms`.
+    pub async fn wait(&self, accepted: &Accepted, wait_ms: u64) -> Result<Ended, IngestError> {
+        await_end::wait(&self.parts, accepted, wait_ms).await
+    }
+
+    /// Starts the loops that find, hold, deliver and tidy up. They end when shutdown is asked for.
+    pub fn start(self: &Arc<Self>) {
+        let poll = Duration::from_millis(self.parts.config.worker.poll_ms);
+        let third = Duration::from_millis((self.parts.config.worker.lease_ms / 3).max(1) as u64);
+        self.seek(poll);
+        self.every(third, |pipeline| Box::pin(async move { pipeline.renew().await }));
+        self.every(Duration::from_secs(30), |pipeline| {
+            Box::pin(async move { housekeeping::tidy_up(&pipeline.parts).await })
+        });
+        self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
+        let (parts, notify) = (self.parts.clone(), self.deliveries.clone());
+        self.parts.tasks.spawn(deliver::run(parts, notify, poll));
+    }
+
+    /// Runs all open turns and deliveries that are due to their end; for programs that do not [`start`](Self::start).
+    pub async fn drain(self: &Arc<Self>) {
+        loop {
+            self.find().await;
+            let idle = loop {
+                if self.running.lock().is_ok_and(|running| running.cases.is_empty()) {
+                    break !self.backlog.swap(false, Ordering::SeqCst);
+                }
+                tokio::task::yield_now().await;
+            };
+            if idle {
+                break;
+            }
+        }
+        deliver::due(&self.parts).await;
+    }
+
+    /// Finds turns when woken and every now and then.
+    fn seek(self: &Arc<Self>, poll: Duration) {
+        let pipeline = self.clone();
+        self.parts.tasks.spawn(async move {
+            loop {
+                pipeline.find().await;
+                tokio::select! {
+                    () = pipeline.parts.shutdown.cancelled() => return,
+                    () = pipeline.wake.notified() => {}
+                    () = tokio::time::sleep(poll) => {}
+                }
+            }
+        });
+    }
+
+    fn every(
+        self: &Arc<Self>,
+        pause: Duration,
+        act: impl Fn(Arc<Self>) -> futures_util::future::BoxFuture<'static, ()> + Send + 'static,
+    ) {
+        let pipeline = self.clone();
+        self.parts.tasks.spawn(async move {
+            loop {
+                act(pipeline.clone()).await;
+                tokio::select! {
+                    () = pipeline.parts.shutdown.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        });
+    }
+
+    /// A turn of a case that nobody works on here is held from its birth, if there is room.
+    fn birth(&self, case: &CaseId) -> ingest::Birth {
+        let idle = self.running.lock().is_ok_and(|running| !running.cases.contains_key(case));
+        if idle && self.permits.available_permits() > 0 && !self.parts.shutdown.is_cancelled() {
+            ingest::Birth::Held
+        } else {
+            self.backlog.store(true, Ordering::SeqCst);
+            ingest::Birth::Free
+        }
+    }
+
+    /// Runs a held turn in a task of its own.
+    fn begin(self: &Arc<Self>, turn: Turn) {
+        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+            // Held but no room after all: the lease runs out and it is found again.
+            self.backlog.store(true, Ordering::SeqCst);
+            return;
+        };
+        if let Ok(mut running) = self.running.lock() {
+            if let Some(held) = running.cases.get_mut(&turn.case) {
+                held.again = true;
+                return;
+            }
+            let held = Held { turn: turn.id.clone(), epoch: turn.epoch, again: false };
+            running.cases.insert(turn.case.clone(), held);
+        }
+        let pipeline = self.clone();
+        self.parts.tasks.spawn(async move {
+            let case = turn.case.clone();
+            turn::run(&pipeline.parts, turn).await;
+            drop(permit);
+            let again = pipeline.running.lock().is_ok_and(|mut r| r.cases.remove(&case).is_some_and(|h| h.again));
+            pipeline.deliveries.notify_one();
+            if again || pipeline.backlog.swap(false, Ordering::SeqCst) {
+                pipeline.wake.notify_one();
+            }
+        });
+    }
+
+    /// Claims turns that are free: of other processes, of dead ones, and those that waited for room.
+    async fn find(self: &Arc<Self>) {
+        let room = self.permits.available_permits();
+        if room == 0 || self.parts.shutdown.is_cancelled() {
+            return;
+        }
+        let lease = self.parts.config.worker.lease_ms;
+        let now = self.parts.clock.now();
+        match self.parts.store.claim_turns(&self.parts.holder, now, lease, room).await {
+            Ok(turns) => {
+                for turn in turns {
+                    self.begin(turn);
+                }
+            }
+            Err(error) => tracing::error!(error = %error, "turns could not be claimed"),
+        }
+    }
+
+    /// Learns procedures that have changed, beside the work; until then the old reading serves.
+    async fn relearn(&self) {
+        let reader = self.parts.reader.clone();
+        if reader.stale() {
+            let learnt = tokio::task::spawn_blocking(move || reader.learn()).await;
+            if let Err(error) = learnt {
+                tracing::error!(error = %error, "the changed procedures could not be learnt");
+            }
+        }
+    }
+
+    /// Keeps the leases of the turns under way.
+    async fn renew(&self) {
+        let held: Vec<(TurnId, i64)> = self.running.lock().map_or_else(
+            |_| Vec::new(),
+            |running| running.cases.values().map(|held| (held.turn.clone(), held.epoch)).collect(),
+        );
+        if held.is_empty() {
+            return;
+        }
+        let until = self.parts.clock.now().plus_ms(self.parts.config.worker.lease_ms);
+        if let Err(error) = self.parts.store.renew_turns(&self.parts.holder, &held, until).await {
+            tracing::warn!(error = %error, "leases could not be renewed");
+        }
+    }
+}

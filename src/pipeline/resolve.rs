@@ -1,0 +1,289 @@
+//! The loop: an assistant proposes a step, rules dispose of it, until there is something to say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Parts;
+use super::effect::{self, Asking};
+use super::guard::{self, GuardContext};
+use super::turn::TurnError;
+use crate::assistant::{AssistantError, Proposer, Reading, Seen, Situation};
+use crate::domain::decision::{Draft, HandOff, ProposedWrite, Step, Verdict, Violation};
+use crate::domain::event::EventKind;
+use crate::domain::handoff::Approval;
+use crate::domain::ids::ProcedureId;
+use crate::domain::message::Author;
+use crate::domain::receipt::Receipt;
+use crate::domain::triage::{Sentiment, Urgency};
+use crate::domain::turn::Turn;
+use crate::knowledge::Search;
+use crate::store::CaseFile;
+
+/// Passages asked for in one search.
+const HITS_MAX: usize = 5;
+
+/// Why the loop did not come to an ending.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResolveError {
+    /// The turn cannot go on.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+    /// The assistant cannot go on.
+    #[error(transparent)]
+    Assistant(#[from] AssistantError),
+}
+
+/// What a turn keeps over its restarts: what was looked up stays looked up.
+#[derive(Default)]
+pub(super) struct Carried {
+    /// Log lines that go with the outcome.
+    pub(super) events: Vec<(EventKind, Value)>,
+    /// Receipts of reads; they are committed with what was said on their strength.
+    pub(super) receipts: Vec<Arc<Receipt>>,
+    /// Searches made.
+    pub(super) searches: Vec<Arc<Search>>,
+}
+
+/// What a turn has come to.
+pub(super) struct Ending {
+    /// What leaves, or why nothing does.
+    pub(super) words: Words,
+    /// What the assistant made of the case.
+    pub(super) mind: Option<Mind>,
+    /// The case changed under it before anything was said: look again instead of committing.
+    pub(super) stale: bool,
+}
+
+/// What leaves.
+pub(super) enum Words {
+    /// An answer.
+    Say(Draft),
+    /// A question, perhaps for a yes to a write.
+    Ask { draft: Draft, write: Option<ProposedWrite> },
+    /// The case goes to people.
+    HandOff { handoff: HandOff, approval: Option<Approval>, unsent: Option<String> },
+    /// Nothing, for this reason.
+    Silent(&'static str),
+}
+
+/// What the assistant made of the case in this turn.
+pub(super) struct Mind {
+    pub(super) memory: String,
+    pub(super) gathered: BTreeMap<String, String>,
+    pub(super) intent: Option<ProcedureId>,
+    pub(super) language: String,
+    pub(super) urgency: Urgency,
+    pub(super) sentiment: Sentiment,
+    pub(super) issue: Option<String>,
+}
+
+impl Ending {
+    /// The case goes to people, with nothing else to keep.
+    pub(super) fn hand_off(handoff: HandOff) -> Self {
+        Self { words: Words::HandOff { handoff, approval: None, unsent: None }, mind: None, stale: false }
+    }
+
+    /// Nothing is said.
+    pub(super) fn silent(reason: &'static str) -> Self {
+        Self { words: Words::Silent(reason), mind: None, stale: false }
+    }
+}
+
+/// Brings the unread messages of a case to an ending.
+pub(super) async fn resolve(
+    parts: &Parts,
+    turn: &Turn,
+    file: &Arc<CaseFile>,
+    readings: Vec<Reading>,
+    carried: &mut Carried,
+) -> Result<Ending, ResolveError> {
+    let heard = hear(file, &readings);
+    note_triage(&readings, carried);
+    let situation = Situation {
+        case: file.case.clone(),
+        customer: file.customer.clone(),
+        thread: file.messages.clone(),
+        readings,
+        language: heard.language.clone(),
+        today: parts.desk.today(parts.clock.now()),
+    };
+    let mut proposer = parts.assistant.begin(situation);
+    let mut seen = Seen::Begin;
+    let mut approval = None;
+    let mut calls = 0;
+    for _ in 0..parts.config.limits.steps_max {
+        let words = match proposer.next(seen).await? {
+            Step::Search(query) => {
+                seen = Seen::Found(search(parts, &heard.language, &query, carried));
+                continue;
+            }
+            Step::Call { tool, arguments } => {
+                calls += 1;
+                if calls > parts.config.limits.tool_calls_max {
+                    break;
+                }
+                let asking = Asking { turn, file, tool: &tool, arguments: &arguments, intent: proposer.intent() };
+                match effect::call(parts, asking, carried).await? {
+                    effect::Called::Seen(result) => seen = result,
+                    effect::Called::Approval(needed) => {
+                        seen = Seen::NeedsApproval { because: needed.because.clone() };
+                        approval = Some(needed);
+                    }
+                    effect::Called::Stale => {
+                        return Ok(Ending { words: Words::Silent("stale"), mind: None, stale: true });
+                    }
+                }
+                continue;
+            }
+            Step::Ask { draft, write } => checked(parts, file, draft, Purpose::Ask(write), carried),
+            Step::Say(draft) => checked(parts, file, draft, Purpose::Say, carried),
+            Step::HandOff(handoff) => Words::HandOff { handoff, approval: approval.take(), unsent: None },
+        };
+        let words = check_handoff(parts, file, words, carried);
+        return Ok(Ending { words, mind: Some(heard.mind(proposer.as_ref())), stale: false });
+    }
+    let handoff = HandOff::because("steps_exhausted");
+    let words = Words::HandOff { handoff, approval: None, unsent: None };
+    Ok(Ending { words, mind: Some(heard.mind(proposer.as_ref())), stale: false })
+}
+
+enum Purpose {
+    Say,
+    Ask(Option<ProposedWrite>),
+}
+
+/// A draft that passes the guard leaves; one that does not goes to a person, unsent.
+fn checked(parts: &Parts, file: &CaseFile, draft: Draft, purpose: Purpose, carried: &mut Carried) -> Words {
+    let asks = matches!(purpose, Purpose::Ask(_));
+    let violations = match review(parts, file, &draft, asks, carried) {
+        Verdict::Allow => {
+            return match purpose {
+                Purpose::Say => Words::Say(draft),
+                Purpose::Ask(write) => Words::Ask { draft, write },
+            };
+        }
+        Verdict::Revise(violations) | Verdict::Block(violations) => violations,
+    };
+    note_violations(&violations, carried);
+    Words::HandOff { handoff: HandOff::because("guard"), approval: None, unsent: Some(draft.text) }
+}
+
+/// The sentence that goes with a handoff passes the same guard; if it does not, it stays behind.
+fn check_handoff(parts: &Parts, file: &CaseFile, words: Words, carried: &mut Carried) -> Words {
+    let Words::HandOff { mut handoff, approval, mut unsent } = words else { return words };
+    if let Some(text) = handoff.say.take() {
+        let draft = Draft { text, ..Draft::default() };
+        match review(parts, file, &draft, false, carried) {
+            Verdict::Allow => handoff.say = Some(draft.text),
+            Verdict::Revise(violations) | Verdict::Block(violations) => {
+                note_violations(&violations, carried);
+                unsent.get_or_insert(draft.text);
+            }
+        }
+    }
+    Words::HandOff { handoff, approval, unsent }
+}
+
+fn review(parts: &Parts, file: &CaseFile, draft: &Draft, asks: bool, carried: &Carried) -> Verdict {
+    let receipts: Vec<&Receipt> = file.receipts.iter().chain(&carried.receipts).map(AsRef::as_ref).collect();
+    let passages: Vec<&str> =
+        carried.searches.iter().flat_map(|s| s.hits.iter()).map(|hit| hit.passage.as_str()).collect();
+    let words: Vec<&str> =
+        file.messages.iter().filter(|m| m.author == Author::Customer).map(|m| m.text.as_str()).collect();
+    guard::review(
+        draft,
+        &GuardContext {
+            receipts: &receipts,
+            passages: &passages,
+            settled: parts.desk.settled(),
+            customer_words: &words,
+            asks,
+            today: parts.desk.today(parts.clock.now()),
+            reply_chars_max: parts.config.limits.reply_chars_max,
+        },
+    )
+}
+
+fn note_violations(violations: &[Violation], carried: &mut Carried) {
+    for violation in violations {
+        tracing::warn!(rule = violation.rule, "the guard stopped a draft");
+        metrics::counter!("firstline_guard_violations_total", "rule" => violation.rule).increment(1);
+        carried.events.push((EventKind::Guarded, json!({"rule": violation.rule, "found": violation.found})));
+    }
+}
+
+fn search(parts: &Parts, language: &str, query: &str, carried: &mut Carried) -> Arc<Search> {
+    let search = Arc::new(parts.knowledge.search(query, Some(language), HITS_MAX));
+    let hits: Vec<Value> =
+        search.hits.iter().map(|hit| json!({"article": hit.article, "score": round(hit.score)})).collect();
+    carried.events.push((
+        EventKind::Searched,
+        json!({"answerable": round(search.answerable), "hits": hits, "knowledge": search.version}),
+    ));
+    carried.searches.push(search.clone());
+    search
+}
+
+fn round(score: f32) -> f64 {
+    (f64::from(score) * 1000.0).round() / 1000.0
+}
+
+fn note_triage(readings: &[Reading], carried: &mut Carried) {
+    carried.events.retain(|(kind, _)| *kind != EventKind::Triaged);
+    for reading in readings {
+        for request in &reading.requests {
+            let triage = &request.triage;
+            let candidates: Vec<Value> = triage
+                .candidates
+                .iter()
+                .map(|c| json!({"intent": c.intent, "confidence": round(c.confidence)}))
+                .collect();
+            let body = json!({
+                "message": reading.message.id, "intent": triage.intent, "confidence": round(triage.confidence),
+                "decision": triage.decision, "reason": triage.reason, "candidates": candidates,
+                "urgency": triage.urgency, "sentiment": triage.sentiment,
+            });
+            carried.events.push((EventKind::Triaged, body));
+        }
+    }
+}
+
+/// What the unread messages say about the conversation as a whole.
+struct Heard {
+    language: String,
+    urgency: Urgency,
+    sentiment: Sentiment,
+    issue: Option<String>,
+}
+
+fn hear(file: &CaseFile, readings: &[Reading]) -> Heard {
+    let triages = || readings.iter().flat_map(|r| &r.requests).map(|request| &request.triage);
+    let language = triages().rev().find_map(|t| t.language.clone()).unwrap_or_else(|| file.case.language.clone());
+    let urgency = triages().map(|t| t.urgency).max().unwrap_or_default().max(file.case.urgency);
+    let sentiment = triages().next_back().map_or(file.case.sentiment, |t| t.sentiment);
+    let first = readings.iter().flat_map(|r| &r.requests).map(|request| request.text.trim()).next();
+    let issue = file.case.issue.clone().or_else(|| first.map(one_line));
+    Heard { language, urgency, sentiment, issue }
+}
+
+/// A customer's words as one line of at most 160 characters.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= 160 { line } else { line.chars().take(159).chain(['…']).collect() }
+}
+
+impl Heard {
+    fn mind(self, proposer: &dyn Proposer) -> Mind {
+        Mind {
+            memory: proposer.memory(),
+            gathered: proposer.gathered(),
+            intent: proposer.intent(),
+            language: self.language,
+            urgency: self.urgency,
+            sentiment: self.sentiment,
+            issue: self.issue,
+        }
+    }
+}

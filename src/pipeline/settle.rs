@@ -1,0 +1,220 @@
+//! Commits what a turn came to: words, log, state, receipts and delivery in one transaction, or nothing.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::resolve::{Carried, Ending, Mind, Words};
+use super::turn::TurnError;
+use super::{Parts, await_end, handoff};
+use crate::domain::case::{CaseState, Move, PendingWrite};
+use crate::domain::decision::{Draft, ProposedWrite};
+use crate::domain::event::EventKind;
+use crate::domain::ids::{DeliveryId, MessageId, TurnId};
+use crate::domain::message::{Author, Message, Visibility};
+use crate::domain::receipt::Effect;
+use crate::domain::time::Timestamp;
+use crate::domain::turn::{Outcome, Turn};
+use crate::failpoints;
+use crate::store::{CaseFile, Change, CommitError, Delivery, DeliveryState, Draftbook, Refusal};
+use crate::tools::ledger;
+
+/// What is to be committed, and for which turn.
+pub(super) struct End<'a> {
+    pub(super) turn: &'a Turn,
+    /// The case as it was read last; it must still be so.
+    pub(super) file: &'a CaseFile,
+    /// The newest message that was read.
+    pub(super) through: i64,
+    /// `HandedOff`, or `Dead` for a turn that always broke.
+    pub(super) outcome_if_handed: Outcome,
+}
+
+/// Whether it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committed {
+    /// It is durable.
+    Yes,
+    /// The case has changed since it was read; nothing was committed.
+    Stale,
+}
+
+/// Looks again and commits.
+pub(super) async fn commit(
+    parts: &Parts,
+    end: &End<'_>,
+    carried: &Carried,
+    ending: &Ending,
+) -> Result<Committed, TurnError> {
+    let now = parts.clock.now();
+    let mut book = Draftbook::new(end.file.case.clone(), now);
+    let handoffs = matches!(ending.words, Words::HandOff { .. });
+    if end.file.case.state != CaseState::Assistant && (handoffs || !matches!(ending.words, Words::Silent(_))) {
+        // A person has it by now: only the unsent words are dropped.
+        return finish(parts, end, carried, silent(end, book, "with_people"), Outcome::HandedOff).await;
+    }
+    if let Some(mind) = &ending.mind {
+        remember(&mut book, mind);
+    }
+    for (kind, body) in &carried.events {
+        book.event(*kind, body);
+    }
+    let outcome = match &ending.words {
+        Words::Say(draft) => say(parts, end, &mut book, draft, now),
+        Words::Ask { draft, write } => ask(parts, end, &mut book, draft, write.as_ref(), now),
+        Words::HandOff { handoff, approval, unsent } => {
+            book.case.pending = None;
+            handoff::compose(parts, end, &mut book, carried, ending, (handoff, approval.as_ref(), unsent.as_deref()))
+                .await?;
+            end.outcome_if_handed
+        }
+        Words::Silent(reason) => {
+            let outcome = if *reason == "with_people" { Outcome::HandedOff } else { Outcome::Silent };
+            let book = silent(end, book, reason);
+            return finish(parts, end, carried, book, outcome).await;
+        }
+    };
+    finish(parts, end, carried, book, outcome).await
+}
+
+fn silent(end: &End<'_>, mut book: Draftbook, reason: &str) -> Draftbook {
+    book.event(EventKind::Silent, &end_body(end, json!({"reason": reason})));
+    book
+}
+
+/// The body of an event that ends a turn; `await_end` reads it back.
+pub(super) fn end_body(end: &End<'_>, mut more: Value) -> Value {
+    more["turn"] = json!(end.turn.id);
+    more["through"] = json!(end.through);
+    more
+}
+
+fn remember(book: &mut Draftbook, mind: &Mind) {
+    let case = &mut book.case;
+    case.memory.clone_from(&mind.memory);
+    case.intent = mind.intent.clone().or_else(|| case.intent.take());
+    case.language.clone_from(&mind.language);
+    case.urgency = mind.urgency;
+    case.sentiment = mind.sentiment;
+    case.issue = case.issue.take().or_else(|| mind.issue.clone());
+}
+
+fn say(parts: &Parts, end: &End<'_>, book: &mut Draftbook, draft: &Draft, now: Timestamp) -> Outcome {
+    book.case.pending = None;
+    let newer = end.file.case.inbound_seq > end.through;
+    let message = speak(parts, book, draft, Some(&end.turn.id), now);
+    let cited: Vec<&str> = draft.citations.iter().map(|c| c.article.as_str()).collect();
+    let body = end_body(end, json!({"message": message.id, "articles": cited, "resolution": draft.resolves}));
+    let step = if draft.resolves.is_some() && !newer { Move::AssistantResolved } else { Move::AssistantReplied };
+    // The state was checked above, so the table has this move.
+    let moved = book.case.step(step).is_ok();
+    if step == Move::AssistantResolved && moved {
+        book.case.resolution = draft.resolves;
+        book.case.resolved_at = Some(now);
+        book.event(EventKind::Resolved, &body);
+        return Outcome::Resolved;
+    }
+    book.event(EventKind::Replied, &body);
+    Outcome::Replied
+}
+
+fn ask(
+    parts: &Parts,
+    end: &End<'_>,
+    book: &mut Draftbook,
+    draft: &Draft,
+    write: Option<&ProposedWrite>,
+    now: Timestamp,
+) -> Outcome {
+    let message = speak(parts, book, draft, Some(&end.turn.id), now);
+    book.case.pending = write.map(|write| PendingWrite {
+        tool: write.tool.clone(),
+        arguments: ledger::canonical_json(&write.arguments),
+        details: draft.text.clone(),
+        asked_seq: message.seq,
+        expires_at: now.plus_ms(parts.config.limits.confirm_ttl_ms),
+    });
+    if let Some(pending) = &book.case.pending {
+        let body = json!({"tool": pending.tool, "message": message.id});
+        book.event(EventKind::ConfirmAsked, &body);
+    }
+    book.event(EventKind::Replied, &end_body(end, json!({"message": message.id})));
+    Outcome::Replied
+}
+
+/// Adds the assistant's words to the thread and to the outbox.
+pub(super) fn speak(
+    parts: &Parts,
+    book: &mut Draftbook,
+    draft: &Draft,
+    turn: Option<&TurnId>,
+    now: Timestamp,
+) -> Arc<Message> {
+    let message = book.message(Message {
+        id: MessageId::new(parts.clock.new_id()),
+        case: book.case.id.clone(),
+        seq: 0,
+        author: Author::Assistant,
+        agent: None,
+        channel: book.case.channel.clone(),
+        text: draft.text.clone(),
+        at: now,
+        visibility: Visibility::Public,
+        citations: draft.citations.clone(),
+        choices: draft.choices.clone(),
+        attachments: Vec::new(),
+        turn: turn.cloned(),
+    });
+    let delivery = Delivery {
+        id: DeliveryId::new(parts.clock.new_id()),
+        case: book.case.id.clone(),
+        message: message.id.clone(),
+        channel: book.case.channel.clone(),
+        conversation: book.case.conversation.clone(),
+        state: DeliveryState::Pending,
+        attempts: 0,
+        due_at: now,
+    };
+    book.push(Change::Deliver(delivery));
+    message
+}
+
+async fn finish(
+    parts: &Parts,
+    end: &End<'_>,
+    carried: &Carried,
+    mut book: Draftbook,
+    outcome: Outcome,
+) -> Result<Committed, TurnError> {
+    let now = parts.clock.now();
+    let after = book.case.answered_seq;
+    book.case.answered_seq = after.max(end.through);
+    let reads = carried.receipts.iter().filter(|receipt| receipt.effect == Effect::Read);
+    let mut changes: Vec<Change> = reads.cloned().map(Change::Receipt).collect();
+    changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });
+    if end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant {
+        // It answered what it had read; what came since gets a turn of its own.
+        changes.push(Change::OpenTurn(Turn {
+            id: TurnId::new(parts.clock.new_id()),
+            case: book.case.id.clone(),
+            epoch: 0,
+            holder: String::new(),
+            leased_until: Timestamp(0),
+            attempts: 0,
+            due_at: now,
+            opened_at: now,
+        }));
+    }
+    let case = book.case.id.clone();
+    // Noted before the commit, so that whoever the commit wakes finds it; nobody asks before `answered_seq` says so.
+    parts.ends.note(case, await_end::End { turn: end.turn.id.clone(), outcome, after, through: end.through });
+    failpoints::reach("turn_commit");
+    match parts.store.commit(book.close(changes)).await {
+        Ok(()) => {}
+        Err(CommitError::Refused(Refusal::Stale)) => return Ok(Committed::Stale),
+        Err(error) => return Err(error.into()),
+    }
+    failpoints::reach("turn_committed");
+    metrics::counter!("firstline_turns_total", "outcome" => outcome.as_str()).increment(1);
+    Ok(Committed::Yes)
+}

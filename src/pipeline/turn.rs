@@ -1,0 +1,174 @@
+//! One turn from its claim to its end, whatever happens in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::resolve::{self, Carried, Ending};
+use super::settle::{self, Committed};
+use super::{Parts, handoff};
+use crate::assistant::{AssistantError, Reading};
+use crate::domain::case::CaseState;
+use crate::domain::decision::HandOff;
+use crate::domain::message::{Author, Message};
+use crate::domain::turn::{Outcome, Turn};
+use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
+
+/// Why a turn did not come to its end this time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TurnError {
+    /// Another worker has it; what we did counts for nothing.
+    #[error("the turn is held by another worker")]
+    LostLease,
+    /// The record did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record did not take the outcome.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// The case changed faster than it could be answered.
+    #[error("the case kept changing")]
+    Restless,
+}
+
+impl From<CommitError> for TurnError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Refused(Refusal::LostLease) => Self::LostLease,
+            error @ (CommitError::Refused(_) | CommitError::Database(_) | CommitError::Closed) => Self::Commit(error),
+        }
+    }
+}
+
+/// Runs a turn that this process holds. It ends in an outcome, is given back for another try, or is a dead letter.
+pub(super) async fn run(parts: &Arc<Parts>, turn: Turn) {
+    let limit = Duration::from_millis(parts.config.worker.turn_timeout_ms);
+    let work = {
+        let (parts, turn) = (parts.clone(), turn.clone());
+        // A task of its own turns a panic into an error that is dealt with like any other.
+        parts.tasks.clone().spawn(async move { tokio::time::timeout(limit, attempt(&parts, &turn)).await })
+    };
+    let failure = match work.await {
+        Ok(Ok(Ok(()) | Err(TurnError::LostLease))) => return,
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(_)) => format!("not finished within {} ms", limit.as_millis()),
+        Err(error) => format!("it panicked or was ended: {error}"),
+    };
+    fail(parts, &turn, &failure).await;
+}
+
+/// Another try later, or after the last one a dead letter: an alert, and people have the case.
+async fn fail(parts: &Parts, turn: &Turn, failure: &str) {
+    let worker = &parts.config.worker;
+    tracing::error!(turn.id = %turn.id, case.id = %turn.case, attempts = turn.attempts, error = failure, "a turn failed");
+    let outcome = if turn.attempts < worker.attempts_max {
+        let pause = worker.retry_ms.saturating_mul(1 << (turn.attempts - 1).clamp(0, 16));
+        let due_at = parts.clock.now().plus_ms(pause);
+        let change = Change::RetryTurn { turn: turn.id.clone(), epoch: turn.epoch, due_at };
+        parts.store.commit(Unit { case: turn.case.clone(), changes: vec![change] }).await.map_err(TurnError::from)
+    } else {
+        metrics::counter!("firstline_dead_letters_total").increment(1);
+        bury(parts, turn).await
+    };
+    if let Err(error) = outcome {
+        // Nothing is lost: the lease runs out and the turn is found again.
+        tracing::error!(turn.id = %turn.id, error = %error, "the failure of a turn could not be recorded");
+    }
+}
+
+/// Gives a case whose turn always breaks to people, without the assistant.
+async fn bury(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
+    for _ in 0..=parts.config.limits.restarts_max {
+        let Some(file) = parts.store.case_fresh(&turn.case).await? else { return Ok(()) };
+        let carried = Carried::default();
+        let ending = match file.case.state {
+            CaseState::Assistant => Ending::hand_off(HandOff::because("turn_failed")),
+            _ => Ending::silent("with_people"),
+        };
+        let through = file.case.inbound_seq;
+        let end = settle::End { turn, file: &file, through, outcome_if_handed: Outcome::Dead };
+        match settle::commit(parts, &end, &carried, &ending).await? {
+            Committed::Yes => return Ok(()),
+            Committed::Stale => {}
+        }
+    }
+    Err(TurnError::Restless)
+}
+
+async fn attempt(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
+    let mut carried = Carried::default();
+    let mut file = parts.store.case(&turn.case).await?;
+    for restart in 0..=parts.config.limits.restarts_max {
+        let Some(open) = file else { return close_empty(parts, turn).await };
+        let through = open.case.inbound_seq;
+        let ending = propose(parts, turn, &open, &mut carried).await?;
+        let mut current = open;
+        while !ending.stale {
+            let end = settle::End { turn, file: &current, through, outcome_if_handed: Outcome::HandedOff };
+            if settle::commit(parts, &end, &carried, &ending).await? == Committed::Yes {
+                return Ok(());
+            }
+            let Some(fresh) = parts.store.case_fresh(&turn.case).await? else { return close_empty(parts, turn).await };
+            let newer = fresh.case.inbound_seq > through && restart < parts.config.limits.restarts_max;
+            let taken = fresh.case.state != CaseState::Assistant && current.case.state == CaseState::Assistant;
+            current = fresh;
+            if newer || taken {
+                break;
+            }
+        }
+        file = if ending.stale { parts.store.case_fresh(&turn.case).await? } else { Some(current) };
+    }
+    Err(TurnError::Restless)
+}
+
+/// What the turn should come to for the case as it is now.
+async fn propose(
+    parts: &Parts,
+    turn: &Turn,
+    file: &Arc<CaseFile>,
+    carried: &mut Carried,
+) -> Result<Ending, TurnError> {
+    if file.case.state != CaseState::Assistant {
+        return Ok(Ending::silent("with_people"));
+    }
+    let unread = unread(parts, file).await?;
+    if unread.is_empty() {
+        return Ok(Ending::silent("nothing_new"));
+    }
+    if handoff::too_many_replies(parts, file) {
+        return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
+    }
+    let readings: Vec<Reading> = unread.iter().map(|message| parts.reader.read(message)).collect();
+    match resolve::resolve(parts, turn, file, readings, carried).await {
+        Ok(ending) => Ok(ending),
+        Err(resolve::ResolveError::Turn(error)) => Err(error),
+        Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
+    }
+}
+
+fn broken(error: &AssistantError) -> Ending {
+    tracing::error!(error = %error, "the assistant could not go on");
+    Ending::hand_off(HandOff::because("assistant_failed"))
+}
+
+/// The customer's messages that no turn has dealt with.
+async fn unread(parts: &Parts, file: &CaseFile) -> Result<Vec<Arc<Message>>, TurnError> {
+    let after = file.case.answered_seq;
+    let waiting = |message: &&Arc<Message>| message.author == Author::Customer && message.seq > after;
+    let at_hand = file.messages.first().is_none_or(|first| first.seq <= after + 1);
+    if at_hand {
+        return Ok(file.messages.iter().filter(waiting).cloned().collect());
+    }
+    let stored = parts.store.messages(&file.case.id, after, parts.config.database.recent_messages_max as i64).await?;
+    Ok(stored.iter().filter(waiting).cloned().collect())
+}
+
+/// A turn without a case cannot be; it is closed so that it is not tried for ever.
+async fn close_empty(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
+    let change = Change::CloseTurn {
+        turn: turn.id.clone(),
+        epoch: turn.epoch,
+        outcome: Outcome::Silent,
+        at: parts.clock.now(),
+    };
+    Ok(parts.store.commit(Unit { case: turn.case.clone(), changes: vec![change] }).await?)
+}

@@ -1,0 +1,125 @@
+//! The accounts of agents and their sessions.
+
+use sqlx::any::AnyRow;
+
+use crate::domain::ids::AgentId;
+use crate::domain::team::Agent;
+use crate::domain::time::Timestamp;
+
+use super::columns::Columns;
+use super::rows::{json, storable};
+use super::{Store, StoreError};
+
+/// A signed-in agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSession {
+    /// Who.
+    pub agent: Agent,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl Store {
+    /// Adds an account. Returns whether it was added: not when the login is taken.
+    pub async fn add_agent(&self, agent: &Agent) -> Result<bool, StoreError> {
+        let sql = "insert into agents (id, login, name, password_hash, teams, languages, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning id";
+        let query = sqlx::query(sql)
+            .bind(agent.id.as_str())
+            .bind(storable(&agent.login))
+            .bind(storable(&agent.name))
+            .bind(storable(&agent.password_hash))
+            .bind(json(&agent.teams)?)
+            .bind(json(&agent.languages)?)
+            .bind(agent.created_at.0);
+        Ok(!self.write(query).await?.is_empty())
+    }
+
+    /// Every account, by login.
+    pub async fn list_agents(&self) -> Result<Vec<Agent>, StoreError> {
+        let sql =
+            "select id, login, name, password_hash, teams, languages, created_at from agents order by login";
+        self.rows(sqlx::query(sql)).await?.iter().map(agent).collect()
+    }
+
+    /// The account with this id.
+    pub async fn agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
+        let sql =
+            "select id, login, name, password_hash, teams, languages, created_at from agents where id = $1";
+        self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| agent(&row)).transpose()
+    }
+
+    /// The account with this login.
+    pub async fn agent_by_login(&self, login: &str) -> Result<Option<Agent>, StoreError> {
+        let sql = "select id, login, name, password_hash, teams, languages, created_at from agents where login = $1";
+        self.row(sqlx::query(sql).bind(storable(login))).await?.map(|row| agent(&row)).transpose()
+    }
+
+    /// Removes an account and its sessions. Returns whether there was one.
+    pub async fn remove_agent(&self, login: &str) -> Result<bool, StoreError> {
+        let sql = "delete from agents where login = $1 returning id";
+        Ok(!self.write(sqlx::query(sql).bind(storable(login))).await?.is_empty())
+    }
+
+    /// Sets the Argon2id hash of an account's password. Returns whether there is such an account. End its sessions too.
+    pub async fn set_password(&self, agent: &AgentId, password_hash: &str) -> Result<bool, StoreError> {
+        let sql = "update agents set password_hash = $1 where id = $2 returning id";
+        Ok(!self.write(sqlx::query(sql).bind(storable(password_hash)).bind(agent.as_str())).await?.is_empty())
+    }
+
+    /// Begins a session, known by the hash of its token.
+    pub async fn new_session(
+        &self,
+        token_hash: &str,
+        agent: &AgentId,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "insert into sessions (token_hash, agent_id, expires_at) values ($1, $2, $3)";
+        self.write(sqlx::query(sql).bind(storable(token_hash)).bind(agent.as_str()).bind(expires_at.0))
+            .await
+            .map(drop)
+    }
+
+    /// The session with this token hash, if it has not expired.
+    pub async fn session(
+        &self,
+        token_hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<AgentSession>, StoreError> {
+        let sql =
+            "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at, s.expires_at
+            from sessions s join agents a on a.id = s.agent_id where s.token_hash = $1 and s.expires_at > $2";
+        let Some(row) = self.row(sqlx::query(sql).bind(storable(token_hash)).bind(now.0)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(AgentSession {
+            agent: agent(&row)?,
+            expires_at: Columns::of(&row, "sessions").at("expires_at")?,
+        }))
+    }
+
+    /// Ends a session.
+    pub async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
+        let sql = "delete from sessions where token_hash = $1";
+        self.write(sqlx::query(sql).bind(storable(token_hash))).await.map(drop)
+    }
+
+    /// Ends every session of an agent.
+    pub async fn end_sessions_of(&self, agent: &AgentId) -> Result<(), StoreError> {
+        let sql = "delete from sessions where agent_id = $1";
+        self.write(sqlx::query(sql).bind(agent.as_str())).await.map(drop)
+    }
+}
+
+fn agent(row: &AnyRow) -> Result<Agent, StoreError> {
+    let columns = Columns::of(row, "agents");
+    Ok(Agent {
+        id: columns.id("id")?,
+        login: columns.text("login")?,
+        name: columns.text("name")?,
+        password_hash: columns.text("password_hash")?,
+        teams: columns.json("teams")?,
+        languages: columns.json("languages")?,
+        created_at: columns.at("created_at")?,
+    })
+}

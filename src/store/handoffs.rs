@@ -1,0 +1,72 @@
+//! Reading handoffs and the queue of cases that wait for people.
+
+use sqlx::any::AnyRow;
+
+use crate::domain::case::Case;
+use crate::domain::handoff::Handoff;
+use crate::domain::ids::{CaseId, TeamId};
+use crate::domain::time::Timestamp;
+use crate::domain::triage::Urgency;
+
+use super::cases::case;
+use super::columns::Columns;
+use super::{Store, StoreError};
+
+/// A case that waits for a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueuedCase {
+    /// The case.
+    pub case: Case,
+    /// Why it went to people, in one word; none when a person put it there.
+    pub reason: Option<String>,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+impl Store {
+    /// The newest handoff of a case.
+    pub async fn handoff(&self, case: &CaseId) -> Result<Option<Handoff>, StoreError> {
+        let sql = "select id, case_id, team, urgency, reason, note, at, taken_by
+            from handoffs where case_id = $1 order by at desc, id desc limit 1";
+        self.row(sqlx::query(sql).bind(case.as_str())).await?.map(|row| handoff(&row)).transpose()
+    }
+
+    /// The cases that wait for a person, of one team or of all: the most urgent first, then the longest waiting.
+    pub async fn queue(&self, team: Option<&TeamId>, limit: i64) -> Result<Vec<QueuedCase>, StoreError> {
+        let sql = "select k.id, k.customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
+            k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id, k.resolution, k.follows, k.pending,
+            k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq, k.event_hash, k.opened_at,
+            k.updated_at, k.resolved_at, k.snoozed_until, h.reason as reason,
+            coalesce(h.at, k.updated_at) as since
+            from cases k left join handoffs h on h.id = (select newest.id from handoffs newest
+                where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
+            where k.state = 'queued' and (cast($1 as text) is null or k.team = $1)
+            order by case k.urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end, since, k.id
+            limit $2";
+        let rows = self.rows(sqlx::query(sql).bind(team.map(TeamId::as_str)).bind(limit)).await?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of(row, "handoffs");
+                Ok(QueuedCase {
+                    case: case(row)?,
+                    reason: columns.maybe_text("reason")?,
+                    since: columns.at("since")?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn handoff(row: &AnyRow) -> Result<Handoff, StoreError> {
+    let columns = Columns::of(row, "handoffs");
+    Ok(Handoff {
+        id: columns.id("id")?,
+        case: columns.id("case_id")?,
+        team: columns.id("team")?,
+        urgency: columns.named("urgency", Urgency::parse)?,
+        reason: columns.text("reason")?,
+        note: columns.json("note")?,
+        at: columns.at("at")?,
+        taken_by: columns.maybe_id("taken_by")?,
+    })
+}

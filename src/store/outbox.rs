@@ -1,0 +1,70 @@
+//! The outbox: taking what is due to leave. How a delivery went is part of a unit.
+
+use crate::domain::ids::{CaseId, MessageId};
+use crate::domain::time::Timestamp;
+
+use super::columns::Columns;
+use super::connection::Dialect;
+use super::rows::storable;
+use super::unit::{Delivery, DeliveryState};
+use super::{Store, StoreError};
+
+impl Store {
+    /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first. One that was
+    /// taken before and never recorded since comes with the state `Unknown`: it may have left.
+    pub async fn due_deliveries(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease_ms: i64,
+        max: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let sql = match self.0.link.dialect {
+            Dialect::Sqlite => "update outbox
+                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
+                where id in (select id from outbox where state = 'pending' and due_at <= $3 order by due_at, id limit $4)
+                and state = 'pending' and due_at <= $3
+                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
+            Dialect::Postgres => "update outbox
+                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
+                where id in (select id from outbox where state = 'pending' and due_at <= $3 order by due_at, id limit $4
+                    for update skip locked)
+                and state = 'pending' and due_at <= $3
+                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
+        };
+        let query = sqlx::query(sql)
+            .bind(storable(holder))
+            .bind(now.plus_ms(lease_ms).0)
+            .bind(now.0)
+            .bind(max as i64);
+        let rows = self.write(query).await?;
+        let mut deliveries =
+            rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect::<Result<Vec<_>, _>>()?;
+        deliveries.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(deliveries)
+    }
+
+    /// How the delivery of a message stands.
+    pub async fn delivery(&self, case: &CaseId, message: &MessageId) -> Result<Option<Delivery>, StoreError> {
+        let sql =
+            "select id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted
+            from outbox where case_id = $1 and message_id = $2";
+        let row = self.row(sqlx::query(sql).bind(case.as_str()).bind(message.as_str())).await?;
+        row.map(|row| delivery(&Columns::of(&row, "outbox"))).transpose()
+    }
+}
+
+fn delivery(columns: &Columns<'_>) -> Result<Delivery, StoreError> {
+    let state = columns.named("state", DeliveryState::parse)?;
+    let interrupted = state == DeliveryState::Pending && columns.int("interrupted")? == 1;
+    Ok(Delivery {
+        id: columns.id("id")?,
+        case: columns.id("case_id")?,
+        message: columns.id("message_id")?,
+        channel: columns.text("channel")?,
+        conversation: columns.text("conversation")?,
+        state: if interrupted { DeliveryState::Unknown } else { state },
+        attempts: columns.int("attempts")?,
+        due_at: columns.at("due_at")?,
+    })
+}

@@ -1,0 +1,356 @@
+//! The rows that the changes of a unit put into the statements of a transaction.
+
+use serde::Serialize;
+use sqlx::Arguments;
+use sqlx::any::AnyArguments;
+
+use crate::domain::case::Case;
+use crate::domain::customer::{Customer, Identity};
+use crate::domain::event::Event;
+use crate::domain::handoff::Handoff;
+use crate::domain::message::Message;
+use crate::domain::receipt::{LedgerEntry, Receipt};
+use crate::domain::turn::Turn;
+
+use super::statements::{STATEMENTS, Slot};
+use super::unit::{Change, Delivery, InboxEntry, Unit};
+
+/// A value of a row. An absent one keeps its type, which PostgreSQL needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    NoText,
+    Int(i64),
+    NoInt,
+}
+
+impl Value {
+    pub(super) fn bind(self, arguments: &mut AnyArguments) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Text(text) => arguments.add(text),
+            Self::NoText => arguments.add(None::<String>),
+            Self::Int(number) => arguments.add(number),
+            Self::NoInt => arguments.add(None::<i64>),
+        }
+        .map_err(sqlx::Error::Encode)
+    }
+}
+
+/// Text as both databases can store it: PostgreSQL has no NUL, so none goes in anywhere.
+pub(super) fn storable(text: &str) -> String {
+    if text.contains('\0') { text.replace('\0', "") } else { text.to_owned() }
+}
+
+/// The name of an enum's variant, or the JSON of anything else.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|e| sqlx::Error::Encode(e.into()))
+}
+
+/// The name of a variant, as it stands in JSON without its quotes.
+fn word<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
+    Ok(json(value)?.trim_matches('"').to_owned())
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(storable(text))
+}
+
+fn maybe(value: Option<&str>) -> Value {
+    value.map_or(Value::NoText, text)
+}
+
+fn moment(value: Option<crate::domain::time::Timestamp>) -> Value {
+    value.map_or(Value::NoInt, |at| Value::Int(at.0))
+}
+
+/// A row and the unit it belongs to, counted from 0 within the batch.
+pub(super) struct Row {
+    pub(super) unit: usize,
+    pub(super) values: Vec<Value>,
+}
+
+impl Row {
+    /// What a guarded statement returns for this row.
+    pub(super) fn key(&self) -> &str {
+        match self.values.first() {
+            Some(Value::Text(key)) => key,
+            _ => "",
+        }
+    }
+}
+
+/// The rows of a batch, per statement.
+pub(super) struct Rows([Vec<Row>; STATEMENTS.len()]);
+
+impl Rows {
+    /// The rows of these units.
+    pub(super) fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> Result<Self, sqlx::Error> {
+        let mut rows = Self(std::array::from_fn(|_| Vec::new()));
+        for (place, unit) in units.enumerate() {
+            for change in &unit.changes {
+                rows.add(place, change)?;
+            }
+            rows.settle_turns(place);
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn take(&mut self, slot: Slot) -> Vec<Row> {
+        self.0.get_mut(slot as usize).map(std::mem::take).unwrap_or_default()
+    }
+
+    fn push(&mut self, unit: usize, slot: Slot, values: Vec<Value>) {
+        if let Some(rows) = self.0.get_mut(slot as usize) {
+            rows.push(Row { unit, values });
+        }
+    }
+
+    fn add(&mut self, unit: usize, change: &Change) -> Result<(), sqlx::Error> {
+        let (slot, values) = match change {
+            Change::Inbox(entry) => (Slot::Inbox, inbox(entry)),
+            Change::NewCustomer(new) => (Slot::NewCustomer, customer(new)),
+            Change::Customer(changed) => (Slot::Customer, customer(changed)),
+            Change::NewIdentity(new) => (Slot::NewIdentity, identity(new)),
+            Change::SeenIdentity(seen) => (
+                Slot::SeenIdentity,
+                vec![
+                    text(seen.id.as_str()),
+                    text(seen.assurance.as_str()),
+                    text(&seen.proof),
+                    Value::Int(seen.last_seen.0),
+                ],
+            ),
+            Change::NewCase(new) => (Slot::NewCase, case(new)?),
+            Change::Case(changed) => (Slot::Case, case(changed)?),
+            Change::Message(new) => (Slot::Message, message(new)?),
+            Change::Event(new) => (Slot::Event, event(new)),
+            Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
+            Change::CloseTurn { turn, epoch, outcome, at } => (
+                Slot::Turn,
+                vec![
+                    text(turn.as_str()),
+                    Value::Int(*epoch),
+                    text(outcome.as_str()),
+                    Value::Int(at.0),
+                    Value::NoInt,
+                ],
+            ),
+            Change::RetryTurn { turn, epoch, due_at } => (
+                Slot::Turn,
+                vec![
+                    text(turn.as_str()),
+                    Value::Int(*epoch),
+                    Value::NoText,
+                    Value::NoInt,
+                    Value::Int(due_at.0),
+                ],
+            ),
+            Change::HoldTurn { turn, epoch } => (
+                Slot::Turn,
+                vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
+            ),
+            Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
+            Change::Claim(claim) => (Slot::Claim, ledger(claim)),
+            Change::Settle { key, status } => (Slot::Settle, vec![text(key), text(status.as_str())]),
+            Change::Deliver(new) => (Slot::Deliver, delivery(new)),
+            Change::Delivered { delivery, state, attempts, due_at } => (
+                Slot::Delivered,
+                vec![
+                    text(delivery.as_str()),
+                    text(state.as_str()),
+                    Value::Int(*attempts),
+                    Value::Int(due_at.0),
+                ],
+            ),
+            Change::Handoff(new) => (Slot::Handoff, handoff(new)?),
+            Change::HandoffTaken { handoff, agent, at } => {
+                (Slot::HandoffTaken, vec![text(handoff.as_str()), text(agent.as_str()), Value::Int(at.0)])
+            }
+        };
+        self.push(unit, slot, values);
+        Ok(())
+    }
+
+    /// Closing a turn or giving it back proves that it is held; two rows for one turn would leave open which counts.
+    fn settle_turns(&mut self, unit: usize) {
+        let Some(rows) = self.0.get_mut(Slot::Turn as usize) else { return };
+        let first = rows.iter().position(|row| row.unit == unit).unwrap_or(rows.len());
+        let mut own = rows.split_off(first);
+        own.sort_by_key(|row| {
+            row.values.iter().filter(|v| matches!(v, Value::NoText | Value::NoInt)).count()
+        });
+        for row in own {
+            if !rows.iter().any(|kept| kept.unit == unit && kept.key() == row.key()) {
+                rows.push(row);
+            }
+        }
+    }
+}
+
+fn customer(customer: &Customer) -> Vec<Value> {
+    vec![
+        text(customer.id.as_str()),
+        maybe(customer.external_id.as_deref()),
+        maybe(customer.name.as_deref()),
+        maybe(customer.email.as_deref()),
+        maybe(customer.phone.as_deref()),
+        maybe(customer.language.as_deref()),
+        Value::Int(customer.created_at.0),
+        Value::Int(customer.version),
+    ]
+}
+
+fn identity(identity: &Identity) -> Vec<Value> {
+    vec![
+        text(identity.id.as_str()),
+        text(identity.customer.as_str()),
+        text(&identity.channel),
+        text(&identity.address),
+        text(identity.assurance.as_str()),
+        text(&identity.proof),
+        Value::Int(identity.first_seen.0),
+        Value::Int(identity.last_seen.0),
+    ]
+}
+
+fn case(case: &Case) -> Result<Vec<Value>, sqlx::Error> {
+    Ok(vec![
+        text(case.id.as_str()),
+        text(case.customer.as_str()),
+        text(case.state.as_str()),
+        Value::Int(case.version),
+        text(&case.channel),
+        text(&case.conversation),
+        text(case.assurance.as_str()),
+        maybe(case.intent.as_ref().map(|id| id.as_str())),
+        maybe(case.issue.as_deref()),
+        text(&case.language),
+        text(case.urgency.as_str()),
+        Value::Text(word(&case.sentiment)?),
+        maybe(case.team.as_ref().map(|id| id.as_str())),
+        maybe(case.agent.as_ref().map(|id| id.as_str())),
+        case.resolution.as_ref().map(word).transpose()?.map_or(Value::NoText, Value::Text),
+        maybe(case.follows.as_ref().map(|id| id.as_str())),
+        case.pending.as_ref().map(json).transpose()?.map_or(Value::NoText, Value::Text),
+        text(&case.memory),
+        Value::Int(case.message_seq),
+        Value::Int(case.inbound_seq),
+        Value::Int(case.answered_seq),
+        Value::Int(case.event_seq),
+        text(&case.event_hash),
+        Value::Int(case.opened_at.0),
+        Value::Int(case.updated_at.0),
+        moment(case.resolved_at),
+        moment(case.snoozed_until),
+    ])
+}
+
+fn inbox(entry: &InboxEntry) -> Vec<Value> {
+    vec![
+        text(entry.message.as_str()),
+        text(&entry.channel),
+        text(&entry.external_id),
+        text(&entry.digest),
+        text(entry.case.as_str()),
+        text(entry.customer.as_str()),
+        Value::Int(entry.at.0),
+    ]
+}
+
+fn message(message: &Message) -> Result<Vec<Value>, sqlx::Error> {
+    Ok(vec![
+        text(message.id.as_str()),
+        text(message.case.as_str()),
+        Value::Int(message.seq),
+        text(message.author.as_str()),
+        maybe(message.agent.as_ref().map(|id| id.as_str())),
+        text(&message.channel),
+        text(&message.text),
+        Value::Int(message.at.0),
+        Value::Text(word(&message.visibility)?),
+        Value::Text(json(&message.citations)?),
+        Value::Text(json(&message.choices)?),
+        Value::Text(json(&message.attachments)?),
+        maybe(message.turn.as_ref().map(|id| id.as_str())),
+    ])
+}
+
+fn event(event: &Event) -> Vec<Value> {
+    vec![
+        text(event.case.as_str()),
+        Value::Int(event.seq),
+        Value::Int(event.at.0),
+        text(&event.kind),
+        text(&event.body),
+        text(&event.hash),
+    ]
+}
+
+fn turn(turn: &Turn) -> Vec<Value> {
+    vec![
+        text(turn.id.as_str()),
+        text(turn.case.as_str()),
+        Value::Int(turn.epoch),
+        text(&turn.holder),
+        Value::Int(turn.leased_until.0),
+        Value::Int(turn.attempts),
+        Value::Int(turn.due_at.0),
+        Value::Int(turn.opened_at.0),
+    ]
+}
+
+fn receipt(receipt: &Receipt) -> Result<Vec<Value>, sqlx::Error> {
+    Ok(vec![
+        text(receipt.id.as_str()),
+        text(receipt.case.as_str()),
+        text(receipt.turn.as_str()),
+        text(&receipt.tool),
+        Value::Text(word(&receipt.effect)?),
+        Value::Text(json(&receipt.arguments)?),
+        text(receipt.status.as_str()),
+        Value::Text(json(&receipt.result)?),
+        Value::Int(receipt.at.0),
+        Value::Int(receipt.duration_ms),
+    ])
+}
+
+fn ledger(entry: &LedgerEntry) -> Vec<Value> {
+    vec![
+        text(&entry.key),
+        text(entry.case.as_str()),
+        text(entry.customer.as_str()),
+        text(&entry.tool),
+        text(&entry.arguments),
+        entry.amount_minor.map_or(Value::NoInt, Value::Int),
+        maybe(entry.status.map(crate::domain::receipt::CallStatus::as_str)),
+        Value::Int(entry.claimed_at.0),
+    ]
+}
+
+fn delivery(delivery: &Delivery) -> Vec<Value> {
+    vec![
+        text(delivery.id.as_str()),
+        text(delivery.case.as_str()),
+        text(delivery.message.as_str()),
+        text(&delivery.channel),
+        text(&delivery.conversation),
+        text(delivery.state.as_str()),
+        Value::Int(delivery.attempts),
+        Value::Int(delivery.due_at.0),
+        Value::Text(String::new()),
+        Value::Int(0),
+    ]
+}
+
+fn handoff(handoff: &Handoff) -> Result<Vec<Value>, sqlx::Error> {
+    Ok(vec![
+        text(handoff.id.as_str()),
+        text(handoff.case.as_str()),
+        text(handoff.team.as_str()),
+        text(handoff.urgency.as_str()),
+        text(&handoff.reason),
+        Value::Text(json(&handoff.note)?),
+        Value::Int(handoff.at.0),
+        maybe(handoff.taken_by.as_ref().map(|id| id.as_str())),
+    ])
+}

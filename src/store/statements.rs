@@ -1,0 +1,191 @@
+//! The statements of a transaction, in the order in which it runs them.
+//!
+//! Every statement is a head, a list of rows and a tail, so that one statement stores the rows of a
+//! whole batch. A guarded one returns the first value of each row that it accepted; a unit with a row
+//! that is missing there is refused.
+
+use super::unit::Refusal;
+
+/// A multi-row statement.
+pub(super) struct Statement {
+    pub(super) slot: Slot,
+    pub(super) head: &'static str,
+    pub(super) tail: &'static str,
+    /// What a row means that was not accepted.
+    pub(super) guard: Option<Refusal>,
+}
+
+/// Which statement a row belongs to; the number is its place in [`STATEMENTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Slot {
+    NewCustomer,
+    Customer,
+    NewIdentity,
+    SeenIdentity,
+    NewCase,
+    Case,
+    Turn,
+    Inbox,
+    Claim,
+    OpenTurn,
+    Message,
+    Event,
+    Receipt,
+    Settle,
+    Deliver,
+    Delivered,
+    Handoff,
+    HandoffTaken,
+}
+
+/// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
+/// another of the same batch loses against one that is going to be committed.
+pub(super) static STATEMENTS: [Statement; 18] = [
+    Statement {
+        slot: Slot::NewCustomer,
+        head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
+        tail: " on conflict do nothing returning id",
+        guard: Some(Refusal::Stale),
+    },
+    Statement {
+        slot: Slot::Customer,
+        head: "with v (id, external_id, name, email, phone, language, created_at, version) as (values ",
+        tail: ") update customers set external_id = v.external_id, name = v.name, email = v.email, phone = v.phone,
+                   language = v.language, version = v.version
+                   from v where customers.id = v.id and customers.version = v.version - 1 returning customers.id",
+        guard: Some(Refusal::Stale),
+    },
+    Statement {
+        slot: Slot::NewIdentity,
+        head: "insert into identities (id, customer_id, channel, address, assurance, proof, first_seen, last_seen) values ",
+        tail: " on conflict do nothing returning id",
+        guard: Some(Refusal::Stale),
+    },
+    Statement {
+        slot: Slot::SeenIdentity,
+        head: "with v (id, assurance, proof, last_seen) as (values ",
+        tail: ") update identities set assurance = v.assurance, proof = v.proof, last_seen = v.last_seen
+                   from v where identities.id = v.id",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::NewCase,
+        head: "insert into cases (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
+                   language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Case,
+        head: "with v (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
+                   language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until)
+                   as (values ",
+        tail: ") update cases set state = v.state, version = v.version, channel = v.channel,
+                   conversation = v.conversation, assurance = v.assurance, intent = v.intent, issue = v.issue,
+                   language = v.language, urgency = v.urgency, sentiment = v.sentiment, team = v.team,
+                   agent_id = v.agent_id, resolution = v.resolution, follows = v.follows, pending = v.pending,
+                   memory = v.memory, message_seq = v.message_seq, inbound_seq = v.inbound_seq,
+                   answered_seq = v.answered_seq, event_seq = v.event_seq, event_hash = v.event_hash,
+                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until
+                   from v where cases.id = v.id and cases.version = v.version - 1 returning cases.id",
+        guard: Some(Refusal::Stale),
+    },
+    // An outcome closes the turn, a due time gives it back, neither only holds it (and locks its row).
+    Statement {
+        slot: Slot::Turn,
+        head: "with v (id, epoch, outcome, closed_at, due_at) as (values ",
+        tail: ") update turns set outcome = v.outcome, closed_at = v.closed_at,
+                   due_at = coalesce(v.due_at, turns.due_at),
+                   holder = case when v.due_at is null then turns.holder else '' end,
+                   leased_until = case when v.due_at is null then turns.leased_until else 0 end
+                   from v where turns.id = v.id and turns.epoch = v.epoch and turns.closed_at is null returning turns.id",
+        guard: Some(Refusal::LostLease),
+    },
+    Statement {
+        slot: Slot::Inbox,
+        head: "insert into inbox (message_id, channel, external_id, digest, case_id, customer_id, at) values ",
+        tail: " on conflict do nothing returning message_id",
+        guard: Some(Refusal::Duplicate),
+    },
+    Statement {
+        slot: Slot::Claim,
+        head: "insert into ledger (key, case_id, customer_id, tool, arguments, amount_minor, status, claimed_at) values ",
+        tail: " on conflict do nothing returning key",
+        guard: Some(Refusal::AlreadyClaimed),
+    },
+    Statement {
+        slot: Slot::OpenTurn,
+        head: "insert into turns (id, case_id, epoch, holder, leased_until, attempts, due_at, opened_at) values ",
+        tail: " on conflict do nothing",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Message,
+        head: "insert into messages (id, case_id, seq, author, agent_id, channel, text, at, visibility, citations,
+                   choices, attachments, turn_id) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Event,
+        head: "insert into events (case_id, seq, at, kind, body, hash) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Receipt,
+        head: "insert into receipts (id, case_id, turn_id, tool, effect, arguments, status, result, at, duration_ms) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Settle,
+        head: "with v (key, status) as (values ",
+        tail: ") update ledger set status = v.status from v where ledger.key = v.key and ledger.status is null",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Deliver,
+        head: "insert into outbox (id, case_id, message_id, channel, conversation, state, attempts, due_at, holder,
+                   interrupted) values ",
+        tail: "",
+        guard: None,
+    },
+    // Forward only: pending, unknown, sent, failed. A failure may follow a success, as with a bounce.
+    Statement {
+        slot: Slot::Delivered,
+        head: "with v (id, state, attempts, due_at) as (values ",
+        tail: ") update outbox set state = v.state, attempts = v.attempts, due_at = v.due_at, holder = '', interrupted = 0
+                   from v where outbox.id = v.id and (outbox.state = 'pending'
+                   or (outbox.state = 'unknown' and v.state in ('sent', 'failed'))
+                   or (outbox.state = 'sent' and v.state = 'failed'))",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Handoff,
+        head: "insert into handoffs (id, case_id, team, urgency, reason, note, at, taken_by) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::HandoffTaken,
+        head: "with v (id, taken_by, taken_at) as (values ",
+        tail: ") update handoffs set taken_by = v.taken_by, taken_at = v.taken_at
+                   from v where handoffs.id = v.id and handoffs.taken_by is null",
+        guard: None,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_the_place_of_its_statement() {
+        for (place, statement) in STATEMENTS.iter().enumerate() {
+            assert_eq!(statement.slot as usize, place);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The record of a customer, and everything they said and heard on every channel.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::super::Edge;
+use super::super::error::{ApiError, ErrorBody};
+use super::super::extract::{Asked, customer_id};
+use super::super::keys::{Caller, Scope};
+use super::super::shapes::{CustomerBody, List, MessageBody};
+use super::cases::{Part, limit};
+use crate::store::Page;
+
+/// One customer and their addresses, each with its evidence.
+#[utoipa::path(get, path = "/v1/customers/{id}", tag = "customers", params(("id" = String, Path)), responses(
+    (status = 200, body = CustomerBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+))]
+pub(super) async fn get_customer(
+    State(edge): State<Arc<Edge>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<CustomerBody>, ApiError> {
+    caller.may(Scope::CasesRead)?;
+    let id = customer_id(&id)?;
+    let customer = edge.app.store.customer(&id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
+    let identities = edge.app.store.identities(&id).await?;
+    Ok(Json(CustomerBody::of(&customer, identities)))
+}
+
+/// What was said in all their cases, on every channel, newest first.
+#[utoipa::path(get, path = "/v1/customers/{id}/timeline", tag = "customers", params(("id" = String, Path), Part),
+    responses(
+    (status = 200, body = List<MessageBody>), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+))]
+pub(super) async fn timeline(
+    State(edge): State<Arc<Edge>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Asked(part): Asked<Part>,
+) -> Result<Json<List<MessageBody>>, ApiError> {
+    caller.may(Scope::CasesRead)?;
+    let id = customer_id(&id)?;
+    edge.app.store.customer(&id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
+    let page = Page { limit: limit(&edge, part.limit)?, cursor: part.cursor };
+    let (messages, next) = edge.app.store.timeline(&id, &page).await?;
+    Ok(Json(List { items: messages.iter().map(|message| MessageBody::from(&**message)).collect(), next }))
+}

@@ -1,0 +1,55 @@
+//! `/v1`: what programs call with an API key, described by `/openapi.json`.
+
+use std::sync::Arc;
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Edge;
+
+mod acts;
+mod cases;
+mod customers;
+mod knowledge;
+mod messages;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Firstline",
+        description = "A digital worker for customer support. Times are RFC 3339 UTC; lists are `{\"items\",\"next\"}`, \
+                       paged with `cursor` and `limit`; refusals are `{\"error\":{\"code\",\"message\",\"details\"?}}`."
+    ),
+    security(("api_key" = []))
+)]
+struct Described;
+
+/// The calls and their description.
+pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
+    let (router, mut described) = OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(messages::post_message))
+        .routes(routes!(cases::list_cases))
+        .routes(routes!(cases::get_case))
+        .routes(routes!(cases::list_messages))
+        .routes(routes!(cases::list_events))
+        .routes(routes!(cases::get_handoff))
+        .routes(routes!(cases::follow_case))
+        .routes(routes!(acts::reply))
+        .routes(routes!(acts::note))
+        .routes(routes!(acts::assign))
+        .routes(routes!(acts::resolve))
+        .routes(routes!(acts::reopen))
+        .routes(routes!(acts::snooze))
+        .routes(routes!(acts::give_back))
+        .routes(routes!(customers::get_customer))
+        .routes(routes!(customers::timeline))
+        .routes(routes!(knowledge::search_knowledge))
+        .split_for_parts();
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.description = Some("An API key, `flk_…`; `firstline key add` makes one.".to_owned());
+    let components = described.components.get_or_insert_default();
+    components.security_schemes.insert("api_key".to_owned(), SecurityScheme::Http(scheme).into());
+    (router, described)
+}

@@ -1,0 +1,159 @@
+//! The one error body: `{"error":{"code","message","details"?}}` with the right status.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::channels::{BadInput, ChannelError};
+use crate::desk::act::ActError;
+use crate::pipeline::IngestError;
+use crate::store::StoreError;
+
+/// What a caller gets instead of an answer.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    code: &'static str,
+    message: String,
+    details: Option<Value>,
+    retry_after_seconds: Option<u64>,
+}
+
+/// The body of every refusal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ErrorDetail {
+    /// One word for machines.
+    #[schema(example = "invalid")]
+    code: String,
+    /// What is wrong and what to do.
+    message: String,
+    /// Particulars, for example the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), details: None, retry_after_seconds: None }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+
+    pub(super) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    pub(super) fn too_many(message: impl Into<String>, retry_after_seconds: u64) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message);
+        Self { retry_after_seconds: Some(retry_after_seconds), ..error }
+    }
+
+    pub(super) fn unavailable() -> Self {
+        let message = "the record cannot be reached just now and nothing was changed; send it again";
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        Self { retry_after_seconds: Some(1), ..error }
+    }
+}
+
+/// The refusal for a status that something below us decided on.
+pub(super) fn of_status(status: StatusCode, message: Option<String>) -> ApiError {
+    let (code, said) = match status {
+        StatusCode::NOT_FOUND => ("not_found", "there is nothing here; /openapi.json lists what there is"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "this address does not take that method; see the Allow header")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "send JSON as application/json"),
+        StatusCode::REQUEST_TIMEOUT => ("timeout", "the request took too long; send it again"),
+        status if status.is_server_error() => ("internal", "something broke here; it was recorded"),
+        _ => ("invalid", "the request is not valid"),
+    };
+    ApiError::new(status, code, message.unwrap_or_else(|| said.to_owned()))
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let detail = ErrorDetail { code: self.code.to_owned(), message: self.message, details: self.details };
+        let mut response = (self.status, Json(ErrorBody { error: detail })).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<BadInput> for ApiError {
+    fn from(error: BadInput) -> Self {
+        let details = serde_json::json!({"field": error.field});
+        Self { details: Some(details), ..Self::invalid(error.to_string()) }
+    }
+}
+
+impl From<ChannelError> for ApiError {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Malformed(bad) => bad.into(),
+            ChannelError::Session(session) => Self::unauthorized(session.to_string()),
+            ChannelError::Later(_) | ChannelError::Permanent(_) => Self::unavailable(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Cursor) {
+            return Self::invalid(error.to_string());
+        }
+        tracing::error!(error = %error, "the record could not be read");
+        Self::unavailable()
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Conflict => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            IngestError::Invalid(message) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+            }
+            IngestError::Unavailable(_) => Self::unavailable(),
+        }
+    }
+}
+
+impl From<ActError> for ApiError {
+    fn from(error: ActError) -> Self {
+        let conflict = |code, error: &ActError| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match &error {
+            ActError::NoCase => Self::not_found("case"),
+            ActError::NoAgent => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no_agent", error.to_string()),
+            ActError::Illegal(_) => conflict("illegal_move", &error),
+            ActError::Conflict => conflict("conflict", &error),
+            ActError::Unavailable(source) => {
+                tracing::error!(error = ?source, "an act of an agent was not recorded");
+                Self::unavailable()
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! API keys: 256 random bits behind a prefix people recognise; only the hash is kept.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use super::Edge;
+use super::error::ApiError;
+use super::extract::bearer;
+use crate::desk::act::Actor;
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::ApiKey;
+
+/// What every key begins with.
+pub const KEY_PREFIX: &str = "flk_";
+const SHOWN_CHARS: usize = 12;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Send customers' messages.
+    Messages,
+    /// Read cases and customers.
+    CasesRead,
+    /// Act on cases.
+    CasesWrite,
+    /// Search the knowledge base.
+    Knowledge,
+    /// Read `/metrics`.
+    Metrics,
+    /// Everything.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 6] =
+        [Self::Messages, Self::CasesRead, Self::CasesWrite, Self::Knowledge, Self::Metrics, Self::Admin];
+
+    /// The name used on the command line and in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::CasesRead => "cases:read",
+            Self::CasesWrite => "cases:write",
+            Self::Knowledge => "knowledge",
+            Self::Metrics => "metrics",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads the name used on the command line and in the record.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// A new key: what to store, and the key itself, which is shown once and kept nowhere.
+/// Without scopes it may do all but administration.
+pub fn mint(clock: &dyn Clock, name: &str, scopes: &[Scope], expires_at: Option<Timestamp>) -> (ApiKey, String) {
+    let key = format!("{KEY_PREFIX}{}", random_text());
+    let all_but_admin = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
+    let scopes = if scopes.is_empty() { all_but_admin.collect() } else { scopes.to_vec() };
+    let stored = ApiKey {
+        id: clock.new_id().to_string(),
+        name: name.to_owned(),
+        prefix: key.chars().take(SHOWN_CHARS).collect(),
+        hash: hash(&key),
+        scopes: scopes.into_iter().map(|scope| scope.as_str().to_owned()).collect(),
+        created_at: clock.now(),
+        expires_at,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    (stored, key)
+}
+
+/// 256 random bits as text.
+pub(super) fn random_text() -> String {
+    let mut bytes = [0_u8; 32];
+    // Without randomness from the system no secret may be made; there is nothing to fall back to.
+    while getrandom::fill(&mut bytes).is_err() {
+        std::thread::yield_now();
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// SHA-256 in hexadecimal: enough for 256 random bits, which cannot be guessed.
+pub(super) fn hash(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// The program that calls, by its key.
+#[derive(Debug, Clone)]
+pub(super) struct Caller(Arc<ApiKey>);
+
+impl Caller {
+    /// Refuses a key that was not given this scope.
+    pub(super) fn may(&self, scope: Scope) -> Result<(), ApiError> {
+        let granted = |wanted: Scope| self.0.scopes.iter().any(|scope| scope == wanted.as_str());
+        if granted(scope) || granted(Scope::Admin) {
+            return Ok(());
+        }
+        let name = scope.as_str();
+        Err(ApiError::forbidden(format!("this key has no scope `{name}`; make one with `firstline key add --scope {name}`")))
+    }
+
+    /// Who acts when this program acts on a case.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::Program(self.0.name.clone())
+    }
+}
+
+impl FromRequestParts<Arc<Edge>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, ApiError> {
+        let key = bearer(parts).filter(|key| key.starts_with(KEY_PREFIX)).ok_or_else(|| {
+            ApiError::unauthorized("send an API key as `Authorization: Bearer flk_…`; `firstline key add` makes one")
+        })?;
+        let hash = hash(key);
+        let now = edge.app.clock.now();
+        if let Some(known) = edge.keys.get(&hash)
+            && known.expires_at.is_none_or(|at| at > now)
+        {
+            return Ok(Self(known));
+        }
+        let found = edge.app.store.key_by_hash(&hash, now).await?;
+        let valid = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
+        let key = found.filter(valid).ok_or_else(|| {
+            ApiError::unauthorized("this API key is unknown, revoked or over; `firstline key add` makes a new one")
+        })?;
+        let key = Arc::new(key);
+        edge.keys.insert(hash, key.clone());
+        Ok(Self(key))
+    }
+}

@@ -1,0 +1,251 @@
+//! The JSON bodies of the API, apart from the domain so that either may change without the other.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::case::Case;
+use crate::domain::customer::{Customer, Identity};
+use crate::domain::event::Event;
+use crate::domain::handoff::Handoff;
+use crate::domain::message::{Message, Visibility};
+
+/// A part of a list; `next` is the `cursor` of the part after it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct List<T> {
+    pub(super) items: Vec<T>,
+    pub(super) next: Option<String>,
+}
+
+/// One article that an answer relies on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CitationBody {
+    article: String,
+    title: String,
+}
+
+/// Something that came with a message; the file stays with its channel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AttachmentBody {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+/// One entry of a thread.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MessageBody {
+    id: String,
+    case_id: String,
+    /// Place in the case's thread, from 1.
+    seq: i64,
+    /// `customer`, `assistant` or `agent`.
+    author: &'static str,
+    /// The agent who wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_id: Option<String>,
+    channel: String,
+    text: String,
+    /// RFC 3339, UTC.
+    at: String,
+    /// Only agents may read it.
+    internal: bool,
+    citations: Vec<CitationBody>,
+    /// Quick replies.
+    choices: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<AttachmentBody>,
+}
+
+impl From<&Message> for MessageBody {
+    fn from(message: &Message) -> Self {
+        let citations = message.citations.iter();
+        let attachments = message.attachments.iter().cloned();
+        Self {
+            id: message.id.to_string(),
+            case_id: message.case.to_string(),
+            seq: message.seq,
+            author: message.author.as_str(),
+            agent_id: message.agent.as_ref().map(ToString::to_string),
+            channel: message.channel.clone(),
+            text: message.text.clone(),
+            at: message.at.to_string(),
+            internal: message.visibility == Visibility::Internal,
+            citations: citations
+                .map(|one| CitationBody { article: one.article.clone(), title: one.title.clone() })
+                .collect(),
+            choices: message.choices.clone(),
+            attachments: attachments
+                .map(|one| AttachmentBody { name: one.name, content_type: one.content_type, url: one.url })
+                .collect(),
+        }
+    }
+}
+
+/// One problem of one customer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CaseBody {
+    pub(super) id: String,
+    pub(super) customer_id: String,
+    /// `assistant`, `queued`, `agent`, `snoozed`, `resolved` or `closed`.
+    pub(super) state: &'static str,
+    channel: String,
+    conversation: String,
+    /// How well the writer of the newest message is proven.
+    assurance: &'static str,
+    intent: Option<String>,
+    pub(super) issue: Option<String>,
+    language: String,
+    pub(super) urgency: &'static str,
+    pub(super) team: Option<String>,
+    agent_id: Option<String>,
+    /// The older case that this one follows.
+    follows: Option<String>,
+    messages: i64,
+    opened_at: String,
+    pub(super) updated_at: String,
+    resolved_at: Option<String>,
+    snoozed_until: Option<String>,
+}
+
+impl From<&Case> for CaseBody {
+    fn from(case: &Case) -> Self {
+        let text = |id: Option<&dyn std::fmt::Display>| id.map(ToString::to_string);
+        Self {
+            id: case.id.to_string(),
+            customer_id: case.customer.to_string(),
+            state: case.state.as_str(),
+            channel: case.channel.clone(),
+            conversation: case.conversation.clone(),
+            assurance: case.assurance.as_str(),
+            intent: text(case.intent.as_ref().map(|id| id as _)),
+            issue: case.issue.clone(),
+            language: case.language.clone(),
+            urgency: case.urgency.as_str(),
+            team: text(case.team.as_ref().map(|id| id as _)),
+            agent_id: text(case.agent.as_ref().map(|id| id as _)),
+            follows: text(case.follows.as_ref().map(|id| id as _)),
+            messages: case.message_seq,
+            opened_at: case.opened_at.to_string(),
+            updated_at: case.updated_at.to_string(),
+            resolved_at: text(case.resolved_at.as_ref().map(|at| at as _)),
+            snoozed_until: text(case.snoozed_until.as_ref().map(|at| at as _)),
+        }
+    }
+}
+
+/// One line of a case's log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventBody {
+    seq: i64,
+    at: String,
+    kind: String,
+    /// The particulars.
+    body: Value,
+    /// SHA-256 over the event before it and this one.
+    hash: String,
+}
+
+impl From<&Event> for EventBody {
+    fn from(event: &Event) -> Self {
+        Self {
+            seq: event.seq,
+            at: event.at.to_string(),
+            kind: event.kind.clone(),
+            body: serde_json::from_str(&event.body).unwrap_or_else(|_| Value::String(event.body.clone())),
+            hash: event.hash.clone(),
+        }
+    }
+}
+
+/// A case's log, with the word on whether it is as it was written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventList {
+    pub(super) items: Vec<EventBody>,
+    pub(super) next: Option<String>,
+    /// No row was changed, removed or added by hand, from the first one to the newest.
+    pub(super) intact: bool,
+    /// The first row where that is not so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) broken_at: Option<i64>,
+}
+
+/// A case that went to people, and what they read first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HandoffBody {
+    id: String,
+    case_id: String,
+    team: String,
+    urgency: &'static str,
+    /// Why, in one word.
+    reason: String,
+    at: String,
+    /// The agent who took it.
+    taken_by: Option<String>,
+    /// Every field is filled, or says `unknown_because`.
+    note: Value,
+}
+
+impl From<&Handoff> for HandoffBody {
+    fn from(handoff: &Handoff) -> Self {
+        Self {
+            id: handoff.id.to_string(),
+            case_id: handoff.case.to_string(),
+            team: handoff.team.to_string(),
+            urgency: handoff.urgency.as_str(),
+            reason: handoff.reason.clone(),
+            at: handoff.at.to_string(),
+            taken_by: handoff.taken_by.as_ref().map(ToString::to_string),
+            note: serde_json::to_value(&handoff.note).unwrap_or_default(),
+        }
+    }
+}
+
+/// One address of a customer, and why it is theirs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct IdentityBody {
+    channel: String,
+    address: String,
+    assurance: &'static str,
+    proof: String,
+    first_seen: String,
+    last_seen: String,
+}
+
+/// A person we serve.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CustomerBody {
+    id: String,
+    external_id: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    language: Option<String>,
+    created_at: String,
+    identities: Vec<IdentityBody>,
+}
+
+impl CustomerBody {
+    pub(super) fn of(customer: &Customer, identities: Vec<Identity>) -> Self {
+        let identity = |one: Identity| IdentityBody {
+            channel: one.channel,
+            address: one.address,
+            assurance: one.assurance.as_str(),
+            proof: one.proof,
+            first_seen: one.first_seen.to_string(),
+            last_seen: one.last_seen.to_string(),
+        };
+        Self {
+            id: customer.id.to_string(),
+            external_id: customer.external_id.clone(),
+            name: customer.name.clone(),
+            email: customer.email.clone(),
+            phone: customer.phone.clone(),
+            language: customer.language.clone(),
+            created_at: customer.created_at.to_string(),
+            identities: identities.into_iter().map(identity).collect(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How often or how much at once an address may do something.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::time::Timestamp;
+
+const MINUTE_MS: i64 = 60_000;
+/// Addresses remembered; when there are more, those whose minute is over are forgotten.
+const ADDRESSES_MAX: usize = 10_000;
+
+/// At most so many a minute from one address.
+#[derive(Debug)]
+pub(super) struct PerMinute {
+    most: usize,
+    seen: Mutex<HashMap<IpAddr, (Timestamp, usize)>>,
+}
+
+impl PerMinute {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, seen: Mutex::default() }
+    }
+
+    /// Counts one; the seconds to wait when it is one too many.
+    pub(super) fn count(&self, address: IpAddr, now: Timestamp) -> Result<(), u64> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= ADDRESSES_MAX {
+            seen.retain(|_, (since, _)| now.ms_since(*since) < MINUTE_MS);
+        }
+        let entry = seen.entry(address).or_insert((now, 0));
+        // A clock that was set back must not lock anybody out.
+        if !(0..MINUTE_MS).contains(&now.ms_since(entry.0)) {
+            *entry = (now, 0);
+        }
+        if entry.1 >= self.most {
+            return Err((MINUTE_MS - now.ms_since(entry.0)).max(0) as u64 / 1000 + 1);
+        }
+        entry.1 += 1;
+        Ok(())
+    }
+}
+
+/// At most so many at once from one address.
+#[derive(Debug, Clone)]
+pub(super) struct AtOnce {
+    most: usize,
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl AtOnce {
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, open: Arc::default() }
+    }
+
+    /// A place, given back when it is dropped; none when all are taken.
+    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(address).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { address, open: self.open.clone() })
+    }
+}
+
+/// One of the places of an address.
+#[derive(Debug)]
+pub(super) struct Place {
+    address: IpAddr,
+    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn one_too_many_a_minute_waits_for_the_next_minute() {
+        let throttle = PerMinute::new(2);
+        assert_eq!(throttle.count(HERE, Timestamp(0)), Ok(()));
+        assert_eq!(throttle.count(HERE, Timestamp(1)), Ok(()));
+        assert_eq!(throttle.count(HERE, Timestamp(30_000)), Err(31));
+        assert_eq!(throttle.count(HERE, Timestamp(60_000)), Ok(()));
+        assert_eq!(throttle.count(HERE, Timestamp(-5_000_000)), Ok(()), "the clock was set back");
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_it_is_dropped() {
+        let throttle = AtOnce::new(1);
+        let place = throttle.take(HERE);
+        assert!(place.is_some() && throttle.take(HERE).is_none());
+        drop(place);
+        assert!(throttle.take(HERE).is_some());
+        assert_eq!(throttle.open.lock().unwrap().len(), 0);
+    }
+}

@@ -1,0 +1,76 @@
+//! The record, on SQLite and on PostgreSQL: every test runs on both.
+
+mod accounts;
+mod commit;
+mod faults;
+mod queries;
+mod things;
+mod work;
+
+use std::sync::Arc;
+
+use firstline::store::Store;
+
+use crate::support::database::{Database, POSTGRES, postgres_server};
+
+/// A test's record: the database and the store open on it.
+pub(crate) struct Record {
+    pub(crate) database: Database,
+    pub(crate) store: Store,
+}
+
+/// Runs one test on SQLite and, as a test of its own, on PostgreSQL where a server is named.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        /// The names of this file's tests.
+        pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                crate::store::on_sqlite(super::$name).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                crate::store::on_postgres(super::$name).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+async fn on_sqlite<F: Future<Output = ()>>(test: fn(Arc<Record>) -> F) {
+    on(Database::sqlite(), test).await;
+}
+
+async fn on_postgres<F: Future<Output = ()>>(test: fn(Arc<Record>) -> F) {
+    if let Some(server) = postgres_server() {
+        on(Database::postgres(&server).await, test).await;
+    }
+}
+
+async fn on<F: Future<Output = ()>>(database: Database, test: fn(Arc<Record>) -> F) {
+    let store = database.store().await;
+    let record = Arc::new(Record { database, store });
+    test(Arc::clone(&record)).await;
+    let record = Arc::into_inner(record).expect("the test has ended");
+    record.store.close().await;
+    record.database.drop().await;
+}
+
+#[test]
+fn says_how_many_postgres_tests_are_left_out() {
+    let count: usize = [accounts::NAMES, commit::NAMES, faults::NAMES, queries::NAMES, work::NAMES]
+        .iter()
+        .map(|n| n.len())
+        .sum();
+    assert!(count > 0);
+    if postgres_server().is_none() {
+        use std::io::Write as _;
+        // Written to the handle itself: what `eprintln!` says is caught by the test runner and never seen.
+        writeln!(std::io::stderr(), "{count} PostgreSQL tests left out: {POSTGRES} is not set").unwrap();
+    }
+}

@@ -1,0 +1,3 @@
+//! What several tests need: databases of their own, and things to put into them.
+
+pub(crate) mod database;
