@@ -29,6 +29,9 @@ pub struct ToolSettings {
     /// Writes that move money: an expression over `arguments` that gives minor units.
     #[serde(default)]
     pub amount: Option<String>,
+    /// ISO 4217 code of `amount`, for words about limits.
+    #[serde(default)]
+    pub currency: Option<String>,
     /// What its calls may move.
     #[serde(default)]
     pub limits: ToolLimits,

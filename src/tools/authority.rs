@@ -9,6 +9,7 @@ use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
 use crate::domain::message::{Author, Message, Visibility};
+use crate::domain::money::Money;
 use crate::domain::procedure::{Action, Limits, Procedure, Verb};
 use crate::domain::receipt::Effect;
 use crate::domain::time::Timestamp;
@@ -217,16 +218,24 @@ fn limit_passed(tool: &ToolSpec, asking: &Asking<'_>, amount_minor: Option<i64>)
         Effect::Read => Limits::default(),
     };
     let amount = amount_minor.unwrap_or(0);
+    let shown = |minor: i64| match &tool.currency {
+        Some(currency) => Money { minor, currency: currency.clone() }.to_string(),
+        None => format!("{minor} minor units"),
+    };
     if let Some(max) = tighter(tool.limits.max_amount_minor, procedure.max_amount_minor)
         && amount > max
     {
-        return Some(format!("{amount} minor units are above the limit of {max} for one call"));
+        return Some(format!("{} is above the limit of {} for one call", shown(amount), shown(max)));
     }
     if let Some(max) = tighter(tool.limits.per_day_amount_minor, procedure.per_day_amount_minor)
         && asking.spent.amount_minor.saturating_add(amount) > max
     {
-        let spent = asking.spent.amount_minor;
-        return Some(format!("{amount} minor units after {spent} today are above the limit of {max} a day"));
+        let spent = shown(asking.spent.amount_minor);
+        return Some(format!(
+            "{} after {spent} today is above the limit of {} a day",
+            shown(amount),
+            shown(max)
+        ));
     }
     if let Some(max) = tighter(tool.limits.per_day_calls, procedure.per_day_calls)
         && asking.spent.calls >= max

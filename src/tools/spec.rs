@@ -44,6 +44,8 @@ pub struct ToolSpec {
     pub parameters: Value,
     /// Expression over `arguments` that gives the minor units it moves.
     pub amount: Option<String>,
+    /// ISO 4217 code of the amount, for words about limits.
+    pub currency: Option<String>,
     /// What its calls may move.
     pub limits: Limits,
     /// Whether a template uses the operator's own id of the customer, which must then be known.
@@ -91,6 +93,7 @@ impl ToolSpec {
             confirm: settings.confirm,
             parameters: settings.parameters.clone(),
             amount: settings.amount.clone(),
+            currency: settings.currency.clone(),
             limits: Limits {
                 max_amount_minor: settings.limits.max_amount_minor,
                 per_day_amount_minor: settings.limits.per_day_amount_minor,

@@ -39,3 +39,12 @@ fn what_must_be_proven_follows_from_the_effect_unless_declared() {
     assert_eq!(assurance("refund_order"), Assurance::Verified);
     assert!(UNREACHED.tool("Order_Status").is_none(), "only exact names");
 }
+
+#[test]
+fn the_tools_of_the_demo_load() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/firstline.toml");
+    let toolbox = toolbox_of(&std::fs::read_to_string(file).unwrap(), "http://127.0.0.1:9");
+    let names: Vec<String> =
+        toolbox.unwrap_or_else(|p| panic!("{p:#?}")).tools().map(|t| t.name.clone()).collect();
+    assert!(names.contains(&"refund_order".to_owned()), "{names:?}");
+}
