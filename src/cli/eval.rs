@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::serve::open_shop;
+use super::shop::open_shop;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{App, SystemClock, Understanding};

@@ -29,11 +29,7 @@ struct Shown<'a> {
 /// Answers `{"id","text"}` with `{"id","answerable","hits":[…]}`, at most `limit` hits, best first.
 ///
 /// A line that is no question gives `{"id"?,"error"}`. Neither ends with a line break.
-pub fn search_line(knowledge: &Knowledge, line: &str, limit: usize) -> String {
-    answer(knowledge, line, limit).unwrap_or_else(|error| error)
-}
-
-fn answer(knowledge: &Knowledge, line: &str, limit: usize) -> Result<String, String> {
+pub fn search_line(knowledge: &Knowledge, line: &str, limit: usize) -> Result<String, String> {
     let question: Question = serde_json::from_str(line).map_err(|error| {
         let mut answer = json!({ "error": format!("expected {{\"id\", \"text\"}}: {error}") });
         let id = serde_json::from_str::<Value>(line).ok().and_then(|value| value.get("id").cloned());

@@ -44,6 +44,12 @@ pub struct Limits {
     pub query_chars_max: usize,
 }
 
+impl From<&crate::config::Knowledge> for Limits {
+    fn from(settings: &crate::config::Knowledge) -> Self {
+        Self { passage_chars_max: settings.passage_chars_max, query_chars_max: settings.query_chars_max }
+    }
+}
+
 /// One article that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
