@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{Event, KeepAlive, KeepAliveStream, Sse};
 use futures_util::future::{pending, select_all};
 use serde::Serialize;
 use serde_json::json;
@@ -33,6 +33,9 @@ const THREAD_CASES_MAX: i64 = 20;
 const HISTORY_MAX: i64 = 200;
 /// Messages read at once.
 const READ_MAX: i64 = 500;
+
+/// An endless answer.
+pub(super) type Live = Sse<KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
 
 /// What a stream follows.
 pub(super) enum Source {
@@ -103,7 +106,7 @@ pub(super) fn open(
     address: IpAddr,
     source: Source,
     places: Option<Places>,
-) -> Result<Sse<ReceiverStream<Result<Event, Infallible>>>, ApiError> {
+) -> Result<Live, ApiError> {
     let place = edge.streams.take(address).ok_or_else(|| {
         ApiError::too_many("this address has too many open streams; close one", 5)
     })?;
