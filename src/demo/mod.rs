@@ -12,6 +12,7 @@ mod faults;
 mod journal;
 mod knowledge;
 mod model;
+pub mod page;
 mod routes;
 mod seed;
 mod shop;

@@ -46,7 +46,13 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
-            if name.starts_with(Form::Json.prefix()) { AutoEscape::Json } else { AutoEscape::None }
+            if name.starts_with(Form::Json.prefix()) {
+                AutoEscape::Json
+            } else if name.starts_with(Form::Html.prefix()) {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
         });
         filters::add(&mut environment);
         Self { environment: RwLock::new(environment) }
@@ -61,6 +67,11 @@ impl Templates {
     /// the structure around it.
     pub fn render_json(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
         self.render_as(Form::Json, source, &context)
+    }
+
+    /// Renders `source` as HTML: whatever is inserted is text and never markup.
+    pub fn render_html(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
+        self.render_as(Form::Html, source, &context)
     }
 
     /// The value of an expression such as `order.days_late`; undefined is an error.
@@ -127,6 +138,7 @@ impl Templates {
 enum Form {
     Text,
     Json,
+    Html,
 }
 
 impl Form {
@@ -134,6 +146,7 @@ impl Form {
         match self {
             Self::Text => "text:",
             Self::Json => "json:",
+            Self::Html => "html:",
         }
     }
 }

@@ -61,7 +61,12 @@ impl Scope {
 
 /// A new key: what to store, and the key itself, which is shown once and kept nowhere.
 /// Without scopes it may do all but administration.
-pub fn mint(clock: &dyn Clock, name: &str, scopes: &[Scope], expires_at: Option<Timestamp>) -> (ApiKey, String) {
+pub fn mint(
+    clock: &dyn Clock,
+    name: &str,
+    scopes: &[Scope],
+    expires_at: Option<Timestamp>,
+) -> (ApiKey, String) {
     let key = format!("{KEY_PREFIX}{}", random_text());
     let all_but_admin = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
     let scopes = if scopes.is_empty() { all_but_admin.collect() } else { scopes.to_vec() };
@@ -106,7 +111,9 @@ impl Caller {
             return Ok(());
         }
         let name = scope.as_str();
-        Err(ApiError::forbidden(format!("this key has no scope `{name}`; make one with `firstline key add --scope {name}`")))
+        Err(ApiError::forbidden(format!(
+            "this key has no scope `{name}`; make one with `firstline key add --scope {name}`"
+        )))
     }
 
     /// Who acts when this program acts on a case.
@@ -120,7 +127,9 @@ impl FromRequestParts<Arc<Edge>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, ApiError> {
         let key = bearer(parts).filter(|key| key.starts_with(KEY_PREFIX)).ok_or_else(|| {
-            ApiError::unauthorized("send an API key as `Authorization: Bearer flk_…`; `firstline key add` makes one")
+            ApiError::unauthorized(
+                "send an API key as `Authorization: Bearer flk_…`; `firstline key add` makes one",
+            )
         })?;
         let hash = hash(key);
         let now = edge.app.clock.now();
@@ -132,7 +141,9 @@ impl FromRequestParts<Arc<Edge>> for Caller {
         let found = edge.app.store.key_by_hash(&hash, now).await?;
         let valid = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
         let key = found.filter(valid).ok_or_else(|| {
-            ApiError::unauthorized("this API key is unknown, revoked or over; `firstline key add` makes a new one")
+            ApiError::unauthorized(
+                "this API key is unknown, revoked or over; `firstline key add` makes a new one",
+            )
         })?;
         let key = Arc::new(key);
         edge.keys.insert(hash, key.clone());

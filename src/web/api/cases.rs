@@ -1,14 +1,11 @@
 //! Reading cases: lists, one, its words, its log, its handoff, and all of it live.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, Sse};
 use serde::Deserialize;
-use tokio_stream::wrappers::ReceiverStream;
 use utoipa::IntoParams;
 
 use super::super::Edge;
@@ -16,7 +13,7 @@ use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{Asked, Peer, case_id};
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{CaseBody, EventBody, EventList, HandoffBody, List, MessageBody};
-use super::super::stream::{self, Places, Source};
+use super::super::stream::{self, Live, Places, Source};
 use crate::domain::case::CaseState;
 use crate::domain::event::first_broken;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId};
@@ -178,7 +175,8 @@ pub(super) async fn get_handoff(
 ) -> Result<Json<HandoffBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
     let id = existing(&edge, &id).await?;
-    let handoff = edge.app.store.handoff(&id).await?.ok_or_else(|| ApiError::not_found("handoff of this case"))?;
+    let handoff =
+        edge.app.store.handoff(&id).await?.ok_or_else(|| ApiError::not_found("handoff of this case"))?;
     Ok(Json(HandoffBody::from(&handoff)))
 }
 
@@ -202,7 +200,7 @@ pub(super) async fn follow_case(
     Path(id): Path<String>,
     Asked(after): Asked<After>,
     headers: HeaderMap,
-) -> Result<Sse<ReceiverStream<Result<Event, Infallible>>>, ApiError> {
+) -> Result<Live, ApiError> {
     caller.may(Scope::CasesRead)?;
     let id = existing(&edge, &id).await?;
     let resumed = headers.get("last-event-id").and_then(|value| Places::parse(value.to_str().ok()?));

@@ -1,0 +1,52 @@
+//! The console's buttons: one act on one case, then back to its page.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::response::Redirect;
+
+use super::super::Edge;
+use super::super::error::ApiError;
+use super::super::extract::case_id;
+use super::sign_in::{SignedIn, form};
+use crate::desk::act::{self, Actor, Assignee, At, Reply};
+
+/// Does what the button says.
+pub(super) async fn act(
+    State(edge): State<Arc<Edge>>,
+    signed_in: SignedIn,
+    Path((id, act)): Path<(String, String)>,
+    request: Request,
+) -> Result<Redirect, ApiError> {
+    let mut fields = form(&edge, &signed_in, request).await?;
+    let case = case_id(&id)?;
+    let actor = Actor::Agent(signed_in.agent.id.clone());
+    let at = At { store: &edge.app.store, clock: &*edge.app.clock, actor: &actor, case: &case };
+    match act.as_str() {
+        "reply" => {
+            let (text, id) = (words(&edge, fields.remove("text"))?, fields.remove("id"));
+            if fields.contains_key("internal") {
+                act::note(at, &text).await?;
+            } else {
+                act::reply(at, Reply { id, text }).await?;
+            }
+        }
+        "take" => drop(act::assign(at, &Assignee::Agent(signed_in.agent.id.clone())).await?),
+        "release" => drop(act::assign(at, &Assignee::Queue(None)).await?),
+        "resolve" => drop(act::resolve(at).await?),
+        "reopen" => drop(act::reopen(at).await?),
+        "return" => drop(act::give_back(at).await?),
+        _ => return Err(ApiError::not_found("act")),
+    }
+    Ok(Redirect::to(&format!("/console/cases/{case}")))
+}
+
+fn words(edge: &Edge, text: Option<String>) -> Result<String, ApiError> {
+    // Forms send line ends as CR LF, whatever was typed.
+    let text = text.unwrap_or_default().replace("\r\n", "\n").replace('\0', "").trim().to_owned();
+    let (length, most) = (text.chars().count(), edge.app.config.limits.message_chars_max);
+    if text.is_empty() || length > most {
+        return Err(ApiError::invalid(format!("write between 1 and {most} characters; this has {length}")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,72 @@
+// Keeps an open console page live. Without it every page still works; it only has to be reloaded.
+
+const LISTS_EVERY_MS = 4000;
+const lists = document.getElementById('lists');
+const main = document.querySelector('main.case');
+
+async function renewLists() {
+  if (document.hidden || !lists) return;
+  const chosen = main ? '?chosen=' + encodeURIComponent(main.dataset.case) : '';
+  const answer = await fetch('/console/lists' + chosen, { redirect: 'manual' }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const text = await answer.text();
+  if (text === renewLists.last || lists.contains(document.activeElement)) return;
+  renewLists.last = text;
+  lists.innerHTML = text; // rendered and escaped by the service itself
+}
+
+function times(root) {
+  for (const time of root.querySelectorAll('time')) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) time.textContent = at.toLocaleString([], { dateStyle: 'short', timeStyle: 'short' });
+  }
+}
+
+function append(message) {
+  const thread = document.getElementById('thread');
+  const article = document.createElement('article');
+  article.className = message.author + (message.internal ? ' internal' : '');
+  const who = document.createElement('p');
+  who.className = 'who';
+  who.textContent = message.internal ? 'Note ' : message.author[0].toUpperCase() + message.author.slice(1) + ' ';
+  const place = document.createElement('span');
+  const time = document.createElement('time');
+  time.dateTime = message.at;
+  place.append(message.channel.replaceAll('_', ' ') + ' · ', time);
+  who.append(place);
+  const words = document.createElement('p');
+  words.className = 'words';
+  words.dir = 'auto';
+  words.textContent = message.text;
+  article.append(who, words);
+  thread.append(article);
+  times(article);
+  thread.scrollTop = thread.scrollHeight;
+}
+
+if (lists) setInterval(renewLists, LISTS_EVERY_MS);
+times(document);
+if (main) {
+  const thread = document.getElementById('thread');
+  thread.scrollTop = thread.scrollHeight;
+  let last = Number(main.dataset.last);
+  const live = new EventSource('/console/cases/' + main.dataset.case + '/stream?after=' + last);
+  live.addEventListener('message', (event) => {
+    const message = JSON.parse(event.data);
+    if (message.seq <= last) return;
+    last = message.seq;
+    append(message);
+    renewLists();
+  });
+  live.addEventListener('state', (event) => {
+    const { state } = JSON.parse(event.data);
+    if (state === main.dataset.state) return;
+    const text = document.getElementById('text');
+    if (text && text.value) { main.dataset.state = state; document.getElementById('state').textContent = state; return; }
+    window.location.reload();
+  });
+  const text = document.getElementById('text');
+  if (text) text.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) document.getElementById('send').click();
+  });
+}

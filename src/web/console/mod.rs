@@ -1,0 +1,55 @@
+//! Where agents work: a plain page with the queue, the note, the whole thread and a reply box.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Serialize;
+
+use super::Edge;
+use super::error::ApiError;
+
+pub mod accounts;
+mod acts;
+mod pages;
+mod sign_in;
+
+const STYLE: &str = include_str!("console.css");
+const SCRIPT: &str = include_str!("console.js");
+
+/// The console's pages and forms.
+pub(super) fn router() -> Router<Arc<Edge>> {
+    let compressed = tower_http::compression::CompressionLayer::new();
+    Router::new()
+        .route("/console", get(pages::home))
+        .route("/console/lists", get(pages::lists))
+        .route("/console/cases/{id}", get(pages::case))
+        .route("/console/cases/{id}/stream", get(pages::follow))
+        .route("/console/cases/{id}/{act}", post(acts::act))
+        .route("/console/login", get(sign_in::page).post(sign_in::enter))
+        .route("/console/logout", post(sign_in::leave))
+        .route("/console/console.css", get(style).layer(compressed.clone()))
+        .route("/console/console.js", get(script).layer(compressed))
+}
+
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+async fn script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
+}
+
+/// Renders a page. A page that does not render is a fault of this build.
+fn page(source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
+    match crate::templates::Templates::new().render_html(source, context) {
+        // With `no-referrer` a form's `Origin` would be `null`; this tells other sites just as little.
+        Ok(text) => Ok(([(header::REFERRER_POLICY, "same-origin")], Html(text)).into_response()),
+        Err(error) => {
+            tracing::error!(error = %error, "a page did not render");
+            Err(super::error::of_status(axum::http::StatusCode::INTERNAL_SERVER_ERROR, None))
+        }
+    }
+}
