@@ -120,7 +120,7 @@ fn a_note_says_everything_from_records_with_sources() {
         "order_status",
         Effect::Read,
         CallStatus::Done,
-        json!({"id": "HP-10042", "status": "packed", "total_minor": 12905, "items": [1], "eta": null}),
+        json!({"id": "HP-10042", "status": "packed", "total_minor": 12905, "currency": "USD", "items": [1], "eta": null}),
     );
     let write = receipt(
         "r-2",
