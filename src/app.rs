@@ -69,10 +69,7 @@ impl Understanding {
         origin: Origin,
         cache: Option<PathBuf>,
     ) -> Result<(Self, Vec<Problem>), BuildError> {
-        let limits = knowledge::Limits {
-            passage_chars_max: config.knowledge.passage_chars_max,
-            query_chars_max: config.knowledge.query_chars_max,
-        };
+        let limits = knowledge::Limits::from(&config.knowledge);
         let index = cache.as_ref().map(|folder| folder.join("index"));
         let (knowledge, problems) = Knowledge::open(origin, index.as_deref(), limits);
         let templates = Arc::new(Templates::new());

@@ -8,7 +8,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::serve::{open_shop, session_secret};
+use super::serve::session_secret;
+use super::shop::open_shop;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{App, SystemClock, Understanding};

@@ -40,10 +40,7 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let workspace = Workspace::find(globals)?;
     let config = workspace.config(None)?;
     let cache = workspace.cache(&config).map(|folder| folder.join("index"));
-    let limits = knowledge::Limits {
-        passage_chars_max: config.knowledge.passage_chars_max,
-        query_chars_max: config.knowledge.query_chars_max,
-    };
+    let limits = knowledge::Limits::from(&config.knowledge);
     let (knowledge, problems) = Knowledge::open(workspace.origin(), cache.as_deref(), limits);
     for problem in problems {
         output::remark(&problem.to_string());
@@ -52,9 +49,10 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     if let (Some(input), Some(out)) = (input, out) {
         let files = Files { input: input.clone(), output: out.clone() };
         return lines::answer(&files, |line| {
-            let answer = knowledge::search_line(&knowledge, line, *limit);
-            let bad = answer.contains("\"error\"") && !answer.contains("\"answerable\"");
-            Answered { line: answer, bad }
+            match knowledge::search_line(&knowledge, line, *limit) {
+                Ok(line) => Answered { line, bad: false },
+                Err(line) => Answered { line, bad: true },
+            }
         });
     }
     let found = knowledge.search(query.as_deref().unwrap_or_default(), None, *limit);

@@ -13,6 +13,7 @@ mod lines;
 mod operations;
 mod output;
 mod serve;
+mod shop;
 mod summarize;
 mod triage;
 mod workspace;

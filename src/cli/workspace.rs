@@ -11,6 +11,7 @@ use crate::knowledge::Origin;
 const FILE: &str = "firstline.toml";
 
 /// Where a command works.
+#[derive(Clone)]
 pub(super) struct Workspace {
     /// The folder.
     pub(super) folder: PathBuf,

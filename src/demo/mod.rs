@@ -10,6 +10,7 @@ mod catalogue;
 mod decide;
 mod faults;
 mod journal;
+mod knowledge;
 mod model;
 mod routes;
 mod seed;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use faults::{Fault, FaultMode, Faults};
 pub use journal::JournalError;
+pub use knowledge::knowledge;
 pub use routes::router;
 pub use shop::{DemoCustomer, DemoOrder, Shop, ShopError};
 

@@ -56,7 +56,7 @@ pub(super) fn parse(file: &str, text: &str, passage_chars_max: usize) -> Result<
     };
     check(
         keys.id.as_ref(),
-        |id| is_id(id),
+        is_id,
         "this is no id",
         "write 1 to 200 characters, none of them a space at an end or a control character",
     );

@@ -181,11 +181,11 @@ impl Edition {
         Search { answerable, hits, version: self.version.clone() }
     }
 
-    fn hit(&self, shelf: usize, terms: &[QueryTerm], found: Found) -> Option<Hit> {
+    fn hit(&self, place: usize, terms: &[QueryTerm], found: Found) -> Option<Hit> {
         let article = self.articles.get(found.article)?;
         let passage = article.passages.get(found.passage)?;
-        let (_, shelf) = self.shelves.get(shelf)?;
-        let said = shelf.entry(found.article)?.sentences.get(found.passage)?;
+        let (_, bags) = self.shelves.get(place)?;
+        let said = bags.entry(found.article)?.sentences.get(found.passage)?;
         Some(Hit {
             article: article.id.clone(),
             title: article.title.clone(),

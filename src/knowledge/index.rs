@@ -6,6 +6,7 @@
 //! sources, or is damaged, is built again.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tantivy::collector::TopDocs;
 use tantivy::directory::{Directory, MmapDirectory, RamDirectory};
@@ -102,14 +103,23 @@ impl Index {
 
     /// Builds beside the place and moves it there whole, so that no other process reads half of it.
     fn build_in(cache: &Path, folder: &Path, shelves: &[(String, Vec<Fields>)]) -> Result<Self, String> {
-        let fresh = cache.join(format!("building-{}", std::process::id()));
+        // Several knowledge bases of one process, and several processes, may build at the same time.
+        static BUILDS: AtomicU32 = AtomicU32::new(0);
+        let build = BUILDS.fetch_add(1, Ordering::Relaxed);
+        let fresh = cache.join(format!("building-{}-{build}", std::process::id()));
         let text = |error: std::io::Error| error.to_string();
         let _ = std::fs::remove_dir_all(&fresh);
         std::fs::create_dir_all(&fresh).map_err(text)?;
         let directory = MmapDirectory::open(&fresh).map_err(|e| e.to_string())?;
         Self::build(directory, shelves).map_err(|e| e.to_string())?;
         let _ = std::fs::remove_dir_all(folder);
-        std::fs::rename(&fresh, folder).map_err(text)?;
+        if let Err(error) = std::fs::rename(&fresh, folder) {
+            let _ = std::fs::remove_dir_all(&fresh);
+            // Somebody else was quicker: the version in the name says that it is the same index.
+            if !folder.is_dir() {
+                return Err(text(error));
+            }
+        }
         let (_, fields) = schema();
         let index = tantivy::Index::open_in_dir(folder).map_err(|e| e.to_string())?;
         Self::over(&index, fields).map_err(|e| e.to_string())

@@ -28,7 +28,7 @@ struct Shown<'a> {
 
 /// Answers `{"id","text"}` with `{"id","answerable","hits":[…]}`, at most `limit` hits, best first.
 ///
-/// A line that is no question gives `{"id"?,"error"}` as the error. Neither ends with a line break.
+/// A line that is no question gives `{"id"?,"error"}`. Neither ends with a line break.
 pub fn search_line(knowledge: &Knowledge, line: &str, limit: usize) -> Result<String, String> {
     let question: Question = serde_json::from_str(line).map_err(|error| {
         let mut answer = json!({ "error": format!("expected {{\"id\", \"text\"}}: {error}") });

@@ -64,14 +64,15 @@ struct Reader {
 impl Reader {
     fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Text(text) | Event::Code(text) => self.text.push_str(&text),
+            Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+                self.text.push_str(&text);
+            }
             Event::InlineHtml(html) | Event::Html(html) => self.html(&html),
             Event::SoftBreak => self.text.push(' '),
             Event::HardBreak => self.text.push('\n'),
             Event::Rule => self.end_block(),
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::InlineMath(text) | Event::DisplayMath(text) => self.text.push_str(&text),
             Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
         }
     }
@@ -94,12 +95,10 @@ impl Reader {
                 self.end_block();
                 self.in_heading = Some(level as u8);
             }
-            Tag::Paragraph | Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_) => {
-                // The mark of a list entry stays with its first paragraph.
-                if !is_list_mark(&self.text) {
-                    self.end_block();
-                }
-            }
+            // The mark of a list entry stays with its first paragraph.
+            Tag::Paragraph | Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_)
+                if is_list_mark(&self.text) => {}
+            Tag::Paragraph | Tag::CodeBlock(_) | Tag::HtmlBlock | Tag::Table(_) => self.end_block(),
             Tag::List(first) => {
                 self.end_block();
                 self.lists.push(first);
@@ -135,7 +134,7 @@ impl Reader {
                     let shown = self.text.get(begin..).unwrap_or_default();
                     let says_it = url.trim_start_matches("mailto:").trim_start_matches("tel:") == shown;
                     if !says_it && !url.is_empty() {
-                        self.text.push_str(&format!(" ({url})"));
+                        self.text.extend([" (", url.as_str(), ")"]);
                     }
                 }
             }

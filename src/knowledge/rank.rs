@@ -15,6 +15,9 @@ const CANDIDATES: usize = 24;
 const BOOSTS: Boosts = Boosts { title: 1.0, questions: 0.5, body: 1.0 };
 /// How much the best passage adds to the score of its article.
 const PASSAGE_WEIGHT: f32 = 0.4;
+/// How much the first passage is preferred when one is shown: it says what the article is for, while later
+/// ones repeat its words in asides.
+const OPENING_WEIGHT: f32 = 1.25;
 /// How many of the runners-up the leader is compared with.
 const RUNNERS_UP: usize = 5;
 /// BM25: how fast repetition stops to count, and how much length does.
@@ -79,6 +82,7 @@ fn weigh(terms: &[QueryTerm], found: &[Found]) -> Option<Evidence> {
     })
 }
 
+/// The passage to show, and the score of the best one.
 fn best_passage(shelf: &Shelf, entry: &Entry, terms: &[QueryTerm]) -> (usize, f32) {
     let score = |bag: &Bag| -> f32 {
         let norm = K1 * (1.0 - B + B * bag.length as f32 / shelf.passage_length_mean);
@@ -88,12 +92,15 @@ fn best_passage(shelf: &Shelf, entry: &Entry, terms: &[QueryTerm]) -> (usize, f3
         };
         terms.iter().filter_map(of).sum()
     };
-    let mut best = (0, 0.0);
+    let mut chosen = (0, 0.0);
+    let mut best: f32 = 0.0;
     for (at, bag) in entry.passages.iter().enumerate() {
         let score = score(bag);
-        if score > best.1 {
-            best = (at, score);
+        best = best.max(score);
+        let worth = if at == 0 { score * OPENING_WEIGHT } else { score };
+        if worth > chosen.1 {
+            chosen = (at, worth);
         }
     }
-    best
+    (chosen.0, best)
 }

@@ -10,6 +10,9 @@ const SENTENCES_MAX: usize = 3;
 /// A list is shown whole up to this length, characters: half of the steps would be worse than none.
 const LIST_CHARS_MAX: usize = 700;
 
+/// How much the beginning is preferred: what follows often refers to it.
+const OPENING_WEIGHT: f32 = 1.1;
+
 struct Unit<'a> {
     line: usize,
     text: &'a str,
@@ -35,6 +38,7 @@ pub(super) fn snippet(terms: &[QueryTerm], passage: &str, said: &[Box<[u32]>]) -
         said.sort_by_key(|(id, _)| *id);
         said.dedup_by_key(|(id, _)| *id);
         let score: f32 = said.iter().map(|(_, worth)| worth).sum();
+        let score = if at == 0 { score * OPENING_WEIGHT } else { score };
         if score > best.1 {
             best = (at, score);
         }

@@ -146,6 +146,11 @@ impl Pipeline {
         Ok(stored.accepted)
     }
 
+    /// Stores a message and leaves its turn to whoever looks next, [`Pipeline::drain`] for one.
+    pub async fn enqueue(&self, message: InboundMessage) -> Result<Accepted, IngestError> {
+        Ok(ingest::ingest(&self.parts, message, |_| ingest::Birth::Free).await?.accepted)
+    }
+
     /// Waits until the turn of an accepted message ends, at most `wait_ms`.
     pub async fn wait(&self, accepted: &Accepted, wait_ms: u64) -> Result<Ended, IngestError> {
         await_end::wait(&self.parts, accepted, wait_ms).await

@@ -58,7 +58,7 @@ impl Store {
         &self,
         channel: &str,
         external_id: &str,
-        identity: (&str, &str),
+        writer: (&str, &str),
     ) -> Result<Arrival, StoreError> {
         let sql = "select
             i.message_id as i_message_id, i.channel as i_channel, i.external_id as i_external_id, i.digest as i_digest,
@@ -77,7 +77,7 @@ impl Store {
             left join cases k on k.customer_id = c.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
         let query =
-            sqlx::query(sql).bind(storable(channel)).bind(storable(external_id)).bind(storable(identity.0)).bind(storable(identity.1));
+            sqlx::query(sql).bind(storable(channel)).bind(storable(external_id)).bind(storable(writer.0)).bind(storable(writer.1));
         let rows = self.rows(query).await?;
         let mut arrival = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
         if let Some(row) = rows.first() {

@@ -165,7 +165,7 @@ steps:
         Some(10),
         Some(9),
     ];
-    assert_eq!(lines, expected, "{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>());
+    assert_eq!(lines, expected, "{problems:#?}");
 }
 
 #[test]
