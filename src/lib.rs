@@ -1,40 +1,10 @@
-//! Firstline, a digital worker for customer support. This page is the architecture.
-//!
-//! A message arrives on any channel. Firstline knows who wrote it, continues the case that person
-//! already has, decides whether it is Tier-1 work, looks it up in one shared knowledge base, acts
-//! through tools, checks what it is about to say, and either resolves the case in its channel or
-//! hands it to the right person with everything that person needs.
-//!
-//! # The map, and who may import whom
-//!
-//! | Layer | Modules | May import |
-//! |---|---|---|
-//! | 0 | [`domain`] what things are | nothing of ours |
-//! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] | 0 |
-//! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters | 0-1, never each other |
-//! | 3 | [`tools`] what may be called; [`desk`] the human side | 0-2, never each other |
-//! | 4 | [`assistant`] who proposes a step | 0-3 |
-//! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage |
-//! | 6 | [`app`] builds every component once | 0-5 |
-//! | 7 | [`web`] the edge; [`demo`] a shop; [`evals`] measuring | 0-6, never each other |
-//! | 8 | [`cli`] and `main` | all |
-//!
-//! `tests/tidy.rs` enforces the table. Deliberately absent: SQL outside `store`, `tantivy` outside
-//! `knowledge`, `axum` outside `web` and `demo` (and the listener in `cli::serve`), `minijinja`
-//! outside `templates`, environment reads outside `config`, clock reads outside `app` and `main`.
-//!
-//! # Where to begin
-//!
-//! [`pipeline`] holds the worker loop, calls the stages in order, and is the only place that knows
-//! the order. Its invariants:
-//!
-//! 1. A message is stored before it is acknowledged, and a stored message has an open turn, a person,
-//!    or a recorded end. Nothing in between survives a commit.
-//! 2. One open turn per case (a unique index), held by a lease whose epoch is in every write of it.
-//! 3. Every effect outside is claimed in the ledger before it is sent, under a key that the message
-//!    which said yes determines. A lost answer is *unknown* and goes to a person, never repeated.
-//! 4. The transaction that records an answer checks that the case is unchanged since it was read.
-//! 5. What leaves has passed [`pipeline`]'s guard; what is called has passed `tools::authority`.
+//! Firstline, a digital worker for customer support.
 
 pub mod config;
+pub mod desk;
 pub mod domain;
+pub mod pipeline {
+    //! The life of a message.
+
+    pub mod guard;
+}
