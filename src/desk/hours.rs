@@ -42,8 +42,7 @@ impl Timetable {
                 hours.timezone
             ));
         });
-        let written =
-            [&hours.mon, &hours.tue, &hours.wed, &hours.thu, &hours.fri, &hours.sat, &hours.sun];
+        let written = [&hours.mon, &hours.tue, &hours.wed, &hours.thu, &hours.fri, &hours.sat, &hours.sun];
         let mut week = [None; 7];
         for ((day, name), text) in week.iter_mut().zip(DAYS).zip(written) {
             let Some(text) = text else { continue };
@@ -189,7 +188,9 @@ mod tests {
     #[test]
     fn opening_times_are_read_strictly() {
         assert_eq!(span("00:00-24:00"), Some(Span { from: 0, to: 1440 }));
-        for bad in ["8:00-18:00", "08:00", "18:00-08:00", "08:00-25:00", "08:61-09:00", "a-b", "+8:00-09:00", ""] {
+        for bad in
+            ["8:00-18:00", "08:00", "18:00-08:00", "08:00-25:00", "08:61-09:00", "a-b", "+8:00-09:00", ""]
+        {
             assert_eq!(span(bad), None, "{bad}");
         }
     }

@@ -72,8 +72,11 @@ pub fn build(records: &Records<'_>) -> HandoffNote {
         channels.push(records.case.channel.clone());
     }
     let mut seen = BTreeSet::new();
-    let articles =
-        records.citations.iter().filter(|c| seen.insert(&c.article)).map(|c| format!("{} ({})", c.title, c.article));
+    let articles = records
+        .citations
+        .iter()
+        .filter(|c| seen.insert(&c.article))
+        .map(|c| format!("{} ({})", c.title, c.article));
     HandoffNote {
         customer: Known::or(who(records), "the sender gave no name and no address of theirs is proven"),
         verified: verified(records),
@@ -83,7 +86,10 @@ pub fn build(records: &Records<'_>) -> HandoffNote {
             records.case.issue.clone().or_else(|| key.clone()),
             "the customer has written no words yet, only what the transcript shows",
         ),
-        wants: Known::or(wants(records, key), "no procedure was recognised and no words of the customer are on record"),
+        wants: Known::or(
+            wants(records, key),
+            "no procedure was recognised and no words of the customer are on record",
+        ),
         facts: facts(records, &public),
         tried: records.receipts.iter().map(|receipt| tried(receipt)).collect(),
         articles: articles.collect(),
@@ -91,7 +97,10 @@ pub fn build(records: &Records<'_>) -> HandoffNote {
         mood: records.case.sentiment,
         urgency: records.urgency,
         reason: records.handoff.reason.clone(),
-        next_step: Known::or(next_step(records), "the records suggest none; read the issue and the transcript"),
+        next_step: Known::or(
+            next_step(records),
+            "the records suggest none; read the issue and the transcript",
+        ),
         told: Known::or(Some(records.told.to_owned()), "nothing was said to the customer about waiting"),
         approval: records.approval.cloned(),
         unsent: records.unsent.map(|text| format!("{text}\n\n(Not sent: {}.)", records.handoff.reason)),
@@ -191,7 +200,8 @@ fn squash(text: &str) -> String {
 /// The useful scalars of a result; `about` names the thing they belong to.
 fn gather(about: &str, value: &Value, currency: Option<&str>, found: &mut Vec<(String, String)>) {
     let Value::Object(fields) = value else { return };
-    let named = ["id", "order_id", "sku", "name"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str));
+    let named =
+        ["id", "order_id", "sku", "name"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str));
     let about = match (about, named) {
         ("", Some(name)) => name.to_owned(),
         (outer, Some(name)) if outer != name => format!("{outer} {name}"),
@@ -235,7 +245,9 @@ fn shown(key: &str, value: &Value, currency: Option<&str>) -> Option<String> {
         Value::Bool(true) => Some("yes".to_owned()),
         Value::Bool(false) => Some("no".to_owned()),
         Value::Number(number) => match (key.ends_with("_minor"), number.as_i64(), currency) {
-            (true, Some(minor), Some(currency)) => Some(Money { minor, currency: currency.to_owned() }.to_string()),
+            (true, Some(minor), Some(currency)) => {
+                Some(Money { minor, currency: currency.to_owned() }.to_string())
+            }
             (true, _, _) => Some(format!("{number} (minor units)")),
             _ => Some(number.to_string()),
         },
@@ -249,7 +261,8 @@ fn tried(receipt: &Receipt) -> Tried {
         CallStatus::Refused => format!("refused: {}", error(&receipt.result)),
         CallStatus::Failed => format!("failed: {}", error(&receipt.result)),
         CallStatus::Unknown => {
-            "sent, but no answer came back: it may or may not have happened; check before repeating it".to_owned()
+            "sent, but no answer came back: it may or may not have happened; check before repeating it"
+                .to_owned()
         }
     };
     Tried {
@@ -307,11 +320,14 @@ fn next_step(records: &Records<'_>) -> Option<String> {
     if let Some(approval) = records.approval {
         return Some(format!("Decide about {}: {}.", words(&approval.tool), approval.because));
     }
-    if let Some(receipt) = records.receipts.iter().rev().find(|receipt| receipt.status == CallStatus::Unknown) {
+    if let Some(receipt) = records.receipts.iter().rev().find(|receipt| receipt.status == CallStatus::Unknown)
+    {
         return Some(format!("Check whether {} happened before anything is repeated.", words(&receipt.tool)));
     }
     if records.unsent.is_some() {
-        return Some("Check the draft that was not sent against the facts, correct it and answer.".to_owned());
+        return Some(
+            "Check the draft that was not sent against the facts, correct it and answer.".to_owned(),
+        );
     }
     let refused = records.receipts.last().filter(|receipt| receipt.status == CallStatus::Refused);
     match (refused, records.procedure) {
@@ -324,3 +340,6 @@ fn next_step(records: &Records<'_>) -> Option<String> {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,11 +36,59 @@ static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// Words that show that somebody wants something, in the languages we answer in.
 const WANTS: [&str; 53] = [
-    "want", "need", "would like", "please", "where", "when", "how", "why", "can you", "could you", "can i", "help",
-    "refund", "cancel", "return", "exchange", "broken", "damaged", "missing", "late", "wrong", "not working",
-    "doesn't work", "not arrived", "hasn't", "haven't", "charged", "invoice", "möchte", "brauche", "bitte", "wo ist",
-    "wann", "erstatt", "stornier", "kaputt", "je veux", "je voudrais", "où est", "rembours", "annuler", "quiero",
-    "necesito", "dónde", "reembols", "vorrei", "dove", "rimbors", "quero", "onde", "ik wil", "waar", "terug",
+    "want",
+    "need",
+    "would like",
+    "please",
+    "where",
+    "when",
+    "how",
+    "why",
+    "can you",
+    "could you",
+    "can i",
+    "help",
+    "refund",
+    "cancel",
+    "return",
+    "exchange",
+    "broken",
+    "damaged",
+    "missing",
+    "late",
+    "wrong",
+    "not working",
+    "doesn't work",
+    "not arrived",
+    "hasn't",
+    "haven't",
+    "charged",
+    "invoice",
+    "möchte",
+    "brauche",
+    "bitte",
+    "wo ist",
+    "wann",
+    "erstatt",
+    "stornier",
+    "kaputt",
+    "je veux",
+    "je voudrais",
+    "où est",
+    "rembours",
+    "annuler",
+    "quiero",
+    "necesito",
+    "dónde",
+    "reembols",
+    "vorrei",
+    "dove",
+    "rimbors",
+    "quero",
+    "onde",
+    "ik wil",
+    "waar",
+    "terug",
 ];
 
 /// Says who wants what, what was done or offered last, and what is open.
@@ -57,12 +105,14 @@ pub fn summarize(lines: &[Said<'_>]) -> String {
     let channels: Vec<&str> = in_order(lines.iter().filter_map(|line| line.channel));
     let place = if channels.is_empty() { String::new() } else { format!(" ({})", channels.join(", then ")) };
     let mut first = quoted(&format!("The customer{place} wrote"), request);
-    let missing: Vec<String> = named(lines).into_iter().filter(|name| !first.contains(name.as_str())).collect();
+    let missing: Vec<String> =
+        named(lines).into_iter().filter(|name| !first.contains(name.as_str())).collect();
     if !missing.is_empty() {
         first = format!("{} (also named: {}).", first.trim_end_matches('.'), missing.join(", "));
     }
     let mut sentences = vec![first];
-    let answer = lines.iter().rev().find(|line| line.author != Author::Customer && !line.text.trim().is_empty());
+    let answer =
+        lines.iter().rev().find(|line| line.author != Author::Customer && !line.text.trim().is_empty());
     if let Some(answer) = answer {
         let who = format!("The {} last said", answer.author.as_str());
         sentences.push(quoted(&who, weightiest(answer.text).unwrap_or(answer.text)));
@@ -170,4 +220,65 @@ fn quoted(lead: &str, text: &str) -> String {
         format!("{head}…")
     };
     format!("{lead}: “{cut}”.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(author: Author, text: &str) -> Said<'_> {
+        Said { author, text, channel: Some("web_chat") }
+    }
+
+    #[test]
+    fn it_says_who_wants_what_what_was_answered_and_what_is_open() {
+        let lines = [
+            said(Author::Customer, "Hi there. My order HP-10042 never arrived, can you refund it?"),
+            said(Author::Assistant, "I'm sorry. Shall I pass you to a person?"),
+            said(Author::Customer, "yes. I paid $129.05 on 2026-11-02"),
+        ];
+        let summary = summarize(&lines);
+        for part in [
+            "My order HP-10042 never arrived, can you refund it?",
+            "$129.05",
+            "2026-11-02",
+            "Shall I pass you to a person?",
+            "Open:",
+        ] {
+            assert!(summary.contains(part), "{part} in {summary}");
+        }
+    }
+
+    #[test]
+    fn an_unanswered_first_message_is_open() {
+        let summary = summarize(&[said(Author::Customer, "where is my parcel")]);
+        assert_eq!(
+            summary,
+            "The customer (web_chat) wrote: “where is my parcel”. Open: the request has no answer yet."
+        );
+    }
+
+    #[test]
+    fn it_works_without_words_and_for_long_conversations() {
+        assert_eq!(summarize(&[]), "Nothing has been said yet.");
+        assert!(summarize(&[said(Author::Customer, " \n ")]).starts_with("Nothing"));
+        assert!(summarize(&[said(Author::Agent, "Hello?")]).contains("Hello?"));
+        let text = "ü".repeat(400);
+        let long: Vec<Said<'_>> = (0..200).map(|_| said(Author::Customer, &text)).collect();
+        assert!(summarize(&long).chars().count() < 1000);
+    }
+
+    #[test]
+    fn every_quotation_is_in_the_conversation() {
+        let lines = [
+            said(Author::Customer, "hello\nI need an invoice for HP-10099 please"),
+            said(Author::Agent, "Here it is."),
+            said(Author::Customer, "thanks"),
+        ];
+        let all: String = lines.iter().map(|l| l.text.replace('\n', " ") + " ").collect();
+        let summary = summarize(&lines);
+        for quote in summary.split('“').skip(1).filter_map(|rest| rest.split('”').next()) {
+            assert!(all.contains(quote), "{quote}");
+        }
+    }
 }

@@ -20,7 +20,8 @@ macro_rules! done_en {
 /// First person: it was us, so there must be a receipt of a write.
 static WE_DID: Pattern = LazyLock::new(|| {
     compile(concat!(
-        r"\b(?:i|we)(?:'ve|\s+have|\s+had|'d)?(?:\s+(?:now|just|already|also|successfully|gladly|gone ahead and))*\s+", done_en!(),
+        r"\b(?:i|we)(?:'ve|\s+have|\s+had|'d)?(?:\s+(?:now|just|already|also|successfully|gladly|gone ahead and))*\s+",
+        done_en!(),
         r"|\b(?:ich habe|wir haben|hab ich|habe ich|haben wir)\b[^.!?\n]{0,70}?\b(?:erstattet|ruckerstattet|zuruckgezahlt|storniert|gesendet|geschickt|verschickt|versendet|verschickt|geandert|geloscht|veranlasst|ausgelost|uberwiesen|gutgeschrieben|bestatigt|registriert|aktualisiert|ersetzt|umgetauscht|angelegt|eingeleitet|beauftragt|bestellt)\b",
         r"|\b(?:j'ai|nous avons|je viens de|nous venons de)\b[^.!?\n]{0,50}?\b(?:rembourse|annule|envoye|modifie|change|supprime|credite|effectue|enregistre|expedie|remplace|echange|traite|valide|confirme|emis|cree|commande)(?:e|s|es|r)?\b",
         r"|\b(?:he|hemos|acabo de|acabamos de)\b[^.!?\n]{0,50}?\b(?:reembolsa|cancela|anula|envia|cambia|modifica|elimina|borra|abona|devuel|procesa|registra|emiti|tramita|reemplaza|aproba|actualiza|confirma)(?:do|da|dos|das|to|r)\b",
@@ -32,7 +33,8 @@ static WE_DID: Pattern = LazyLock::new(|| {
 /// Somebody did: a receipt of a write, or a record that shows this state.
 static IT_WAS_DONE: Pattern = LazyLock::new(|| {
     compile(concat!(
-        r"\b(?:has|have|had|is|are|was|were|'s|been|got)(?:\s+(?:now|just|already|also|all|being|been|successfully|fully))*\s+", done_en!(),
+        r"\b(?:has|have|had|is|are|was|were|'s|been|got)(?:\s+(?:now|just|already|also|all|being|been|successfully|fully))*\s+",
+        done_en!(),
         r"|\b(?:refund|order|payment|return|cancellation|replacement|exchange|credit|address|email)\s+(?:issued|cancell?ed|confirmed|processed|completed?|approved|updated|changed|sent)\b",
         r"|\b(?:refund|money|replacement|credit)\b[^.!?\n]{0,40}?\b(?:is|are|'s) (?:now |already )?(?:on (?:its|their|the) way|complete|done|through)\b",
         r"|\b(?:wurden?|ist|sind|worden)\b[^.!?\n]{0,70}?\b(?:erstattet|ruckerstattet|zuruckgezahlt|storniert|gesendet|geschickt|verschickt|versendet|geandert|geloscht|veranlasst|uberwiesen|gutgeschrieben|registriert|aktualisiert|ersetzt|umgetauscht|genehmigt)\b",
@@ -46,25 +48,81 @@ static IT_WAS_DONE: Pattern = LazyLock::new(|| {
 });
 /// `once your order is cancelled` says nothing was done.
 static CONDITION: Pattern = LazyLock::new(|| {
-    compile(r"\b(?:if|when|once|unless|until|whether|as soon as|before|after|until|wenn|falls|sobald|ob|si|quand|lorsque|des que|une fois|cuando|una vez|se|quando|non appena|una volta|assim que|als|zodra|wanneer|can|may|must|nothing|no)\b")
+    compile(
+        r"\b(?:if|when|once|unless|until|whether|as soon as|before|after|wenn|falls|sobald|ob|si|quand|lorsque|des que|une fois|cuando|una vez|se|quando|non appena|una volta|assim que|als|zodra|wanneer)\b",
+    )
 });
 static REFUNDS: &[&str] = &[
-    "refund", "reimburs", "credit", "erstatt", "zuruckgezahl", "gutgeschrieb", "uberwies", "rembours", "reembols",
-    "abona", "devuel", "rimbors", "accredit", "terugbeta", "overgemaakt", "compensat", "paid", "money",
+    "refund",
+    "reimburs",
+    "credit",
+    "erstatt",
+    "zuruckgezahl",
+    "gutgeschrieb",
+    "uberwies",
+    "rembours",
+    "reembols",
+    "abona",
+    "devuel",
+    "rimbors",
+    "accredit",
+    "terugbeta",
+    "overgemaakt",
+    "compensat",
+    "paid",
+    "money",
 ];
 /// What the words of a claim ask of the name, the fields or the texts of a receipt.
 static KINDS: &[(&[&str], &[&str])] = &[
     (REFUNDS, &["refund", "credit", "reimburs", "paid", "payout"]),
     (&["cancel", "storn", "annul", "geannul", "anula", "anulei", "stopped"], &["cancel"]),
     (
-        &["sent", "shipped", "dispatched", "mailed", "gesendet", "geschickt", "schickt", "versendet", "envoy", "expedi", "envi", "invi", "spedi", "verzonden", "gestuurd", "verstuurd", "on its way", "on the way"],
+        &[
+            "sent",
+            "shipped",
+            "dispatched",
+            "mailed",
+            "gesendet",
+            "geschickt",
+            "schickt",
+            "versendet",
+            "envoy",
+            "expedi",
+            "envi",
+            "invi",
+            "spedi",
+            "verzonden",
+            "gestuurd",
+            "verstuurd",
+            "on its way",
+            "on the way",
+        ],
         &["sent", "send", "ship", "label", "link", "replacement", "dispatch", "tracking"],
     ),
-    (&["deleted", "erased", "geloscht", "supprim", "elimin", "borra", "apag", "verwijderd"], &["delet", "eras", "remov"]),
+    (
+        &["deleted", "erased", "geloscht", "supprim", "elimin", "borra", "apag", "verwijderd"],
+        &["delet", "eras", "remov"],
+    ),
     (&["replac", "ersetzt", "remplac", "reemplaz", "sostitui", "substitui", "vervangen"], &["replac"]),
     (&["exchang", "swapped", "umgetauscht", "echang", "omgeruild"], &["exchang"]),
     (&["returned"], &["return"]),
-    (&["changed", "updated", "redirected", "geandert", "aktualisiert", "modifi", "cambia", "altera", "aggiorna", "actualiza", "gewijzigd", "aangepast"], &["chang", "updat", "address", "email"]),
+    (
+        &[
+            "changed",
+            "updated",
+            "redirected",
+            "geandert",
+            "aktualisiert",
+            "modifi",
+            "cambia",
+            "altera",
+            "aggiorna",
+            "actualiza",
+            "gewijzigd",
+            "aangepast",
+        ],
+        &["chang", "updat", "address", "email"],
+    ),
 ];
 
 /// What was done has a receipt of this case.
@@ -82,21 +140,29 @@ fn unproven(sight: &Sight<'_>, claim: &Pattern, proves: fn(&Receipt) -> bool) ->
     let text = &sight.plain;
     places(claim, text).into_iter().find_map(|(start, end)| {
         let found = text.get(start..end)?;
-        if first(&CONDITION, clause_before(text, start)).is_some() || asked(text, end) {
+        if first(&CONDITION, condition_before(text, start)).is_some() || asked(text, end) {
             return None;
         }
         let stems = stems(found);
-        let proven = sight.context.receipts.iter().any(|receipt| {
-            proves(receipt) && (stems.map_or(did(receipt), |stems| bears(receipt, stems)))
-        });
+        let proven =
+            sight.context.receipts.iter().any(|receipt| {
+                proves(receipt) && (stems.map_or(did(receipt), |stems| bears(receipt, stems)))
+            });
         (!proven && !sight.quoted(found)).then(|| found.to_owned())
     })
+}
+
+/// The words since the last comma: a condition further back has ended.
+fn condition_before(text: &str, at: usize) -> &str {
+    let clause = clause_before(text, at);
+    clause.rsplit(',').next().unwrap_or(clause)
 }
 
 /// `Has it been sent?` claims nothing.
 fn asked(text: &str, end: usize) -> bool {
     let tail = text.get(end..).unwrap_or_default();
-    tail.find(['.', '!', '?', '\n']).is_some_and(|at| tail.get(at..).is_some_and(|rest| rest.starts_with('?')))
+    tail.find(['.', '!', '?', '\n'])
+        .is_some_and(|at| tail.get(at..).is_some_and(|rest| rest.starts_with('?')))
 }
 
 fn stems(claim: &str) -> Option<&'static [&'static str]> {
@@ -153,7 +219,7 @@ pub(super) fn promises(sight: &Sight<'_>) -> Option<Violation> {
     let text = &sight.plain;
     let found = places(&PROMISES, text).into_iter().find_map(|(start, end)| {
         let found = text.get(start..end)?;
-        if first(&CONDITION, clause_before(text, start)).is_some() || sight.quoted(found) {
+        if first(&CONDITION, condition_before(text, start)).is_some() || sight.quoted(found) {
             return None;
         }
         let done = stems(found).is_some_and(|stems| {
@@ -162,4 +228,10 @@ pub(super) fn promises(sight: &Sight<'_>) -> Option<Violation> {
         (!done).then_some(found)
     });
     found.map(|found| violation("promises", found, Severity::Revise))
+}
+
+/// Every pattern of this file.
+#[cfg(test)]
+pub(super) fn patterns() -> Vec<&'static Pattern> {
+    vec![&WE_DID, &IT_WAS_DONE, &CONDITION, &PROMISES]
 }

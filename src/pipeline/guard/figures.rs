@@ -48,7 +48,9 @@ fn relative(sight: &Sight<'_>, piece: &Piece, days: i8) -> bool {
 /// Terms such as `5 days` and `10 %` are those of a passage, a result or our settings.
 pub(super) fn terms(sight: &Sight<'_>) -> Option<Violation> {
     let unknown = |piece: &&Piece| match &piece.value {
-        Value::Term(counts, unit) => !sight.grounds().says(&piece.text) && !sight.grounds().lasts(counts, *unit),
+        Value::Term(counts, unit) => {
+            !sight.grounds().says(&piece.text) && !sight.grounds().lasts(counts, *unit)
+        }
         _ => false,
     };
     report("terms", sight.pieces().iter().find(unknown))

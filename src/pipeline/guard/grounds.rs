@@ -16,8 +16,11 @@ use crate::domain::receipt::{CallStatus, Effect, Receipt};
 /// Fields of results that hold what a customer typed: never a ground.
 const TYPED_FIELDS: [&str; 8] =
     ["note", "notes", "comment", "comments", "customer_note", "order_note", "gift_message", "remark"];
+/// Stands between two grounds, so that `USD` and the number after it are never read as one amount.
+const APART: &str = "\n\u{1}\n";
 /// Fields whose plain numbers are amounts of money in whole units.
-const MONEY_WORDS: [&str; 9] = ["amount", "price", "total", "refund", "fee", "cost", "balance", "credit", "value"];
+const MONEY_WORDS: [&str; 9] =
+    ["amount", "price", "total", "refund", "fee", "cost", "balance", "credit", "value"];
 
 /// A draft and its context, folded and read once.
 pub struct Sight<'a> {
@@ -96,7 +99,7 @@ impl Grounds {
         let words: &[&str] = if context.asks { context.customer_words } else { &[] };
         for text in texts.chain(context.passages.iter().copied()).chain(words.iter().copied()) {
             text::fold_into(text, Marks::Drop, &mut grounds.prose);
-            grounds.prose.push('\n');
+            grounds.prose.push_str(APART);
         }
         grounds
     }
@@ -114,7 +117,7 @@ impl Grounds {
             Json::Array(entries) => entries.iter().for_each(|entry| self.walk(key, entry, currency)),
             Json::String(text) => {
                 text::fold_into(text, Marks::Drop, &mut self.facts);
-                self.facts.push('\n');
+                self.facts.push_str(APART);
             }
             Json::Number(number) => self.number(key, number, currency),
             Json::Bool(_) | Json::Null => {}
@@ -124,7 +127,8 @@ impl Grounds {
     fn number(&mut self, key: &str, number: &serde_json::Number, currency: Option<&str>) {
         if key.ends_with("_minor") {
             let scale = 3_u32.saturating_sub(money::exponent(currency.unwrap_or_default()));
-            let amount = number.as_i64().and_then(|minor| minor.checked_abs()?.checked_mul(10_i64.pow(scale)));
+            let amount =
+                number.as_i64().and_then(|minor| minor.checked_abs()?.checked_mul(10_i64.pow(scale)));
             self.amounts.extend(amount.map(|amount| (amount, currency.map(str::to_owned))));
             return;
         }
@@ -135,7 +139,7 @@ impl Grounds {
         }
         self.numbers.push(value);
         // A `String` takes every write.
-        let _ = writeln!(self.facts, "{shown}");
+        let _ = write!(self.facts, "{shown}{APART}");
     }
 
     fn fact_pieces(&self) -> &[Piece] {
@@ -147,7 +151,8 @@ impl Grounds {
     }
 
     fn any(&self, same: impl Fn(&Value) -> bool) -> bool {
-        self.fact_pieces().iter().any(|piece| same(&piece.value)) || self.prose_pieces().iter().any(|piece| same(&piece.value))
+        self.fact_pieces().iter().any(|piece| same(&piece.value))
+            || self.prose_pieces().iter().any(|piece| same(&piece.value))
     }
 
     /// Whether the very words stand somewhere.
@@ -157,7 +162,8 @@ impl Grounds {
 
     /// Whether this identifier occurs, whatever signs stand between its letters.
     pub(super) fn names(&self, piece: &Piece, squashed: &str) -> bool {
-        self.says(&piece.text) || self.any(|value| matches!(value, Value::Identifier(known) if known == squashed))
+        self.says(piece.text.trim_start_matches('#'))
+            || self.any(|value| matches!(value, Value::Identifier(known) if known == squashed))
     }
 
     /// Whether this amount occurs in the same currency.
@@ -183,7 +189,9 @@ impl Grounds {
     pub(super) fn lasts(&self, counts: &[Milli], unit: pieces::Unit) -> bool {
         counts.iter().all(|count| {
             self.numbers.contains(count)
-                || self.any(|value| matches!(value, Value::Term(known, of) if *of == unit && known.contains(count)))
+                || self.any(
+                    |value| matches!(value, Value::Term(known, of) if *of == unit && known.contains(count)),
+                )
         })
     }
 
@@ -194,7 +202,13 @@ impl Grounds {
 
     /// Whether this exact date occurs.
     pub(super) fn has_date(&self, date: Date) -> bool {
-        let day = Day { year: Some(date.year()), month: date.month(), day: date.day(), weekday: None, either: false };
+        let day = Day {
+            year: Some(date.year()),
+            month: date.month(),
+            day: date.day(),
+            weekday: None,
+            either: false,
+        };
         self.dates(day)
     }
 

@@ -19,14 +19,20 @@ static HIDING: Pattern = LazyLock::new(|| {
     ))
 });
 /// Anything with a scheme or two slashes.
-static SCHEMED: Pattern = LazyLock::new(|| compile(r"(?:[\pL\pN+.\-]*\s?:\s?)?(?://|/\\|\\/)[^\s]*|\b[a-z][a-z0-9+\-]*:/[^\s]*|\bhttps?:[^\s]+"));
+static SCHEMED: Pattern = LazyLock::new(|| {
+    compile(r"(?:[\pL\pN+.\-]*\s?:\s?)?(?://|/\\|\\/)[^\s]*|\b[a-z][a-z0-9+\-]*:/[^\s]*|\bhttps?:[^\s]+")
+});
 /// A bare domain or address number.
 static BARE: Pattern = LazyLock::new(|| {
-    compile(r"@?[\pL\pN\pM_-]+(?:\.[\pL\pN\pM_-]+)*\.(?:[\pL\pM]{2,}|xn--[a-z0-9-]+)(?::\d+)?(?:[/?#][^\s]*)?|\b\d{1,3}(?:\.\d{1,3}){3}\b[^\s]*|\b0x[0-9a-f]{6,}\b")
+    compile(
+        r"@?[\pL\pN\pM_-]+(?:\.[\pL\pN\pM_-]+)*\.(?:[\pL\pM]{2,}|xn--[a-z0-9-]+)(?::\d+)?(?:[/?#][^\s]*)?|\b\d{1,3}(?:\.\d{1,3}){3}\b[^\s]*|\b0x[0-9a-f]{6,}\b",
+    )
 });
-static EMAIL: Pattern = LazyLock::new(|| compile(r"[^\s@<>()\[\],;:]+\s?@\s?[\pL\pN\pM_-]+(?:\.[\pL\pN\pM_-]+)*"));
-static SPELT_EMAIL: Pattern =
-    LazyLock::new(|| compile(r"\w+\s?(?:\(at\)|\[at\]|\{at\}|\sat\s)\s?\w+(?:\.\w+|\s?(?:\(dot\)|\[dot\]|\sdot\s)\s?\w+)"));
+static EMAIL: Pattern =
+    LazyLock::new(|| compile(r"[^\s@<>()\[\],;:]+\s?@\s?[\pL\pN\pM_-]+(?:\.[\pL\pN\pM_-]+)*"));
+static SPELT_EMAIL: Pattern = LazyLock::new(|| {
+    compile(r"\w+\s?(?:\(at\)|\[at\]|\{at\}|\sat\s)\s?\w+(?:\.\w+|\s?(?:\(dot\)|\[dot\]|\sdot\s)\s?\w+)")
+});
 
 /// Links go to allowed hosts over https, in the open, and to pages that a result, a passage or a setting names.
 pub(super) fn links(sight: &Sight<'_>) -> Option<Violation> {
@@ -55,7 +61,11 @@ pub(super) fn links(sight: &Sight<'_>) -> Option<Violation> {
     // Inline markdown must show an absolute target, which was judged above.
     text.match_indices("](").find_map(|(at, _)| {
         let target = text.get(at + 2..)?.trim_start();
-        if target.starts_with("https://") { None } else { block(target.split_whitespace().next().unwrap_or("](")) }
+        if target.starts_with("https://") {
+            None
+        } else {
+            block(target.split_whitespace().next().unwrap_or("]("))
+        }
     })
 }
 
@@ -96,7 +106,18 @@ fn allowed(sight: &Sight<'_>, host: &str) -> bool {
 /// No user part, no second address, no way to send the reader on.
 fn plain_path(path: &str) -> bool {
     let onward = ["//", "\\", "@", "http:", "https:", "%2f", "%3a", "%40", "www."];
-    let redirects = ["url=", "redirect", "next=", "goto=", "dest=", "target=", "return=", "return_to=", "continue=", "forward="];
+    let redirects = [
+        "url=",
+        "redirect",
+        "next=",
+        "goto=",
+        "dest=",
+        "target=",
+        "return=",
+        "return_to=",
+        "continue=",
+        "forward=",
+    ];
     path.is_ascii() && !onward.iter().chain(&redirects).any(|part| path.contains(part))
 }
 
@@ -140,4 +161,10 @@ pub(super) fn contacts(sight: &Sight<'_>) -> Option<Violation> {
         _ => false,
     });
     unknown.map(|piece| violation("contacts", &piece.text, Severity::Block))
+}
+
+/// Every pattern of this file.
+#[cfg(test)]
+pub(super) fn patterns() -> Vec<&'static Pattern> {
+    vec![&HIDING, &SCHEMED, &BARE, &EMAIL, &SPELT_EMAIL]
 }

@@ -78,27 +78,50 @@ static MASKED: Pattern = LazyLock::new(|| compile(r"\S*(?:://|www\.)\S*|\S+@\S+"
 static DAY: Pattern = LazyLock::new(|| {
     compile(concat!(
         r"\b\d{4}-\d{2}-\d{2}(?:t[\d:.]+(?:z|[+-]\d{2}:?\d{2})?)?\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d{1,2}\.\s?\d{1,2}\.(?:\s|$)|\b\d{1,2}/\d{1,2}\b|\b\d{4}/\d{1,2}/\d{1,2}\b|\b\d{1,2}-\d{1,2}-\d{4}\b",
-        r"|\b(?:", weekdays!(), r",?\s+(?:the\s+|den\s+|le\s+|el\s+|il\s+)?)?\d{1,2}(?:st|nd|rd|th|er|\.|o)?\s*(?:of\s+|de\s+|di\s+)?", months!(), r"(?:,?\s+(?:de\s+)?\d{4}\b)?",
-        r"|\b(?:", weekdays!(), r",?\s+)?", months!(), r"\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)?\b(?:,?\s+\d{4}\b)?",
+        r"|\b(?:",
+        weekdays!(),
+        r",?\s+(?:the\s+|den\s+|le\s+|el\s+|il\s+)?)?\d{1,2}(?:st|nd|rd|th|er|\.|o)?\s*(?:of\s+|de\s+|di\s+)?",
+        months!(),
+        r"(?:,?\s+(?:de\s+)?\d{4}\b)?",
+        r"|\b(?:",
+        weekdays!(),
+        r",?\s+)?",
+        months!(),
+        r"\s+(?:the\s+)?\d{1,2}(?:st|nd|rd|th)?\b(?:,?\s+\d{4}\b)?",
     ))
 });
 static WEEKDAY: Pattern = LazyLock::new(|| compile(concat!(r"\b", weekdays!())));
 static RELATIVE: Pattern = LazyLock::new(|| {
-    compile(r"\b(?:day after tomorrow|ubermorgen|apres-demain|pasado manana|dopodomani|depois de amanha|overmorgen|today|tonight|tomorrow|yesterday|heute|gestern|aujourd'hui|demain|hier|hoy|ayer|oggi|domani|ieri|hoje|amanha|ontem|vandaag|morgen|gisteren)\b")
+    compile(
+        r"\b(?:day after tomorrow|ubermorgen|apres-demain|pasado manana|dopodomani|depois de amanha|overmorgen|today|tonight|tomorrow|yesterday|heute|gestern|aujourd'hui|demain|hier|hoy|ayer|oggi|domani|ieri|hoje|amanha|ontem|vandaag|morgen|gisteren)\b",
+    )
 });
-static TIME: Pattern =
-    LazyLock::new(|| compile(r"\b\d{1,2}[:h]\d{2}(?::\d{2})?(?:\s?(?:am|pm|a\.m\.|p\.m\.|uhr)\b)?|\b\d{1,2}(?:\.\d{2})?\s?(?:am|pm|a\.m|p\.m|uhr|o'clock)\b"));
+static TIME: Pattern = LazyLock::new(|| {
+    compile(
+        r"\b\d{1,2}[:h]\d{2}(?::\d{2})?(?:\s?(?:am|pm|a\.m\.|p\.m\.|uhr)\b)?|\b\d{1,2}(?:\.\d{2})?\s?(?:am|pm|a\.m|p\.m|uhr|o'clock)\b",
+    )
+});
 static MONEY: Pattern = LazyLock::new(|| {
-    compile(r"(?:us\$|[$€£¥]|\b(?:usd|eur|gbp|chf|cad|aud|jpy|sek|nok|dkk|pln)\b)\s?-?\d(?:[\d.,']|\s\d{3}\b)*|\b\d(?:[\d.,']|\s\d{3}\b)*\s?(?:[$€£¥]|(?:usd|eur|gbp|chf|cad|aud|jpy|sek|nok|dkk|pln|dollars?|bucks|euros?|pounds?|cents?|dolares|dollari|libras)\b)")
+    compile(
+        r"(?:us\$|[$€£¥]|\b(?:usd|eur|gbp|chf|cad|aud|jpy|sek|nok|dkk|pln)\b)\s?-?\d(?:[\d.,']|\s\d{3}\b)*|\b\d(?:[\d.,']|\s\d{3}\b)*\s?(?:[$€£¥]|(?:usd|eur|gbp|chf|cad|aud|jpy|sek|nok|dkk|pln|dollars?|bucks|euros?|pounds?|cents?|dolares|dollari|libras)\b)",
+    )
 });
 static TERM: Pattern = LazyLock::new(|| {
     compile(concat!(
-        r"\b(?:\d+(?:[.,]\d+)?|", spelled!(), r")(?:\s?(?:-|to|and|or|bis|und|oder|a|ou|et|y|o|e|tot|en|of)\s?(?:\d+(?:[.,]\d+)?|", spelled!(), r"))?",
+        r"\b(?:\d+(?:[.,]\d+)?|",
+        spelled!(),
+        r")(?:\s?(?:-|to|and|or|bis|und|oder|a|ou|et|y|o|e|tot|en|of)\s?(?:\d+(?:[.,]\d+)?|",
+        spelled!(),
+        r"))?",
         r"(?:\s?%|[\s-]?(?:(?:more|full|working|business|calendar|week|werk|arbeits)[\s-]?)?",
         r"(?:percent|prozent|pour cent|por ciento|per cento|por cento|procent|minutes?|mins?|minuten|minutos|minuti|minuten|hours?|hrs?|stunden?|heures?|horas?|ore|uur|uren|days?|tagen?|tage|jours?|dias?|giorni|giorno|dagen|dag|weeks?|wochen?|semaines?|semanas?|settimane|settimana|weken|months?|monaten?|monate|mois|mes|meses|mesi|mese|maanden?|years?|jahren?|jahre|ans?|annees?|anos?|anni|anno|jaar)\b)",
     ))
 });
-static PHONE: Pattern = LazyLock::new(|| compile(r"(?:\+|\b00|\()\s?\d[\d\s().\-/]{5,}\d|\b\d{2,5}(?:[\s.\-/]\d{2,5}){2,}\b|\b\d{3,5}[\s\-/]\d{4,}\b"));
+static PHONE: Pattern = LazyLock::new(|| {
+    compile(
+        r"(?:\+|\b00|\()\s?\d[\d\s().\-/]{5,}\d|\b\d{2,5}(?:[\s.\-/]\d{2,5}){2,}\b|\b\d{3,5}[\s\-/]\d{4,}\b",
+    )
+});
 static SPELT: Pattern = LazyLock::new(|| compile(r"\b[a-z0-9](?:[ ,.\-]{1,2}[a-z0-9]\b){4,}"));
 static TOKEN: Pattern = LazyLock::new(|| compile(r"#?[a-z0-9]+(?:[-_/#.,'][a-z0-9]+)*"));
 
@@ -106,7 +129,7 @@ static TOKEN: Pattern = LazyLock::new(|| compile(r"#?[a-z0-9]+(?:[-_/#.,'][a-z0-
 pub(super) fn read(folded: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut text = folded.to_owned();
-    take(&mut text, &MASKED, |_| None, &mut pieces);
+    blank(&mut text);
     take(&mut text, &RELATIVE, |t| Some(Value::Relative(relative(t))), &mut pieces);
     if text.bytes().any(|b| b.is_ascii_digit()) {
         take_dates(&mut text, &mut pieces);
@@ -133,18 +156,21 @@ fn take(text: &mut String, pattern: &Pattern, value: fn(&str) -> Option<Value>, 
     let mut from = 0;
     for (start, end) in found {
         let Some(matched) = text.get(start..end) else { continue };
-        let masks = std::ptr::eq(pattern, &raw const MASKED);
-        let read = value(matched);
-        if read.is_none() && !masks {
-            continue;
-        }
+        let Some(value) = value(matched) else { continue };
         rest.extend(text.get(from..start));
         rest.push('\u{1}');
         from = end;
-        pieces.extend(read.map(|value| Piece { value, text: matched.trim().to_owned() }));
+        pieces.push(Piece { value, text: matched.trim().to_owned() });
     }
     rest.extend(text.get(from..));
     *text = rest;
+}
+
+/// Links and addresses have rules of their own.
+fn blank(text: &mut String) {
+    for (start, end) in places(&MASKED, text).into_iter().rev() {
+        text.replace_range(start..end, "\u{1}");
+    }
 }
 
 /// A date with a time of day says both.
@@ -194,10 +220,36 @@ fn day(text: &str) -> Option<Day> {
 fn month(word: &str) -> Option<i32> {
     // `juin` and `juni` before `juil` and `july`: three letters do not tell them apart.
     const STARTS: [(&str, i32); 30] = [
-        ("jan", 1), ("ene", 1), ("gen", 1), ("feb", 2), ("fev", 2), ("mar", 3), ("maa", 3), ("apr", 4), ("avr", 4),
-        ("abr", 4), ("may", 5), ("mai", 5), ("mei", 5), ("mag", 5), ("jun", 6), ("juin", 6), ("giu", 6), ("jul", 7),
-        ("juil", 7), ("lug", 7), ("aug", 8), ("aou", 8), ("ago", 8), ("sep", 9), ("set", 9), ("oct", 10), ("okt", 10),
-        ("out", 10), ("ott", 10), ("nov", 11),
+        ("jan", 1),
+        ("ene", 1),
+        ("gen", 1),
+        ("feb", 2),
+        ("fev", 2),
+        ("mar", 3),
+        ("maa", 3),
+        ("apr", 4),
+        ("avr", 4),
+        ("abr", 4),
+        ("may", 5),
+        ("mai", 5),
+        ("mei", 5),
+        ("mag", 5),
+        ("jun", 6),
+        ("juin", 6),
+        ("giu", 6),
+        ("jul", 7),
+        ("juil", 7),
+        ("lug", 7),
+        ("aug", 8),
+        ("aou", 8),
+        ("ago", 8),
+        ("sep", 9),
+        ("set", 9),
+        ("oct", 10),
+        ("okt", 10),
+        ("out", 10),
+        ("ott", 10),
+        ("nov", 11),
     ];
     let more = [("dec", 12), ("dez", 12), ("dic", 12)];
     if weekday(word).is_some() || word.len() < 3 {
@@ -209,14 +261,55 @@ fn month(word: &str) -> Option<i32> {
 /// Monday is 0.
 pub(super) fn weekday(word: &str) -> Option<i8> {
     const STARTS: [(&str, i8); 49] = [
-        ("monday", 0), ("tuesday", 1), ("wednesday", 2), ("thursday", 3), ("friday", 4), ("saturday", 5), ("sunday", 6),
-        ("montag", 0), ("dienstag", 1), ("mittwoch", 2), ("donnerstag", 3), ("freitag", 4), ("samstag", 5), ("sonntag", 6),
-        ("lundi", 0), ("mardi", 1), ("mercredi", 2), ("jeudi", 3), ("vendredi", 4), ("samedi", 5), ("dimanche", 6),
-        ("lunes", 0), ("martes", 1), ("miercoles", 2), ("jueves", 3), ("viernes", 4), ("sabado", 5), ("domingo", 6),
-        ("lunedi", 0), ("martedi", 1), ("mercoledi", 2), ("giovedi", 3), ("venerdi", 4), ("sabato", 5), ("domenica", 6),
-        ("segunda-feira", 0), ("terca-feira", 1), ("quarta-feira", 2), ("quinta-feira", 3), ("sexta-feira", 4),
-        ("maandag", 0), ("dinsdag", 1), ("woensdag", 2), ("donderdag", 3), ("vrijdag", 4), ("zaterdag", 5), ("zondag", 6),
-        ("thurs", 3), ("tues", 1),
+        ("monday", 0),
+        ("tuesday", 1),
+        ("wednesday", 2),
+        ("thursday", 3),
+        ("friday", 4),
+        ("saturday", 5),
+        ("sunday", 6),
+        ("montag", 0),
+        ("dienstag", 1),
+        ("mittwoch", 2),
+        ("donnerstag", 3),
+        ("freitag", 4),
+        ("samstag", 5),
+        ("sonntag", 6),
+        ("lundi", 0),
+        ("mardi", 1),
+        ("mercredi", 2),
+        ("jeudi", 3),
+        ("vendredi", 4),
+        ("samedi", 5),
+        ("dimanche", 6),
+        ("lunes", 0),
+        ("martes", 1),
+        ("miercoles", 2),
+        ("jueves", 3),
+        ("viernes", 4),
+        ("sabado", 5),
+        ("domingo", 6),
+        ("lunedi", 0),
+        ("martedi", 1),
+        ("mercoledi", 2),
+        ("giovedi", 3),
+        ("venerdi", 4),
+        ("sabato", 5),
+        ("domenica", 6),
+        ("segunda-feira", 0),
+        ("terca-feira", 1),
+        ("quarta-feira", 2),
+        ("quinta-feira", 3),
+        ("sexta-feira", 4),
+        ("maandag", 0),
+        ("dinsdag", 1),
+        ("woensdag", 2),
+        ("donderdag", 3),
+        ("vrijdag", 4),
+        ("zaterdag", 5),
+        ("zondag", 6),
+        ("thurs", 3),
+        ("tues", 1),
     ];
     STARTS.iter().find(|(start, _)| word.starts_with(start)).map(|(_, day)| *day)
 }
@@ -234,11 +327,12 @@ fn time(text: &str) -> Option<i16> {
     let parts = numbers(text);
     let hour = *parts.first()?;
     let minute = parts.get(1).copied().unwrap_or(0);
-    let hour = match (text.contains("pm") || text.contains("p.m"), text.contains("am") || text.contains("a.m")) {
-        (true, _) if hour < 12 => hour + 12,
-        (_, true) if hour == 12 => 0,
-        _ => hour,
-    };
+    let hour =
+        match (text.contains("pm") || text.contains("p.m"), text.contains("am") || text.contains("a.m")) {
+            (true, _) if hour < 12 => hour + 12,
+            (_, true) if hour == 12 => 0,
+            _ => hour,
+        };
     (hour <= 24 && minute < 60).then(|| i16::try_from(hour * 60 + minute).unwrap_or(0))
 }
 
@@ -268,9 +362,26 @@ pub(super) fn milli(text: &str) -> Option<Milli> {
 
 fn money(text: &str) -> Option<Value> {
     let currency = [
-        ("€", "EUR"), ("eur", "EUR"), ("£", "GBP"), ("gbp", "GBP"), ("pound", "GBP"), ("libra", "GBP"), ("¥", "JPY"),
-        ("jpy", "JPY"), ("chf", "CHF"), ("cad", "CAD"), ("aud", "AUD"), ("sek", "SEK"), ("nok", "NOK"), ("dkk", "DKK"),
-        ("pln", "PLN"), ("$", "USD"), ("usd", "USD"), ("doll", "USD"), ("dolares", "USD"), ("bucks", "USD"),
+        ("€", "EUR"),
+        ("eur", "EUR"),
+        ("£", "GBP"),
+        ("gbp", "GBP"),
+        ("pound", "GBP"),
+        ("libra", "GBP"),
+        ("¥", "JPY"),
+        ("jpy", "JPY"),
+        ("chf", "CHF"),
+        ("cad", "CAD"),
+        ("aud", "AUD"),
+        ("sek", "SEK"),
+        ("nok", "NOK"),
+        ("dkk", "DKK"),
+        ("pln", "PLN"),
+        ("$", "USD"),
+        ("usd", "USD"),
+        ("doll", "USD"),
+        ("dolares", "USD"),
+        ("bucks", "USD"),
     ]
     .iter()
     .find(|(sign, _)| text.contains(sign))
@@ -281,22 +392,56 @@ fn money(text: &str) -> Option<Value> {
 
 fn term(text: &str) -> Option<Value> {
     let unit = [
-        ("minut", Unit::Minute), ("min", Unit::Minute), ("percent", Unit::Percent), ("prozent", Unit::Percent),
-        ("%", Unit::Percent), ("cent", Unit::Percent), ("ciento", Unit::Percent), ("cento", Unit::Percent),
-        ("week", Unit::Week), ("woche", Unit::Week), ("seman", Unit::Week), ("semain", Unit::Week),
-        ("settiman", Unit::Week), ("weken", Unit::Week), ("month", Unit::Month), ("monat", Unit::Month),
-        ("mois", Unit::Month), ("mes", Unit::Month), ("maand", Unit::Month), ("year", Unit::Year),
-        ("jahr", Unit::Year), ("jaar", Unit::Year), ("day", Unit::Day), ("tag", Unit::Day), ("jour", Unit::Day),
-        ("dia", Unit::Day), ("giorn", Unit::Day), ("dag", Unit::Day), ("hour", Unit::Hour), ("hr", Unit::Hour),
-        ("stunde", Unit::Hour), ("heure", Unit::Hour), ("hora", Unit::Hour), ("uur", Unit::Hour), ("uren", Unit::Hour),
-        (" ore", Unit::Hour), ("an", Unit::Year),
+        ("minut", Unit::Minute),
+        ("min", Unit::Minute),
+        ("percent", Unit::Percent),
+        ("prozent", Unit::Percent),
+        ("%", Unit::Percent),
+        ("cent", Unit::Percent),
+        ("ciento", Unit::Percent),
+        ("cento", Unit::Percent),
+        ("week", Unit::Week),
+        ("woche", Unit::Week),
+        ("seman", Unit::Week),
+        ("semain", Unit::Week),
+        ("settiman", Unit::Week),
+        ("weken", Unit::Week),
+        ("month", Unit::Month),
+        ("monat", Unit::Month),
+        ("mois", Unit::Month),
+        ("mes", Unit::Month),
+        ("maand", Unit::Month),
+        ("year", Unit::Year),
+        ("jahr", Unit::Year),
+        ("jaar", Unit::Year),
+        ("day", Unit::Day),
+        ("tag", Unit::Day),
+        ("jour", Unit::Day),
+        ("dia", Unit::Day),
+        ("giorn", Unit::Day),
+        ("dag", Unit::Day),
+        ("hour", Unit::Hour),
+        ("hr", Unit::Hour),
+        ("stunde", Unit::Hour),
+        ("heure", Unit::Hour),
+        ("hora", Unit::Hour),
+        ("uur", Unit::Hour),
+        ("uren", Unit::Hour),
+        (" ore", Unit::Hour),
+        ("an", Unit::Year),
     ];
     // `2 working weeks` would read as weeks, and so it should; `3 weekdays` are days.
     let text = text.replace("weekday", "day").replace("week day", "day").replace("werkdag", "dag");
     let unit = unit.iter().find(|(start, _)| text.contains(start)).map(|(_, unit)| *unit)?;
     let counts: Vec<Milli> = text
         .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ','))
-        .filter_map(|word| if word.starts_with(|c: char| c.is_ascii_digit()) { milli(&digits_of(word)) } else { spelled(word) })
+        .filter_map(|word| {
+            if word.starts_with(|c: char| c.is_ascii_digit()) {
+                milli(&digits_of(word))
+            } else {
+                spelled(word)
+            }
+        })
         .collect();
     (!counts.is_empty()).then_some(Value::Term(counts, unit))
 }
@@ -368,4 +513,10 @@ fn token(text: &str) -> Option<Value> {
 /// The day of the week of a date.
 pub(super) fn weekday_of(date: Date) -> i8 {
     date.weekday().to_monday_zero_offset()
+}
+
+/// Every pattern of this file.
+#[cfg(test)]
+pub(super) fn patterns() -> Vec<&'static Pattern> {
+    vec![&MASKED, &DAY, &WEEKDAY, &RELATIVE, &TIME, &MONEY, &TERM, &PHONE, &SPELT, &TOKEN]
 }

@@ -17,7 +17,8 @@ pub(super) fn empty(sight: &Sight<'_>) -> Option<Violation> {
 pub(super) fn length(sight: &Sight<'_>) -> Option<Violation> {
     let chars = sight.draft.text.chars().count();
     let most = sight.context.reply_chars_max;
-    (chars > most).then(|| violation("length", &format!("{chars} characters, {most} allowed"), Severity::Revise))
+    (chars > most)
+        .then(|| violation("length", &format!("{chars} characters, {most} allowed"), Severity::Revise))
 }
 
 /// It reads in the order in which it is written.
@@ -58,28 +59,40 @@ static ASKS_SECRET: Pattern = LazyLock::new(|| {
         r"|(?:envie|envienos|indique|proporcione|diganos|digame|facilite|introduzca|confirme|cual es|dime|mandame)",
         r"|(?:inserisca|invii|fornisca|comunichi|indichi|confermi|mi dia|ci dia|qual e|dimmi|inviami)",
         r"|(?:informe|forneca|digite|insira|diga|confirme|qual e)",
-        r"|(?:stuur|geef|vul|noem|bevestig|deel|wat is|vertel))\b[^.!?\n]{0,70}?\b", secret!(),
-        r"|\b", secret!(), r"[^.!?\n]{0,40}?\b(?:eingeben|nennen|senden|mitteilen|angeben|schicken|bestatigen|opgeven|sturen|invoeren|delen|please)\b",
+        r"|(?:stuur|geef|vul|noem|bevestig|deel|wat is|vertel))\b[^.!?\n]{0,70}?\b",
+        secret!(),
+        r"|\b",
+        secret!(),
+        r"[^.!?\n]{0,40}?\b(?:eingeben|nennen|senden|mitteilen|angeben|schicken|bestatigen|opgeven|sturen|invoeren|delen|please)\b",
     ))
 });
 static WARNS: Pattern = LazyLock::new(|| {
-    compile(r"(?:\bnever|\bnot|n't|\bnie|\bnicht|\bkeine?n?|\bjamais|\bpas|\bnunca|\bno|\bmai|\bnon|\bnao|\bnooit|\bniet|\bgeen|\bwithout)\b")
+    compile(
+        r"(?:\bnever|\bnot|n't|\bnie|\bnicht|\bkeine?n?|\bjamais|\bpas|\bnunca|\bno|\bmai|\bnon|\bnao|\bnooit|\bniet|\bgeen|\bwithout)\b",
+    )
 });
-static OURS: Pattern = LazyLock::new(|| compile(r"\b(?:i|we|i'll|we'll|will|can|ich|wir|shall|a link|to)\s*$"));
-static HARMLESS: Pattern =
-    LazyLock::new(|| compile(r"\b(?:link|reset|gift card|forgot(?:ten)?|new password|neues passwort|nouveau mot de passe)\b"));
+static OURS: Pattern =
+    LazyLock::new(|| compile(r"\b(?:i|we|i'll|we'll|will|can|ich|wir|shall|a link|to)\s*$"));
+static HARMLESS: Pattern = LazyLock::new(|| {
+    compile(r"\b(?:link|reset|gift card|forgot(?:ten)?|new password|neues passwort|nouveau mot de passe)\b")
+});
 
 /// It never asks for a card number, a password, a PIN or a code, and shows no card number.
 pub(super) fn secrets(sight: &Sight<'_>) -> Option<Violation> {
     if let Some(card) = card_number(&sight.plain) {
-        return Some(violation("secrets", &format!("a card number of {} digits", card.len()), Severity::Block));
+        return Some(violation(
+            "secrets",
+            &format!("a card number of {} digits", card.len()),
+            Severity::Block,
+        ));
     }
     let text = &sight.plain;
     for (start, end) in places(&ASKS_SECRET, text) {
         let Some(found) = text.get(start..end) else { continue };
         let before = clause_before(text, start);
         let warned = first(&WARNS, before).is_some() || first(&WARNS, found).is_some();
-        let harmless = first(&HARMLESS, found).is_some() || (first(&OURS, before).is_some() && !wants_it(found));
+        let harmless =
+            first(&HARMLESS, found).is_some() || (first(&OURS, before).is_some() && !wants_it(found));
         if !warned && !harmless && !sight.quoted(found) {
             return Some(violation("secrets", found, Severity::Block));
         }
@@ -119,4 +132,10 @@ fn luhn(digits: &str) -> bool {
         })
         .sum();
     sum.is_multiple_of(10) && sum > 0
+}
+
+/// Every pattern of this file.
+#[cfg(test)]
+pub(super) fn patterns() -> Vec<&'static Pattern> {
+    vec![&INTERNALS, &ASKS_SECRET, &WARNS, &OURS, &HARMLESS, &CARD]
 }
