@@ -13,16 +13,16 @@ use crate::domain::receipt::{CallStatus, Effect, Receipt};
 
 macro_rules! done_en {
     () => {
-        r"(?:refunded|reimbursed|credited|compensated|cancell?ed|sent|shipped|dispatched|mailed|emailed|issued|processed|changed|updated|corrected|redirected|deleted|erased|removed|registered|opened|created|started|initiated|arranged|booked|ordered|reordered|replaced|exchanged|swapped|transferred|paid|approved|extended|waived|applied|added|scheduled|reserved|upgraded|reset|confirmed|submitted|filed|completed|stopped|blocked|restored|unlocked|activated|reactivated|returned|fixed|resolved)\b"
+        r"(?:refunded|reimbursed|credited|compensated|cancell?ed|sent|shipped|dispatched|mailed|emailed|issued|processed|changed|updated|corrected|redirected|deleted|erased|removed|registered|opened|created|started|initiated|arranged|booked|ordered|reordered|replaced|exchanged|swapped|transferred|paid|approved|extended|waived|applied|scheduled|reserved|upgraded|reset|confirmed|submitted|filed|completed|stopped|blocked|restored|unlocked|activated|reactivated|returned|fixed|resolved)\b"
     };
 }
 
 /// First person: it was us, so there must be a receipt of a write.
 static WE_DID: Pattern = LazyLock::new(|| {
     compile(concat!(
-        r"\b(?:i|we)(?:'ve|\s+have|\s+had|'d)?(?:\s+(?:now|just|already|also|successfully|gladly|gone ahead and))*\s+",
+        r"\b(?:i|we)(?:'ve|\s+have|\s+had|'d)?(?:\s+(?:now|just|already|also|successfully|gladly|gone ahead and))*\s+(?:added (?:an? |the |your )?(?:\d\S* )?(?:credit|discount|voucher|points|refund|money|item)\b|",
         done_en!(),
-        r"|\b(?:ich habe|wir haben|hab ich|habe ich|haben wir)\b[^.!?\n]{0,70}?\b(?:erstattet|ruckerstattet|zuruckgezahlt|storniert|gesendet|geschickt|verschickt|versendet|verschickt|geandert|geloscht|veranlasst|ausgelost|uberwiesen|gutgeschrieben|bestatigt|registriert|aktualisiert|ersetzt|umgetauscht|angelegt|eingeleitet|beauftragt|bestellt)\b",
+        r")|\b(?:ich habe|wir haben|hab ich|habe ich|haben wir)\b[^.!?\n]{0,70}?\b(?:erstattet|ruckerstattet|zuruckgezahlt|storniert|gesendet|geschickt|verschickt|versendet|verschickt|geandert|geloscht|veranlasst|ausgelost|uberwiesen|gutgeschrieben|bestatigt|registriert|aktualisiert|ersetzt|umgetauscht|angelegt|eingeleitet|beauftragt|bestellt)\b",
         r"|\b(?:j'ai|nous avons|je viens de|nous venons de)\b[^.!?\n]{0,50}?\b(?:rembourse|annule|envoye|modifie|change|supprime|credite|effectue|enregistre|expedie|remplace|echange|traite|valide|confirme|emis|cree|commande)(?:e|s|es|r)?\b",
         r"|\b(?:he|hemos|acabo de|acabamos de)\b[^.!?\n]{0,50}?\b(?:reembolsa|cancela|anula|envia|cambia|modifica|elimina|borra|abona|devuel|procesa|registra|emiti|tramita|reemplaza|aproba|actualiza|confirma)(?:do|da|dos|das|to|r)\b",
         r"|\b(?:ho|abbiamo)\b[^.!?\n]{0,50}?\b(?:rimborsa|annulla|cancella|invia|spedi|modifica|cambia|elimina|accredita|emess|sostitui|registra|aggiorna|elabora|approva|effettua|conferma)(?:to|ta|ti|te|o|a)\b",
@@ -33,7 +33,7 @@ static WE_DID: Pattern = LazyLock::new(|| {
 /// Somebody did: a receipt of a write, or a record that shows this state.
 static IT_WAS_DONE: Pattern = LazyLock::new(|| {
     compile(concat!(
-        r"\b(?:has|have|had|is|are|was|were|'s|been|got)(?:\s+(?:now|just|already|also|all|being|been|successfully|fully))*\s+",
+        r"\b(?:(?:has|have|had|is|was|were|'s|been|got)(?:\s+(?:now|just|already|also|all|being|been|successfully|fully))*|are(?:\s+(?:now|just|already|also|all|successfully|fully))+)\s+",
         done_en!(),
         r"|\b(?:refund|order|payment|return|cancellation|replacement|exchange|credit|address|email)\s+(?:issued|cancell?ed|confirmed|processed|completed?|approved|updated|changed|sent)\b",
         r"|\b(?:refund|money|replacement|credit)\b[^.!?\n]{0,40}?\b(?:is|are|'s) (?:now |already )?(?:on (?:its|their|the) way|complete|done|through)\b",
@@ -43,7 +43,7 @@ static IT_WAS_DONE: Pattern = LazyLock::new(|| {
         r"|\b(?:stat[oaie]|e|sono)\s+(?:gia )?(?:stat[oaie] )?(?:rimborsa|annulla|cancella|invia|spedi|modifica|cambia|elimina|accredita|sostitui|registra|aggiorna|elabora|approva|effettua)t[oaie]\b|\bstat[oaie] emess[oaie]\b",
         r"|\b(?:foi|foram|esta|estao|ja foi)\s+(?:ja )?(?:reembolsa|cancela|anula|envia|altera|elimina|apaga|credita|emiti|processa|substitui|regist|registra|aprova)d[oa]s?\b",
         r"|\b(?:is|zijn|werd|werden)\b[^.!?\n]{0,60}?\b(?:terugbetaald|geannuleerd|verzonden|verstuurd|gewijzigd|aangepast|verwijderd|gecrediteerd|verwerkt|geregistreerd|vervangen|omgeruild|overgemaakt|goedgekeurd)\b",
-        r"|(?:^|[.!?:\n]\s*)(?:all )?done\b|\bit(?:'s| is) (?:all )?done\b|\b(?:erledigt|c'est fait|hecho|listo|fatto|feito|pronto|gedaan|geregeld)(?:[.!:]|$)",
+        r"|(?:^|[.!?:\n]\s*)(?:all )?done\b|\bit(?:'s| is) (?:all )?done\b|(?:^|[.!?:\n]\s*)(?:erledigt|c'est fait|hecho|listo|fatto|feito|pronto|gedaan|geregeld)(?:[.!:]|$)",
     ))
 });
 /// `once your order is cancelled` says nothing was done.
@@ -127,7 +127,7 @@ static KINDS: &[(&[&str], &[&str])] = &[
 
 /// What was done has a receipt of this case.
 pub(super) fn actions(sight: &Sight<'_>) -> Option<Violation> {
-    let ours = unproven(sight, &WE_DID, |receipt| did(receipt));
+    let ours = unproven(sight, &WE_DID, did);
     let theirs = || unproven(sight, &IT_WAS_DONE, |receipt| did(receipt) || shows(receipt));
     ours.or_else(theirs).map(|found| violation("actions", &found, Severity::Revise))
 }
@@ -144,11 +144,11 @@ fn unproven(sight: &Sight<'_>, claim: &Pattern, proves: fn(&Receipt) -> bool) ->
             return None;
         }
         let stems = stems(found);
-        let proven =
+        let rests =
             sight.context.receipts.iter().any(|receipt| {
                 proves(receipt) && (stems.map_or(did(receipt), |stems| bears(receipt, stems)))
             });
-        (!proven && !sight.quoted(found)).then(|| found.to_owned())
+        (!rests && !sight.quoted(found)).then(|| found.to_owned())
     })
 }
 

@@ -1,7 +1,8 @@
 //! Rules on numbers: identifiers, amounts, dates and terms must occur in the grounds.
 
+use super::calendar::weekday_of;
 use super::grounds::Sight;
-use super::pieces::{self, Piece, Value};
+use super::pieces::{Piece, Value};
 use super::violation;
 use crate::domain::decision::{Severity, Violation};
 
@@ -42,7 +43,7 @@ pub(super) fn dates(sight: &Sight<'_>) -> Option<Violation> {
 fn relative(sight: &Sight<'_>, piece: &Piece, days: i8) -> bool {
     let grounds = sight.grounds();
     let Ok(date) = sight.context.today.checked_add(jiff::Span::new().days(days)) else { return false };
-    grounds.says(&piece.text) || grounds.has_date(date) || grounds.falls_on(pieces::weekday_of(date))
+    grounds.says(&piece.text) || grounds.has_date(date) || grounds.falls_on(weekday_of(date))
 }
 
 /// Terms such as `5 days` and `10 %` are those of a passage, a result or our settings.

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde_json::Value as Json;
 
 use super::GuardContext;
+use super::calendar::weekday_of;
 use super::pieces::{self, Day, Milli, Piece, Value};
 use super::text::{self, Marks, stands_in};
 use crate::domain::decision::Draft;
@@ -205,7 +206,7 @@ impl Grounds {
         let day = Day {
             year: Some(date.year()),
             month: date.month(),
-            day: date.day(),
+            of_month: date.day(),
             weekday: None,
             either: false,
         };
@@ -235,9 +236,9 @@ impl Grounds {
 }
 
 fn same_day(said: Day, known: Day) -> bool {
-    let same = said.month == known.month && said.day == known.day;
-    let turned = (said.either && said.day == known.month && said.month == known.day)
-        || (known.either && known.day == said.month && known.month == said.day);
+    let same = said.month == known.month && said.of_month == known.of_month;
+    let turned =
+        (said.either || known.either) && said.of_month == known.month && said.month == known.of_month;
     let year = said.year.is_none() || known.year.is_none() || said.year == known.year;
     let weekday = match (said.weekday, on_weekday(known)) {
         (Some(said), Some(known)) => said == known,
@@ -247,8 +248,8 @@ fn same_day(said: Day, known: Day) -> bool {
 }
 
 fn on_weekday(day: Day) -> Option<i8> {
-    let date = day.year.and_then(|year| Date::new(year, day.month, day.day).ok());
-    date.map(pieces::weekday_of).or(day.weekday)
+    let date = day.year.and_then(|year| Date::new(year, day.month, day.of_month).ok());
+    date.map(weekday_of).or(day.weekday)
 }
 
 /// Whether a receipt shows that something was done outside.

@@ -8,6 +8,7 @@ use crate::desk::Settled;
 use crate::domain::decision::{Draft, Severity, Verdict, Violation};
 use crate::domain::receipt::Receipt;
 
+mod calendar;
 mod claims;
 mod figures;
 mod grounds;

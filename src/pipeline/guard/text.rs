@@ -39,7 +39,7 @@ fn fold_char(c: char, marks: Marks, folded: &mut String) {
     }
     match c {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{2043}' => {
-            folded.push('-')
+            folded.push('-');
         }
         '’' | '‘' | '‛' | 'ʼ' | '´' => folded.push('\''),
         '“' | '”' | '„' | '«' | '»' => folded.push('"'),
