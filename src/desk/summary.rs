@@ -221,3 +221,64 @@ fn quoted(lead: &str, text: &str) -> String {
     };
     format!("{lead}: “{cut}”.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(author: Author, text: &str) -> Said<'_> {
+        Said { author, text, channel: Some("web_chat") }
+    }
+
+    #[test]
+    fn it_says_who_wants_what_what_was_answered_and_what_is_open() {
+        let lines = [
+            said(Author::Customer, "Hi there. My order HP-10042 never arrived, can you refund it?"),
+            said(Author::Assistant, "I'm sorry. Shall I pass you to a person?"),
+            said(Author::Customer, "yes. I paid $129.05 on 2026-11-02"),
+        ];
+        let summary = summarize(&lines);
+        for part in [
+            "My order HP-10042 never arrived, can you refund it?",
+            "$129.05",
+            "2026-11-02",
+            "Shall I pass you to a person?",
+            "Open:",
+        ] {
+            assert!(summary.contains(part), "{part} in {summary}");
+        }
+    }
+
+    #[test]
+    fn an_unanswered_first_message_is_open() {
+        let summary = summarize(&[said(Author::Customer, "where is my parcel")]);
+        assert_eq!(
+            summary,
+            "The customer (web_chat) wrote: “where is my parcel”. Open: the request has no answer yet."
+        );
+    }
+
+    #[test]
+    fn it_works_without_words_and_for_long_conversations() {
+        assert_eq!(summarize(&[]), "Nothing has been said yet.");
+        assert!(summarize(&[said(Author::Customer, " \n ")]).starts_with("Nothing"));
+        assert!(summarize(&[said(Author::Agent, "Hello?")]).contains("Hello?"));
+        let text = "ü".repeat(400);
+        let long: Vec<Said<'_>> = (0..200).map(|_| said(Author::Customer, &text)).collect();
+        assert!(summarize(&long).chars().count() < 1000);
+    }
+
+    #[test]
+    fn every_quotation_is_in_the_conversation() {
+        let lines = [
+            said(Author::Customer, "hello\nI need an invoice for HP-10099 please"),
+            said(Author::Agent, "Here it is."),
+            said(Author::Customer, "thanks"),
+        ];
+        let all: String = lines.iter().map(|l| l.text.replace('\n', " ") + " ").collect();
+        let summary = summarize(&lines);
+        for quote in summary.split('“').skip(1).filter_map(|rest| rest.split('”').next()) {
+            assert!(all.contains(quote), "{quote}");
+        }
+    }
+}

@@ -21,3 +21,13 @@ pub(super) fn places(pattern: &Pattern, text: &str) -> Vec<(usize, usize)> {
 pub(super) fn first<'t>(pattern: &Pattern, text: &'t str) -> Option<&'t str> {
     pattern.as_ref().and_then(|p| p.find(text)).map(|m| m.as_str())
 }
+
+/// Whether each pattern of the guard compiles.
+#[cfg(test)]
+pub(super) fn every() -> Vec<bool> {
+    [super::pieces::patterns(), super::shape::patterns(), super::links::patterns(), super::claims::patterns()]
+        .into_iter()
+        .flatten()
+        .map(|pattern| pattern.is_some())
+        .collect()
+}

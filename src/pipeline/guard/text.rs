@@ -38,7 +38,9 @@ fn fold_char(c: char, marks: Marks, folded: &mut String) {
         return;
     }
     match c {
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{2043}' => folded.push('-'),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' | '\u{2043}' => {
+            folded.push('-');
+        }
         '’' | '‘' | '‛' | 'ʼ' | '´' => folded.push('\''),
         '“' | '”' | '„' | '«' | '»' => folded.push('"'),
         '。' | '．' | '｡' | '․' => folded.push('.'),
@@ -49,7 +51,9 @@ fn fold_char(c: char, marks: Marks, folded: &mut String) {
         'œ' | 'Œ' if marks == Marks::Drop => folded.push_str("oe"),
         'ø' | 'Ø' if marks == Marks::Drop => folded.push('o'),
         _ if marks == Marks::Drop => {
-            folded.extend(std::iter::once(c).nfkd().filter(|d| !is_combining_mark(*d)).flat_map(char::to_lowercase));
+            folded.extend(
+                std::iter::once(c).nfkd().filter(|d| !is_combining_mark(*d)).flat_map(char::to_lowercase),
+            );
         }
         _ => folded.extend(std::iter::once(c).nfkc().flat_map(char::to_lowercase)),
     }
@@ -66,13 +70,16 @@ fn invisible(c: char) -> bool {
 
 /// The first digit of each script's ten.
 const ZEROS: [u32; 22] = [
-    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040,
-    0x17E0, 0x1810, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2,
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20,
+    0x1040, 0x17E0, 0x1810, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2,
 ];
 
 fn digit(c: char) -> Option<char> {
     let code = u32::from(c);
-    ZEROS.iter().find_map(|zero| code.checked_sub(*zero).filter(|d| *d < 10)).and_then(|d| char::from_digit(d, 10))
+    ZEROS
+        .iter()
+        .find_map(|zero| code.checked_sub(*zero).filter(|d| *d < 10))
+        .and_then(|d| char::from_digit(d, 10))
 }
 
 /// Whether `needle` stands in `text` with no letter or digit directly before or after it.
@@ -92,7 +99,15 @@ mod tests {
 
     #[test]
     fn one_spelling_is_left_of_many() {
-        for spelling in ["HP-10042", "hp‑10042", "HP–1\u{200B}0042", "ＨＰ－１００４２", "HP−١٠٠٤٢", "H\u{AD}P-10042", "HP-𝟏𝟎𝟎𝟒𝟐"] {
+        for spelling in [
+            "HP-10042",
+            "hp‑10042",
+            "HP–1\u{200B}0042",
+            "ＨＰ－１００４２",
+            "HP−١٠٠٤٢",
+            "H\u{AD}P-10042",
+            "HP-𝟏𝟎𝟎𝟒𝟐",
+        ] {
             assert_eq!(fold(spelling, Marks::Drop), "hp-10042", "{spelling}");
         }
         assert_eq!(fold("Rückerstattung à été ſtraße", Marks::Drop), "ruckerstattung a ete strasse");
