@@ -63,10 +63,50 @@ pub struct Procedure {
 }
 
 impl Procedure {
+    /// The fixed words of its texts: what stands outside `{{ … }}` and `{% … %}`.
+    pub fn own_words(&self) -> Vec<String> {
+        let mut texts: Vec<&str> = self.slots.iter().map(|slot| slot.ask.as_str()).collect();
+        texts.extend(self.confirm.as_deref());
+        collect(&self.steps, &mut texts);
+        texts.into_iter().map(without_tags).collect()
+    }
+
     /// The slot called `name`.
     pub fn slot(&self, name: &str) -> Option<&Slot> {
         self.slots.iter().find(|slot| slot.name == name)
     }
+}
+
+fn collect<'a>(actions: &'a [Action], texts: &mut Vec<&'a str>) {
+    for action in actions {
+        match &action.verb {
+            Verb::Say(text) => texts.push(text),
+            Verb::Call { confirm, .. } => texts.extend(confirm.as_deref()),
+            Verb::HandOff { say, .. } => texts.extend(say.as_deref()),
+            Verb::Block(inner) => collect(inner, texts),
+            Verb::Answer(_) | Verb::Ask(_) => {}
+        }
+        collect(&action.otherwise, texts);
+    }
+}
+
+/// A template without its tags; a line break stands for each, so that what stood apart stays apart.
+fn without_tags(template: &str) -> String {
+    let mut words = String::new();
+    let mut rest = template;
+    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|tag| rest.find(tag)).min() {
+        let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        words.push_str(head);
+        words.push('\n');
+        let close = match tail.as_bytes().get(1) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            _ => "#}",
+        };
+        rest = tail.split_once(close).map_or("", |(_, after)| after);
+    }
+    words.push_str(rest);
+    words
 }
 
 /// Bounds on the writes of a procedure or of a tool; `None` sets none.
@@ -182,4 +222,18 @@ pub enum Verb {
     },
     /// A block.
     Block(Vec<Action>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_words_are_what_stands_outside_tags() {
+        assert_eq!(
+            without_tags("Send {{ x }} within 45 days{% if y %} or {{ z }}{% endif %}."),
+            "Send \n within 45 days\n or \n\n."
+        );
+        assert_eq!(without_tags("open {{ never closed"), "open \n");
+    }
 }

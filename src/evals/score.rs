@@ -72,10 +72,15 @@ fn holds(text: &str, part: &str) -> bool {
     text.to_lowercase().contains(&part.to_lowercase())
 }
 
+/// What a customer reads: the words and the quick replies under them.
+fn shown(message: &Message) -> String {
+    format!("{}\n{}", message.text, message.choices.join("\n"))
+}
+
 fn said(label: &str, wanted: &[Said], replies: &[&Message], found: &mut Vec<String>) {
     for wanted in wanted {
         let parts = wanted.parts();
-        if !parts.iter().any(|part| replies.iter().any(|r| holds(&r.text, part))) {
+        if !parts.iter().any(|part| replies.iter().any(|r| holds(&shown(r), part))) {
             found.push(format!("{label}: nothing says “{}”", parts.join("” or “")));
         }
     }
@@ -83,7 +88,7 @@ fn said(label: &str, wanted: &[Said], replies: &[&Message], found: &mut Vec<Stri
 
 fn never(label: &str, forbidden: &[String], replies: &[&Message], found: &mut Vec<String>) {
     for part in forbidden {
-        if replies.iter().any(|reply| holds(&reply.text, part)) {
+        if replies.iter().any(|reply| holds(&shown(reply), part)) {
             found.push(format!("{label} says “{part}”, which is forbidden"));
         }
     }

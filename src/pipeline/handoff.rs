@@ -96,7 +96,7 @@ fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason
     let name = parts.desk.team_name(team);
     match parts.desk.presence(team, parts.clock.now()) {
         Presence::Open => {
-            let key = if reason == "needs_approval" { "handoff_approval" } else { "handoff_now" };
+            let key = if reason == "over_limit" { "handoff_approval" } else { "handoff_now" };
             parts.phrases.say(language, key, &json!({ "team": name }))
         }
         Presence::Closed { opens } => {

@@ -15,6 +15,7 @@ use crate::domain::event::EventKind;
 use crate::domain::handoff::Approval;
 use crate::domain::ids::ProcedureId;
 use crate::domain::message::Author;
+use crate::domain::procedure::Procedure;
 use crate::domain::receipt::Receipt;
 use crate::domain::triage::{Sentiment, Urgency};
 use crate::domain::turn::Turn;
@@ -44,6 +45,8 @@ pub(super) struct Carried {
     pub(super) receipts: Vec<Arc<Receipt>>,
     /// Searches made.
     pub(super) searches: Vec<Arc<Search>>,
+    /// Procedures followed.
+    pub(super) followed: Vec<ProcedureId>,
 }
 
 /// What a turn has come to.
@@ -114,7 +117,11 @@ pub(super) async fn resolve(
     let mut approval = None;
     let mut calls = 0;
     for _ in 0..parts.config.limits.steps_max {
-        let words = match proposer.next(seen).await? {
+        let step = proposer.next(seen).await?;
+        if let Some(intent) = proposer.intent().filter(|intent| !carried.followed.contains(intent)) {
+            carried.followed.push(intent);
+        }
+        let words = match step {
             Step::Search(query) => {
                 seen = Seen::Found(search(parts, &heard.language, &query, carried));
                 continue;
@@ -193,18 +200,25 @@ fn review(parts: &Parts, file: &CaseFile, draft: &Draft, asks: bool, carried: &C
         carried.searches.iter().flat_map(|s| s.hits.iter()).map(|hit| hit.passage.as_str()).collect();
     let words: Vec<&str> =
         file.messages.iter().filter(|m| m.author == Author::Customer).map(|m| m.text.as_str()).collect();
-    guard::review(
-        draft,
-        &GuardContext {
-            receipts: &receipts,
-            passages: &passages,
-            settled: parts.desk.settled(),
-            customer_words: &words,
-            asks,
-            today: parts.desk.today(parts.clock.now()),
-            reply_chars_max: parts.config.limits.reply_chars_max,
-        },
-    )
+    let context = GuardContext {
+        receipts: &receipts,
+        passages: &passages,
+        procedures: &[],
+        settled: parts.desk.settled(),
+        customer_words: &words,
+        asks,
+        today: parts.desk.today(parts.clock.now()),
+        reply_chars_max: parts.config.limits.reply_chars_max,
+    };
+    let verdict = guard::review(draft, &context);
+    if verdict == Verdict::Allow || carried.followed.is_empty() {
+        return verdict;
+    }
+    // The terms a procedure states in its own words are looked up only when something lacks a ground.
+    let known = parts.knowledge.procedures();
+    let followed = known.iter().filter(|procedure| carried.followed.contains(&procedure.id));
+    let own: Vec<String> = followed.flat_map(Procedure::own_words).collect();
+    guard::review(draft, &GuardContext { procedures: &own, ..context })
 }
 
 fn note_violations(violations: &[Violation], carried: &mut Carried) {

@@ -180,9 +180,7 @@ impl Run {
             (Waiting::Result, Seen::NeedsYes) => self.ask_for_yes().map(Some),
             (_, Seen::NeedsApproval { because }) => {
                 let next = format!("Approve or refuse what the customer asked for: {because}.");
-                Ok(Some(
-                    self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("needs_approval") }),
-                ))
+                Ok(Some(self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("over_limit") })))
             }
             (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => {
                 self.memory.frame = None;

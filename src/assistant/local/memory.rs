@@ -62,8 +62,8 @@ pub(super) struct Frame {
     pub(super) asked: Option<Asked>,
     /// How often in a row the same was asked.
     pub(super) asks: u32,
-    /// Candidates listed for a slot: its name, then value and label of each.
-    pub(super) offered: Vec<(Value, String)>,
+    /// Candidates listed for a slot: value and label of each.
+    pub(super) offered: BTreeMap<String, Vec<(Value, String)>>,
     /// The customer said yes; the write may be proposed.
     pub(super) agreed: bool,
     /// Values the customer turned down.

@@ -104,6 +104,11 @@ impl Run {
     /// Turns requests into tasks. Small talk alone gets its human answer.
     pub(super) fn take_up(&mut self, readings: &[Reading]) -> Option<Step> {
         let requests: Vec<&Request> = readings.iter().flat_map(|reading| &reading.requests).collect();
+        if readings.iter().all(|reading| reading.answer.is_some()) {
+            // A yes or no to nothing.
+            self.say_phrase("offer_help_after_greeting", &Value::Null);
+            return None;
+        }
         if requests.is_empty() {
             match readings.iter().rev().find_map(|reading| reading.small_talk) {
                 Some(talk) => self.small_talk(talk),

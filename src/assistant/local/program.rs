@@ -86,6 +86,16 @@ fn emit(actions: &[Action], code: &mut Vec<Instruction>) {
     }
 }
 
+impl Program {
+    /// The names that results of a tool are bound to.
+    pub(super) fn bound<'a>(&'a self, tool: &'a str) -> impl Iterator<Item = &'a String> {
+        self.code.iter().filter_map(move |instruction| match instruction {
+            Instruction::Do(Verb::Call { tool: called, bind, .. }) if called == tool => bind.as_ref(),
+            _ => None,
+        })
+    }
+}
+
 /// The slots an instruction refers to: they must be known before it runs. A template that does not compile refers to
 /// nothing here; it fails where it is rendered, and `firstline check` names it before.
 fn slots_of(instruction: &Instruction, procedure: &Procedure, engine: &Templates) -> Vec<String> {

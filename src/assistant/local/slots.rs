@@ -29,19 +29,29 @@ impl Run {
             return Ok(None);
         }
         if let Some(source) = &slot.from
-            && self.memory.frame.as_ref().is_some_and(|frame| frame.offered.is_empty())
+            && self.memory.frame.as_ref().is_some_and(|frame| !frame.offered.contains_key(name))
         {
+            if let Some(known) = self.result_of(entry, &source.tool) {
+                self.list_candidates(name, &known)?;
+                return Ok(None);
+            }
             self.waiting = Waiting::Candidates { slot: name.to_owned() };
             let arguments = Value::Object(serde_json::Map::new());
             return Ok(Some(Step::Call { tool: source.tool.clone(), arguments }));
         }
         if let Some(value) =
-            self.mentioned(&request).or_else(|| self.known(&slot)).or_else(|| self.only_candidate())
+            self.mentioned(name, &request).or_else(|| self.known(&slot)).or_else(|| self.only_candidate(name))
         {
             self.set(name, value);
             return Ok(None);
         }
         self.ask_slot(entry, &slot).map(Some)
+    }
+
+    /// What a tool gave back earlier in this run of the procedure: it is not called again for a list it has brought.
+    fn result_of(&self, entry: &Entry, tool: &str) -> Option<Value> {
+        let frame = self.memory.frame.as_ref()?;
+        entry.program.bound(tool).find_map(|name| frame.results.get(name)).cloned()
     }
 
     fn set(&mut self, name: &str, value: Value) {
@@ -90,12 +100,12 @@ impl Run {
         }
         let slot = self.slot(name)?;
         let frame = self.memory.frame.as_ref()?;
-        if !frame.offered.is_empty() && slot.from.is_some() {
-            let labels: Vec<String> = frame.offered.iter().map(|(_, label)| label.clone()).collect();
+        if let Some(offered) = frame.offered.get(name) {
+            let labels: Vec<String> = offered.iter().map(|(_, label)| label.clone()).collect();
             return signals::choice(words, &labels)
-                .and_then(|at| frame.offered.get(at))
+                .and_then(|at| offered.get(at))
                 .map(|(value, _)| value.clone())
-                .or_else(|| self.mentioned(words));
+                .or_else(|| self.mentioned(name, words));
         }
         if !slot.choices.is_empty() {
             return signals::choice(words, &slot.choices)
@@ -119,11 +129,12 @@ impl Run {
     pub(super) fn read_other(&self, name: &str, words: &str, old: &Value) -> Option<Value> {
         self.slot(name)?.from?;
         let frame = self.memory.frame.as_ref()?;
-        if let Some(value) = self.mentioned(words).filter(|value| value != old) {
+        if let Some(value) = self.mentioned(name, words).filter(|value| value != old) {
             return Some(value);
         }
         let other = signals::other_one(words);
-        let mut rest = frame.offered.iter().map(|(value, _)| value).filter(|value| *value != old);
+        let offered = frame.offered.get(name)?;
+        let mut rest = offered.iter().map(|(value, _)| value).filter(|value| *value != old);
         match (other, rest.next(), rest.next()) {
             (true, Some(only), None) => Some(only.clone()),
             _ => None,
@@ -131,10 +142,10 @@ impl Run {
     }
 
     /// The candidate that the words describe, if they describe exactly one.
-    fn mentioned(&self, words: &str) -> Option<Value> {
+    fn mentioned(&self, name: &str, words: &str) -> Option<Value> {
         let frame = self.memory.frame.as_ref()?;
-        let candidates: Vec<&(Value, String)> =
-            frame.offered.iter().filter(|(v, _)| !self.rejected(v)).collect();
+        let offered = frame.offered.get(name)?;
+        let candidates: Vec<&(Value, String)> = offered.iter().filter(|(v, _)| !self.rejected(v)).collect();
         if candidates.len() > 1
             && let Some(place) = signals::place(words, candidates.len())
         {
@@ -151,9 +162,10 @@ impl Run {
             return None;
         }
         let fits = |value: &Value| {
-            let offered = self.memory.frame.as_ref().map_or(&[] as &[_], |frame| frame.offered.as_slice());
-            !self.rejected(value)
-                && (offered.is_empty() || offered.iter().any(|(candidate, _)| candidate == value))
+            let offered = self.memory.frame.as_ref().and_then(|frame| frame.offered.get(&slot.name));
+            let listed =
+                |offered: &Vec<(Value, String)>| offered.iter().any(|(candidate, _)| candidate == value);
+            !self.rejected(value) && offered.is_none_or(listed)
         };
         if let Some(value) = self.memory.known.get(&slot.name).filter(|value| fits(value)) {
             return Some(value.clone());
@@ -162,9 +174,9 @@ impl Run {
         thread.filter_map(|message| self.read_explicit(&slot.name, &message.text)).find(|value| fits(value))
     }
 
-    fn only_candidate(&self) -> Option<Value> {
+    fn only_candidate(&self, name: &str) -> Option<Value> {
         let frame = self.memory.frame.as_ref()?;
-        match frame.offered.as_slice() {
+        match frame.offered.get(name)?.as_slice() {
             [(only, _)] if !self.rejected(only) => Some(only.clone()),
             _ => None,
         }
@@ -172,7 +184,8 @@ impl Run {
 
     fn ask_slot(&mut self, entry: &Entry, slot: &Slot) -> Result<Step, AssistantError> {
         let Some(frame) = &mut self.memory.frame else { return Ok(self.conclude()) };
-        if slot.from.is_some() && frame.offered.is_empty() {
+        let offered = frame.offered.get(&slot.name);
+        if offered.is_some_and(Vec::is_empty) {
             // The records hold nothing that this could be about.
             self.memory.frame = None;
             self.say_phrase("no_candidates", &Value::Null);
@@ -181,7 +194,8 @@ impl Run {
         if frame.asks > self.shared.limits.asks_max as u32 {
             return Ok(self.hand_off(HandOff::because("answer_not_understood")));
         }
-        let mut choices: Vec<String> = frame.offered.iter().map(|(_, label)| label.clone()).collect();
+        let mut choices: Vec<String> =
+            offered.into_iter().flatten().map(|(_, label)| label.clone()).collect();
         if slot.from.is_none() {
             choices.clone_from(&slot.choices);
         }
@@ -220,12 +234,7 @@ impl Run {
             all.push((value, label));
         }
         if let Some(frame) = &mut self.memory.frame {
-            frame.offered = if fitting.is_empty() { all } else { fitting };
-            if frame.offered.is_empty() {
-                // Listed and found empty: `ask_slot` says so instead of listing again.
-                self.memory.frame = None;
-                self.say_phrase("no_candidates", &Value::Null);
-            }
+            frame.offered.insert(name.to_owned(), if fitting.is_empty() { all } else { fitting });
         }
         Ok(())
     }

@@ -34,7 +34,8 @@ pub(super) struct Vocabulary {
 
 /// A text's features as hashes with their counts, by view.
 pub(super) struct Counted {
-    counts: [HashMap<u64, f32>; 2],
+    /// Ascending by hash, so that sums do not depend on a map's order.
+    counts: [Vec<(u64, f32)>; 2],
 }
 
 /// Hashes with FNV-1a: stable between releases, so that a kept model still reads.
@@ -75,7 +76,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
 pub(super) fn count(text: &str) -> Counted {
     let stemmer = Stemmer::create(Algorithm::English);
     let words = words(text);
-    let mut counts = [HashMap::new(), HashMap::new()];
+    let mut counts: [HashMap<u64, f32>; 2] = [HashMap::new(), HashMap::new()];
     let stems: Vec<_> = words.iter().map(|word| stemmer.stem(word)).collect();
     let mut add = |view: View, key: u64, by: f32| *counts[view as usize].entry(key).or_insert(0.0) += by;
     for (at, stem) in stems.iter().enumerate() {
@@ -93,7 +94,13 @@ pub(super) fn count(text: &str) -> Counted {
             }
         }
     }
-    Counted { counts }
+    Counted {
+        counts: counts.map(|counts| {
+            let mut counts: Vec<(u64, f32)> = counts.into_iter().collect();
+            counts.sort_unstable_by_key(|(key, _)| *key);
+            counts
+        }),
+    }
 }
 
 impl Vocabulary {
@@ -102,7 +109,7 @@ impl Vocabulary {
         let mut frequency: HashMap<u64, (u32, u32)> = HashMap::new();
         for text in texts {
             for (view, counts) in text.counts.iter().enumerate() {
-                for key in counts.keys() {
+                for (key, _) in counts {
                     let entry = frequency.entry(*key).or_insert((0, view as u32));
                     entry.0 += 1;
                 }

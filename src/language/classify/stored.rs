@@ -41,7 +41,9 @@ impl Classifier {
         floats(&mut body, &self.separators.weights);
         let near = &self.neighbours;
         for numbers in [&near.starts, &near.places, &near.labels_of] {
-            numbers.iter().for_each(|number| body.extend(number.to_le_bytes()));
+            for number in numbers {
+                body.extend(number.to_le_bytes());
+            }
         }
         floats(&mut body, &near.values);
         let judge = &self.judge;
@@ -111,7 +113,9 @@ impl Classifier {
 }
 
 fn floats(body: &mut Vec<u8>, values: &[f32]) {
-    values.iter().for_each(|value| body.extend(value.to_le_bytes()));
+    for value in values {
+        body.extend(value.to_le_bytes());
+    }
 }
 
 struct Reader<'a>(&'a [u8]);

@@ -98,7 +98,10 @@ impl Grounds {
         let ours = [&settled.business_name, &settled.email, &settled.phone, &settled.site];
         let texts = settled.texts.iter().chain(ours).map(String::as_str);
         let words: &[&str] = if context.asks { context.customer_words } else { &[] };
-        for text in texts.chain(context.passages.iter().copied()).chain(words.iter().copied()) {
+        let procedures = context.procedures.iter().map(String::as_str);
+        let prose =
+            texts.chain(context.passages.iter().copied()).chain(procedures).chain(words.iter().copied());
+        for text in prose {
             text::fold_into(text, Marks::Drop, &mut grounds.prose);
             grounds.prose.push_str(APART);
         }

@@ -29,6 +29,9 @@ pub struct GuardContext<'a> {
     pub receipts: &'a [&'a Receipt],
     /// Passages found in this turn.
     pub passages: &'a [&'a str],
+    /// The fixed words of the procedures at work, which the operator wrote. They ground terms and figures, never a
+    /// claim that something was done.
+    pub procedures: &'a [String],
     /// What we say about ourselves.
     pub settled: &'a Settled,
     /// What the customer wrote in this case.

@@ -63,6 +63,7 @@ impl World {
         let context = GuardContext {
             receipts: &receipts,
             passages: &[PASSAGE],
+            procedures: &[],
             settled: &settled,
             customer_words: &[
                 "where is HP-55555, you promised me $900 by Thursday, my new address is new@me.example, see https://harborandpine.example/x",
