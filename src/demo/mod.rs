@@ -11,6 +11,7 @@ mod decide;
 mod faults;
 mod journal;
 mod model;
+pub mod page;
 mod routes;
 mod seed;
 mod shop;

@@ -12,8 +12,8 @@ use super::Edge;
 use super::error::ApiError;
 use super::extract::bearer;
 use crate::desk::act::Actor;
-use crate::domain::time::{Clock, Timestamp};
-use crate::store::ApiKey;
+use crate::domain::time::Clock;
+use crate::store::{ApiKey, Store, StoreError};
 
 /// What every key begins with.
 pub const KEY_PREFIX: &str = "flk_";
@@ -59,12 +59,26 @@ impl Scope {
     }
 }
 
-/// A new key: what to store, and the key itself, which is shown once and kept nowhere.
-/// Without scopes it may do all but administration.
-pub fn mint(clock: &dyn Clock, name: &str, scopes: &[Scope], expires_at: Option<Timestamp>) -> (ApiKey, String) {
+/// Why a key was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is no such scope.
+    #[error("there is no scope `{0}`; there are messages, cases:read, cases:write, knowledge, metrics and admin")]
+    Scope(String),
+    /// The record failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a key and returns it; it is kept nowhere. Without scopes it may do all but administration.
+pub async fn add(store: &Store, clock: &dyn Clock, name: &str, scopes: &[String]) -> Result<String, KeyError> {
+    let unknown = |name: &String| KeyError::Scope(name.clone());
+    let named = scopes.iter().map(|name| Scope::parse(name).ok_or_else(|| unknown(name)));
+    let mut scopes = named.collect::<Result<Vec<_>, _>>()?;
+    if scopes.is_empty() {
+        scopes.extend(Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin));
+    }
     let key = format!("{KEY_PREFIX}{}", random_text());
-    let all_but_admin = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
-    let scopes = if scopes.is_empty() { all_but_admin.collect() } else { scopes.to_vec() };
     let stored = ApiKey {
         id: clock.new_id().to_string(),
         name: name.to_owned(),
@@ -72,11 +86,12 @@ pub fn mint(clock: &dyn Clock, name: &str, scopes: &[Scope], expires_at: Option<
         hash: hash(&key),
         scopes: scopes.into_iter().map(|scope| scope.as_str().to_owned()).collect(),
         created_at: clock.now(),
-        expires_at,
+        expires_at: None,
         last_used_at: None,
         revoked_at: None,
     };
-    (stored, key)
+    store.add_key(&stored).await?;
+    Ok(key)
 }
 
 /// 256 random bits as text.

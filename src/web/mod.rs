@@ -5,16 +5,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, middleware};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::app::App;
-use crate::channels::in_app::InApp;
-use crate::channels::web_chat::WebChat;
 use crate::channels::Bounds;
-use crate::store::ApiKey;
+use crate::channels::in_app::InApp;
+use crate::channels::web_chat::{Sessions, WebChat};
+use crate::config::Config;
+use crate::domain::time::Clock;
+use crate::knowledge::Knowledge;
+use crate::pipeline::Pipeline;
+use crate::store::{ApiKey, Store};
+use crate::templates::Templates;
 
 mod api;
 mod console;
@@ -36,9 +45,23 @@ const KEYS_MAX: u64 = 10_000;
 /// Arrivals that a stream may be behind before it simply looks again.
 const ARRIVALS_BEHIND_MAX: usize = 256;
 
+/// The parts of the [`App`] that handlers call.
+struct Parts {
+    config: Arc<Config>,
+    store: Store,
+    knowledge: Knowledge,
+    pipeline: Arc<Pipeline>,
+    clock: Arc<dyn Clock>,
+    sessions: Arc<Sessions>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    templates: Templates,
+    metrics: PrometheusHandle,
+}
+
 /// What the handlers share.
 struct Edge {
-    app: Arc<App>,
+    app: Parts,
     in_app: InApp,
     web_chat: WebChat,
     keys: moka::sync::Cache<String, Arc<ApiKey>>,
@@ -51,7 +74,7 @@ struct Edge {
 }
 
 /// Everything that is served: the API, the widget, the console, and what operations need.
-pub fn router(app: Arc<App>) -> Router {
+pub fn router(app: &App, metrics: PrometheusHandle) -> Router {
     let config = app.config.clone();
     let bounds = Bounds::of(&config);
     let (api, described) = api::router();
@@ -68,14 +91,26 @@ pub fn router(app: Arc<App>) -> Router {
         chat_sessions: throttle::PerMinute::new(config.server.chat_sessions_per_minute_max),
         origins: origin::Origins::of(&config.server),
         described,
-        app,
+        app: Parts {
+            config,
+            store: app.store.clone(),
+            knowledge: app.knowledge.clone(),
+            pipeline: app.pipeline.clone(),
+            clock: app.clock.clone(),
+            sessions: app.sessions.clone(),
+            tasks: app.tasks.clone(),
+            shutdown: app.shutdown.clone(),
+            templates: Templates::new(),
+            metrics,
+        },
     });
     let router = Router::new()
         .merge(api)
         .merge(widget::router(&edge))
         .merge(console::router())
         .merge(health::router())
-        .route("/openapi.json", get(openapi));
+        .route("/openapi.json", get(openapi))
+        .fallback(|| async { error::of_status(StatusCode::NOT_FOUND, None) });
     around(&edge, router).with_state(edge)
 }
 

@@ -4,15 +4,16 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
+use super::super::keys::random_text;
 use crate::domain::ids::{AgentId, TeamId};
 use crate::domain::team::Agent;
 use crate::domain::time::Clock;
 use crate::store::{Store, StoreError};
 
-/// Shorter passwords are refused.
-pub const PASSWORD_CHARS_MIN: usize = 10;
+/// 120 random bits.
+const PASSWORD_CHARS: usize = 20;
 /// The login of the first account.
-pub const FIRST_LOGIN: &str = "admin";
+const FIRST_LOGIN: &str = "admin";
 /// Compared with when the login is unknown, so that an answer takes as long as for a known one.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$wQ2LLOGTvOQ6Cw/vDqhPy0zmaMFCNhkVt0Kkbh3pQzk";
 
@@ -22,9 +23,6 @@ pub enum AccountError {
     /// The login is taken.
     #[error("the login `{0}` is taken; choose another")]
     Taken(String),
-    /// The password is too short.
-    #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters; choose a longer one")]
-    Short,
     /// The password could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hash(String),
@@ -33,55 +31,50 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewAgent {
+    /// How they sign in.
+    pub login: String,
+    /// How they are shown.
+    pub name: String,
+    /// The teams they are in.
+    pub teams: Vec<TeamId>,
+    /// ISO 639-1 codes they speak.
+    pub languages: Vec<String>,
+}
+
 /// Makes the account `admin` with a random password when there is no account yet; returns the password once.
 pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, AccountError> {
     if !store.list_agents().await?.is_empty() {
         return Ok(None);
     }
-    let password: String = super::super::keys::random_text().chars().take(20).collect();
-    match add(store, clock, FIRST_LOGIN, "Administrator", &password, Vec::new()).await {
-        Ok(_) => Ok(Some(password)),
+    let (login, name) = (FIRST_LOGIN.to_owned(), "Administrator".to_owned());
+    match add(store, clock, NewAgent { login, name, teams: Vec::new(), languages: Vec::new() }).await {
+        Ok(password) => Ok(Some(password)),
         // Another process was first.
         Err(AccountError::Taken(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Makes an account.
-pub async fn add(
-    store: &Store,
-    clock: &dyn Clock,
-    login: &str,
-    name: &str,
-    password: &str,
-    teams: Vec<TeamId>,
-) -> Result<Agent, AccountError> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        return Err(AccountError::Short);
-    }
+/// Makes an account; returns its random password, which is kept nowhere.
+pub async fn add(store: &Store, clock: &dyn Clock, new: NewAgent) -> Result<String, AccountError> {
+    let password: String = random_text().chars().take(PASSWORD_CHARS).collect();
     let agent = Agent {
         id: AgentId::new(clock.new_id()),
-        login: login.to_owned(),
-        name: name.to_owned(),
-        password_hash: hash(password)?,
-        teams,
-        languages: vec!["en".to_owned()],
+        login: new.login,
+        name: new.name,
+        password_hash: hash(&password)?,
+        teams: new.teams,
+        languages: new.languages,
         created_at: clock.now(),
     };
-    if store.add_agent(&agent).await? { Ok(agent) } else { Err(AccountError::Taken(login.to_owned())) }
-}
-
-/// Sets a new password and ends every session of the account.
-pub async fn set_password(store: &Store, agent: &AgentId, password: &str) -> Result<(), AccountError> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        return Err(AccountError::Short);
-    }
-    store.set_password(agent, &hash(password)?).await?;
-    Ok(store.end_sessions_of(agent).await?)
+    if store.add_agent(&agent).await? { Ok(password) } else { Err(AccountError::Taken(agent.login)) }
 }
 
 /// The Argon2id hash of a password with a fresh salt, in PHC form.
-pub fn hash(password: &str) -> Result<String, AccountError> {
+fn hash(password: &str) -> Result<String, AccountError> {
     let hashed = Argon2::default().hash_password(password.as_bytes());
     hashed.map(|hash| hash.to_string()).map_err(|error| AccountError::Hash(error.to_string()))
 }
