@@ -55,6 +55,8 @@ pub struct Config {
     pub environment: Environment,
     /// Where the workspace is; none for the embedded demo run from an empty folder.
     pub workspace: PathBuf,
+    /// The merged settings as they were read, secrets hidden; for `firstline check`.
+    pub effective: Table,
     /// The file that was read, for messages.
     pub file: Option<PathBuf>,
 }
@@ -124,6 +126,7 @@ impl Config {
         apply_environment(&mut merged, &sources.environment, &mut problems);
         let shown =
             sources.file.map_or_else(|| "settings".to_owned(), |(_, path)| path.display().to_string());
+        let effective = hidden(merged.clone());
         let mut reader = Reader { table: merged, shown, problems };
         let teams: Vec<TeamSettings> = reader.list("teams");
         let tools: Vec<ToolSettings> = reader.list("tools");
@@ -144,6 +147,7 @@ impl Config {
                 teams,
                 tools,
                 environment: sources.environment,
+                effective,
                 workspace: sources.workspace,
                 file: sources.file.map(|(_, path)| path.to_owned()),
             })
@@ -242,6 +246,33 @@ impl Reader {
         }
         read
     }
+}
+
+/// Whether nobody should read this setting over somebody's shoulder: keys, and addresses with a password in them.
+fn secret(key: &str, text: &str) -> bool {
+    !text.is_empty() && (key.ends_with("_secret") || key.ends_with("_key") || (key == "url" && text.contains('@')))
+}
+
+/// The settings without secrets: those by name, and the headers of tools.
+fn hidden(mut table: Table) -> Table {
+    for (key, value) in &mut table {
+        match value {
+            Value::Table(inner) if key == "headers" => {
+                inner.iter_mut().for_each(|(_, value)| *value = Value::String("[redacted]".to_owned()));
+            }
+            Value::Table(inner) => *inner = hidden(std::mem::take(inner)),
+            Value::Array(entries) => {
+                for entry in entries {
+                    if let Value::Table(inner) = entry {
+                        *inner = hidden(std::mem::take(inner));
+                    }
+                }
+            }
+            Value::String(text) if secret(key, text) => "[redacted]".clone_into(text),
+            Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
+        }
+    }
+    table
 }
 
 fn tidy(message: &str) -> String {

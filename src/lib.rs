@@ -44,6 +44,7 @@ pub mod config;
 pub mod demo;
 pub mod desk;
 pub mod domain;
+pub mod evals;
 pub mod failpoints;
 pub mod knowledge;
 pub mod language;

@@ -1,3 +1,7 @@
 //! Parses the command line and calls one function.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firstline::cli::run()
+}

@@ -114,6 +114,8 @@ pub struct Limits {
     pub tool_argument_depth_max: usize,
     /// Largest answer of a tool.
     pub tool_response_bytes_max: usize,
+    /// Longest a connection to a tool may take to open.
+    pub tool_connect_timeout_ms: u64,
     /// Longest a tool may be declared to take.
     pub tool_timeout_ms_max: u64,
     /// Most attachments on one message.

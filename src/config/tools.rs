@@ -29,6 +29,9 @@ pub struct ToolSettings {
     /// Writes that move money: an expression over `arguments` that gives minor units.
     #[serde(default)]
     pub amount: Option<String>,
+    /// ISO 4217 code of `amount`, for words about limits.
+    #[serde(default)]
+    pub currency: Option<String>,
     /// What its calls may move.
     #[serde(default)]
     pub limits: ToolLimits,
@@ -108,6 +111,9 @@ pub struct HttpTool {
     /// Reads: how often a failed call is tried again.
     #[serde(default = "two")]
     pub retries: u32,
+    /// Reads: pause before the second try; doubles each time, with jitter.
+    #[serde(default = "hundred")]
+    pub retry_ms: u64,
 }
 
 fn three_seconds() -> u64 {
@@ -116,4 +122,8 @@ fn three_seconds() -> u64 {
 
 fn two() -> u32 {
     2
+}
+
+fn hundred() -> u64 {
+    100
 }

@@ -10,6 +10,7 @@ mod catalogue;
 mod decide;
 mod faults;
 mod journal;
+mod knowledge;
 mod model;
 pub mod page;
 mod routes;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use faults::{Fault, FaultMode, Faults};
 pub use journal::JournalError;
+pub use knowledge::knowledge;
 pub use routes::router;
 pub use shop::{DemoCustomer, DemoOrder, Shop, ShopError};
 

@@ -12,8 +12,13 @@ fn well_formed(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
+/// Labels that people and data sets chose, such as `where_is_it?`: visible characters without spaces.
+fn visible(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($good:ident: $($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -27,7 +32,7 @@ macro_rules! ids {
 
             /// Reads an id from outside: 1 to 64 letters, digits, `-` or `_`.
             pub fn parse(text: &str) -> Result<Self, BadId> {
-                if well_formed(text) { Ok(Self(text.to_owned())) } else { Err(BadId(text.chars().take(80).collect())) }
+                if $good(text) { Ok(Self(text.to_owned())) } else { Err(BadId(text.chars().take(80).collect())) }
             }
 
             /// The id as text.
@@ -45,7 +50,7 @@ macro_rules! ids {
         impl TryFrom<String> for $name {
             type Error = BadId;
             fn try_from(text: String) -> Result<Self, BadId> {
-                if well_formed(&text) { Ok(Self(text)) } else { Err(BadId(text)) }
+                if $good(&text) { Ok(Self(text)) } else { Err(BadId(text)) }
             }
         }
 
@@ -57,7 +62,7 @@ macro_rules! ids {
     )*};
 }
 
-ids! {
+ids! { well_formed:
     /// One person we serve.
     CustomerId;
     /// One address of a customer on one channel.
@@ -78,6 +83,9 @@ ids! {
     AgentId;
     /// A group of agents; the id is its name in the configuration.
     TeamId;
+}
+
+ids! { visible:
     /// A procedure or an article is named by its file or its front matter.
     ProcedureId;
 }

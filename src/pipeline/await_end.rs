@@ -42,6 +42,8 @@ pub(super) struct End {
 struct EndBody {
     turn: TurnId,
     through: i64,
+    #[serde(default)]
+    reason: String,
 }
 
 /// Holds on until the message is dealt with or the time is over.
@@ -58,7 +60,9 @@ pub(super) async fn wait(parts: &Parts, accepted: &Accepted, wait_ms: u64) -> Re
         }
         // Another process may hold the turn, so the record is read again now and then.
         let pause = until.min(Instant::now() + Duration::from_millis(parts.config.worker.poll_ms));
-        let _ = tokio::time::timeout_at(pause, news.changed()).await;
+        if let Ok(None) = tokio::time::timeout_at(pause, news.next()).await {
+            news = parts.store.subscribe(&accepted.case);
+        }
         if Instant::now() >= until {
             return Ok(Ended::default());
         }
@@ -106,6 +110,7 @@ async fn end_of(parts: &Parts, accepted: &Accepted) -> Result<Option<(TurnId, Ou
             let outcome = match kind {
                 EventKind::Resolved => Outcome::Resolved,
                 EventKind::HandedOff => Outcome::HandedOff,
+                EventKind::Silent if body.reason == "with_people" => Outcome::HandedOff,
                 EventKind::Silent => Outcome::Silent,
                 _ => Outcome::Replied,
             };

@@ -68,7 +68,7 @@ async fn send(parts: &Parts, delivery: Delivery) {
             let pause = worker.delivery_retry_ms.saturating_mul(1 << (attempts - 1).clamp(0, 16));
             (DeliveryState::Pending, parts.clock.now().plus_ms(pause))
         }
-        Err(ChannelError::Later(_) | ChannelError::Permanent(_) | ChannelError::Malformed { .. }) => {
+        Err(_) => {
             (DeliveryState::Failed, parts.clock.now())
         }
     };

@@ -12,14 +12,14 @@ use crate::domain::case::CaseState;
 use crate::domain::event::EventKind;
 use crate::domain::handoff::Approval;
 use crate::domain::ids::{ProcedureId, ReceiptId};
-use crate::domain::message::{Author, Message};
 use crate::domain::procedure::Procedure;
 use crate::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
 use crate::domain::turn::Turn;
 use crate::failpoints;
+use crate::language::signals;
 use crate::store::{CaseFile, Change, CommitError, Draftbook, Refusal};
 use crate::tools::authority::{self, Permit, Spent};
-use crate::tools::{CallResult, Caller, ledger};
+use crate::tools::{self, CallResult, Caller, ledger};
 
 /// One proposed call.
 pub(super) struct Asking<'a> {
@@ -46,10 +46,10 @@ const DAY_MS: i64 = 86_400_000;
 /// Puts a call through the rules and, if they permit it, through.
 pub(super) async fn call(parts: &Parts, asking: Asking<'_>, carried: &mut Carried) -> Result<Called, TurnError> {
     let Asking { file, tool, arguments, .. } = &asking;
-    let spec = parts.toolbox.get(tool);
+    let spec = parts.toolbox.tool(tool);
     let now = parts.clock.now();
     let spent = match spec {
-        Some(spec) if spec.effect() == Effect::Write => {
+        Some(spec) if spec.effect == Effect::Write => {
             let sums = parts.store.ledger_today(&file.customer.id, tool, now.plus_ms(-DAY_MS)).await?;
             Spent { calls: sums.calls, amount_minor: sums.amount_minor }
         }
@@ -67,9 +67,9 @@ pub(super) async fn call(parts: &Parts, asking: Asking<'_>, carried: &mut Carrie
             customer: &file.customer,
             procedure,
             spent,
-            answer: first_answer(file),
+            messages: &file.messages,
+            says_yes: |text| signals::affirmation(text) == Some(signals::Answer::Yes),
             now,
-            limits: &parts.config.limits,
         },
     );
     match permit {
@@ -81,24 +81,12 @@ pub(super) async fn call(parts: &Parts, asking: Asking<'_>, carried: &mut Carrie
         Permit::NeedsYes => Ok(Called::Seen(Seen::NeedsYes)),
         Permit::NeedsApproval { because } => {
             carried.events.push((EventKind::ToolDenied, json!({"tool": tool, "reason": "over_limit", "limit": because})));
-            let canonical = ledger::canonical_json(arguments);
-            Ok(Called::Approval(Approval {
-                tool: (*tool).to_owned(),
-                hash: ledger::approval_hash(tool, &canonical),
-                arguments: canonical,
-                because,
-                expires_at: now.plus_ms(parts.config.limits.approval_ttl_ms),
-            }))
+            let ttl_ms = parts.config.limits.approval_ttl_ms;
+            Ok(Called::Approval(ledger::approval(tool, arguments, &because, now, ttl_ms)))
         }
         Permit::Allowed { key: None, .. } => Ok(Called::Seen(read(parts, &asking, carried).await)),
         Permit::Allowed { key: Some(key), amount_minor } => write(parts, &asking, carried, key, amount_minor).await,
     }
-}
-
-/// The customer's first message after the question for a yes; only that one can be the yes.
-fn first_answer(file: &CaseFile) -> Option<&Message> {
-    let asked = file.case.pending.as_ref()?.asked_seq;
-    file.messages.iter().find(|m| m.seq > asked && m.author == Author::Customer).map(AsRef::as_ref)
 }
 
 /// A read: what this turn has already looked up is not looked up again.
@@ -116,8 +104,16 @@ async fn read(parts: &Parts, asking: &Asking<'_>, carried: &mut Carried) -> Seen
 }
 
 async fn dispatch(parts: &Parts, asking: &Asking<'_>, key: Option<&str>) -> CallResult {
-    let caller = Caller { case: &asking.file.case, customer: &asking.file.customer };
-    parts.toolbox.dispatch(asking.tool, asking.arguments, &caller, key).await
+    let caller =
+        Caller { case: &asking.file.case, customer: &asking.file.customer, clock: parts.clock.as_ref() };
+    match tools::dispatch(&parts.toolbox, asking.tool, asking.arguments, caller, key).await {
+        Ok(result) => result,
+        Err(error) => {
+            // Permitted a moment ago and refused now: nothing was sent.
+            let result = json!({"error": {"code": "not_sent", "message": error.to_string()}});
+            CallResult { status: CallStatus::Failed, result, duration_ms: 0 }
+        }
+    }
 }
 
 fn receipt(parts: &Parts, asking: &Asking<'_>, effect: Effect, result: CallResult) -> Arc<Receipt> {

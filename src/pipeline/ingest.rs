@@ -17,6 +17,7 @@ use crate::domain::message::{Author, InboundMessage, Message, Visibility};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::{Sentiment, Urgency};
 use crate::domain::turn::Turn;
+use crate::failpoints;
 use crate::language::extract;
 use crate::store::{Arrival, Change, CommitError, InboxEntry, OpenCase, Refusal, Unit};
 
@@ -61,6 +62,8 @@ pub(super) struct Stored {
     pub(super) accepted: Accepted,
     /// A turn that this process holds from its birth.
     pub(super) turn: Option<Turn>,
+    /// A turn was opened that nobody holds yet.
+    pub(super) waits: bool,
 }
 
 /// How a new turn is born.
@@ -83,15 +86,27 @@ pub(super) async fn ingest(
     for _ in 0..TRIES_MAX {
         let arrival = parts
             .store
-            .arrival(&channel, &address, &message.channel, &message.external_id)
+            .arrival(&message.channel, &message.external_id, (&channel, &address))
             .await
             .map_err(|error| unavailable(&error))?;
         if let Some(known) = &arrival.inbox {
             return duplicate(parts, known, &digest).await;
         }
         let plan = compose(parts, &message, arrival, &digest, &birth).await?;
+        if failpoints::planted("acknowledge_before_commit") {
+            let (store, unit) = (parts.store.clone(), plan.unit);
+            parts.tasks.spawn(async move {
+                failpoints::reach("ingest_commit");
+                store.commit(unit).await
+            });
+            return Ok(Stored { accepted: plan.accepted, turn: None, waits: true });
+        }
+        failpoints::reach("ingest_commit");
         match parts.store.commit(plan.unit).await {
-            Ok(()) => return Ok(Stored { accepted: plan.accepted, turn: plan.turn }),
+            Ok(()) => {
+                failpoints::reach("ingest_committed");
+                return Ok(Stored { accepted: plan.accepted, turn: plan.turn, waits: plan.waits });
+            }
             Err(CommitError::Refused(Refusal::Duplicate | Refusal::Stale)) => {}
             Err(CommitError::Refused(Refusal::LostLease | Refusal::AlreadyClaimed) | CommitError::Closed) => {
                 return Err(IngestError::Unavailable(None));
@@ -157,13 +172,14 @@ async fn duplicate(parts: &Parts, known: &InboxEntry, digest: &str) -> Result<St
         seq,
         duplicate: true,
     };
-    Ok(Stored { accepted, turn: None })
+    Ok(Stored { accepted, turn: None, waits: false })
 }
 
 struct Plan {
     unit: Unit,
     accepted: Accepted,
     turn: Option<Turn>,
+    waits: bool,
 }
 
 async fn compose(
@@ -179,7 +195,11 @@ async fn compose(
     let chosen = choose(parts, message, &arrival.cases, now);
     let mut case = match &chosen {
         Choice::Join(open) => {
-            let file = parts.store.case_at(&open.id, open.version).await.map_err(|error| unavailable(&error))?;
+            let known = parts.store.case(&open.id).await.map_err(|error| unavailable(&error))?;
+            let file = match known {
+                Some(file) if file.case.version >= open.version => Some(file),
+                Some(_) | None => parts.store.case_fresh(&open.id).await.map_err(|error| unavailable(&error))?,
+            };
             file.map(|file| file.case.clone()).ok_or(IngestError::Unavailable(None))?
         }
         Choice::Open { follows } => {
@@ -216,7 +236,7 @@ async fn compose(
     };
     changes.push(Change::Inbox(InboxEntry {
         channel: message.channel.clone(),
-        external_id: message.external_id.clone(),
+        external_id: inbox_id(parts, message),
         digest: digest.to_owned(),
         message: stored.id.clone(),
         case: book.case.id.clone(),
@@ -227,8 +247,9 @@ async fn compose(
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
     let unit = if opened { book.open(changes) } else { book.close(changes) };
+    let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
-    Ok(Plan { unit, accepted, turn })
+    Ok(Plan { unit, accepted, turn, waits })
 }
 
 /// The customer this message belongs to, with what changes about them and their identity.
@@ -367,6 +388,12 @@ fn thread_entry(parts: &Parts, message: &InboundMessage, case: &Case, now: Times
         attachments: message.attachments.clone(),
         turn: None,
     }
+}
+
+/// The channel's own id of the message, under which it is stored once.
+fn inbox_id(parts: &Parts, message: &InboundMessage) -> String {
+    let id = message.external_id.clone();
+    if failpoints::planted("no_unique_index") { format!("{id}#{}", parts.clock.new_id()) } else { id }
 }
 
 fn new_turn(parts: &Parts, case: &CaseId, now: Timestamp, birth: &impl Fn(&CaseId) -> Birth) -> Turn {

@@ -51,7 +51,7 @@ pub struct Parts {
     /// Articles and procedures.
     pub knowledge: Knowledge,
     /// Reads messages.
-    pub reader: triage::Reader,
+    pub reader: Arc<triage::Reader>,
     /// Proposes steps.
     pub assistant: Arc<dyn Assistant>,
     /// What may be called.
@@ -140,9 +140,15 @@ impl Pipeline {
         let stored = ingest::ingest(&self.parts, message, |case| self.birth(case)).await?;
         match stored.turn {
             Some(turn) => self.begin(turn),
-            None => self.wake.notify_one(),
+            None if stored.waits => self.wake.notify_one(),
+            None => {}
         }
         Ok(stored.accepted)
+    }
+
+    /// Stores a message and leaves its turn to whoever looks next, [`Pipeline::drain`] for one.
+    pub async fn enqueue(&self, message: InboundMessage) -> Result<Accepted, IngestError> {
+        Ok(ingest::ingest(&self.parts, message, |_| ingest::Birth::Free).await?.accepted)
     }
 
     /// Waits until the turn of an accepted message ends, at most `wait_ms`.
@@ -154,11 +160,12 @@ impl Pipeline {
     pub fn start(self: &Arc<Self>) {
         let poll = Duration::from_millis(self.parts.config.worker.poll_ms);
         let third = Duration::from_millis((self.parts.config.worker.lease_ms / 3).max(1) as u64);
-        self.every(poll, |pipeline| Box::pin(async move { pipeline.find().await }));
+        self.seek(poll);
         self.every(third, |pipeline| Box::pin(async move { pipeline.renew().await }));
         self.every(Duration::from_secs(30), |pipeline| {
             Box::pin(async move { housekeeping::tidy_up(&pipeline.parts).await })
         });
+        self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
         let (parts, notify) = (self.parts.clone(), self.deliveries.clone());
         self.parts.tasks.spawn(deliver::run(parts, notify, poll));
     }
@@ -180,6 +187,21 @@ impl Pipeline {
         deliver::due(&self.parts).await;
     }
 
+    /// Finds turns when woken and every now and then.
+    fn seek(self: &Arc<Self>, poll: Duration) {
+        let pipeline = self.clone();
+        self.parts.tasks.spawn(async move {
+            loop {
+                pipeline.find().await;
+                tokio::select! {
+                    () = pipeline.parts.shutdown.cancelled() => return,
+                    () = pipeline.wake.notified() => {}
+                    () = tokio::time::sleep(poll) => {}
+                }
+            }
+        });
+    }
+
     fn every(
         self: &Arc<Self>,
         pause: Duration,
@@ -191,7 +213,6 @@ impl Pipeline {
                 act(pipeline.clone()).await;
                 tokio::select! {
                     () = pipeline.parts.shutdown.cancelled() => return,
-                    () = pipeline.wake.notified() => {}
                     () = tokio::time::sleep(pause) => {}
                 }
             }
@@ -255,6 +276,17 @@ impl Pipeline {
         }
     }
 
+    /// Learns procedures that have changed, beside the work; until then the old reading serves.
+    async fn relearn(&self) {
+        let reader = self.parts.reader.clone();
+        if reader.stale() {
+            let learnt = tokio::task::spawn_blocking(move || reader.learn()).await;
+            if let Err(error) = learnt {
+                tracing::error!(error = %error, "the changed procedures could not be learnt");
+            }
+        }
+    }
+
     /// Keeps the leases of the turns under way.
     async fn renew(&self) {
         let held: Vec<(TurnId, i64)> = self.running.lock().map_or_else(
@@ -265,7 +297,7 @@ impl Pipeline {
             return;
         }
         let until = self.parts.clock.now().plus_ms(self.parts.config.worker.lease_ms);
-        if let Err(error) = self.parts.store.renew_turns(&held, until).await {
+        if let Err(error) = self.parts.store.renew_turns(&self.parts.holder, &held, until).await {
             tracing::warn!(error = %error, "leases could not be renewed");
         }
     }

@@ -51,7 +51,7 @@ pub(super) async fn commit(
     let handoffs = matches!(ending.words, Words::HandOff { .. });
     if end.file.case.state != CaseState::Assistant && (handoffs || !matches!(ending.words, Words::Silent(_))) {
         // A person has it by now: only the unsent words are dropped.
-        return finish(parts, end, carried, silent(parts, end, book, "with_people", now), Outcome::HandedOff).await;
+        return finish(parts, end, carried, silent(end, book, "with_people"), Outcome::HandedOff).await;
     }
     if let Some(mind) = &ending.mind {
         remember(&mut book, mind);
@@ -70,15 +70,14 @@ pub(super) async fn commit(
         }
         Words::Silent(reason) => {
             let outcome = if *reason == "with_people" { Outcome::HandedOff } else { Outcome::Silent };
-            let book = silent(parts, end, book, reason, now);
+            let book = silent(end, book, reason);
             return finish(parts, end, carried, book, outcome).await;
         }
     };
     finish(parts, end, carried, book, outcome).await
 }
 
-fn silent(parts: &Parts, end: &End<'_>, mut book: Draftbook, reason: &str, _now: Timestamp) -> Draftbook {
-    let _ = parts;
+fn silent(end: &End<'_>, mut book: Draftbook, reason: &str) -> Draftbook {
     book.event(EventKind::Silent, &end_body(end, json!({"reason": reason})));
     book
 }
@@ -207,6 +206,8 @@ async fn finish(
         }));
     }
     let case = book.case.id.clone();
+    // Noted before the commit, so that whoever the commit wakes finds it; nobody asks before `answered_seq` says so.
+    parts.ends.note(case, await_end::End { turn: end.turn.id.clone(), outcome, after, through: end.through });
     failpoints::reach("turn_commit");
     match parts.store.commit(book.close(changes)).await {
         Ok(()) => {}
@@ -215,7 +216,5 @@ async fn finish(
     }
     failpoints::reach("turn_committed");
     metrics::counter!("firstline_turns_total", "outcome" => outcome.as_str()).increment(1);
-    parts.ends.note(case.clone(), await_end::End { turn: end.turn.id.clone(), outcome, after, through: end.through });
-    parts.store.announce_end(&case, &end.turn.id, outcome);
     Ok(Committed::Yes)
 }

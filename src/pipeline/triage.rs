@@ -39,18 +39,19 @@ impl Reader {
     /// A reader over this knowledge; what it learnt is kept in the folder `cache`, if there is one.
     pub fn new(knowledge: Knowledge, settings: TriageSettings, business: Business, cache: Option<PathBuf>) -> Self {
         let reader = Self { knowledge, settings, business, cache, trained: RwLock::default() };
-        reader.classifier();
+        reader.learn();
         reader
     }
 
-    /// The classifier of the present procedures; trained anew when they have changed.
-    fn classifier(&self) -> Option<Arc<Classifier>> {
+    /// Whether the procedures have changed since they were learnt.
+    pub fn stale(&self) -> bool {
         let version = self.knowledge.procedures_version();
-        if let Ok(trained) = self.trained.read()
-            && trained.version == version
-        {
-            return trained.classifier.clone();
-        }
+        self.trained.read().is_ok_and(|trained| trained.version != version)
+    }
+
+    /// Learns the present procedures, from the cache where it has them. Takes seconds for thousands of examples.
+    pub fn learn(&self) {
+        let version = self.knowledge.procedures_version();
         let procedures = self.knowledge.procedures();
         let examples: Vec<Example<'_>> = procedures
             .iter()
@@ -67,9 +68,12 @@ impl Reader {
         });
         let classifier = (!examples.is_empty()).then(|| Arc::new(classifier));
         if let Ok(mut trained) = self.trained.write() {
-            *trained = Trained { version, classifier: classifier.clone() };
+            *trained = Trained { version, classifier };
         }
-        classifier
+    }
+
+    fn classifier(&self) -> Option<Arc<Classifier>> {
+        self.trained.read().ok().and_then(|trained| trained.classifier.clone())
     }
 
     /// Reads a stored message: its requests one by one, and the signals that go before any of them.

@@ -156,15 +156,12 @@ impl CaseFiles {
         let mut file = file?;
         for change in &unit.changes {
             match change {
-                Change::Message(message) if message.case == unit.case => {
-                    if file.messages.last().is_none_or(|last| last.seq < message.seq) {
-                        file.messages.push(Arc::clone(message));
-                    }
+                // What was read after the commit and before this has them already.
+                Change::Message(new) if file.messages.last().is_none_or(|last| last.seq < new.seq) => {
+                    file.messages.push(Arc::clone(new));
                 }
-                Change::Receipt(receipt) if receipt.case == unit.case => {
-                    if !file.receipts.iter().any(|known| known.id == receipt.id) {
-                        file.receipts.push(Arc::clone(receipt));
-                    }
+                Change::Receipt(new) if file.receipts.iter().all(|known| known.id != new.id) => {
+                    file.receipts.push(Arc::clone(new));
                 }
                 _ => {}
             }

@@ -142,6 +142,27 @@ impl Store {
         Ok((cases, next))
     }
 
+    /// Cases whose snooze is over, the longest over first.
+    pub async fn snoozed_until(&self, now: Timestamp, max: usize) -> Result<Vec<CaseId>, StoreError> {
+        let sql = "select id from cases where state = 'snoozed' and snoozed_until <= $1
+            order by snoozed_until, id limit $2";
+        self.ids(sqlx::query(sql).bind(now.0).bind(max as i64)).await
+    }
+
+    /// Cases that were resolved before a moment and are not closed, the longest ago first.
+    pub async fn resolved_before(&self, moment: Timestamp, max: usize) -> Result<Vec<CaseId>, StoreError> {
+        let sql = "select id from cases where state = 'resolved' and resolved_at < $1
+            order by resolved_at, id limit $2";
+        self.ids(sqlx::query(sql).bind(moment.0).bind(max as i64)).await
+    }
+
+    async fn ids(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Any, sqlx::any::AnyArguments>,
+    ) -> Result<Vec<CaseId>, StoreError> {
+        self.rows(query).await?.iter().map(|row| Columns::of(row, "cases").id("id")).collect()
+    }
+
     /// Counts for the operator's dashboards.
     pub async fn quick_counts(&self, now: Timestamp) -> Result<QuickCounts, StoreError> {
         let sql =

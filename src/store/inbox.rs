@@ -52,12 +52,13 @@ pub struct OpenCase {
 }
 
 impl Store {
-    /// What is known about the message `external_id` that came from `address` on `channel`.
+    /// What is known about the message `external_id` of `channel`, written by the identity with this channel and
+    /// address (the operator's own id of a person is an identity that all channels share).
     pub async fn arrival(
         &self,
         channel: &str,
-        address: &str,
         external_id: &str,
+        writer: (&str, &str),
     ) -> Result<Arrival, StoreError> {
         let sql = "select
             i.message_id as i_message_id, i.channel as i_channel, i.external_id as i_external_id, i.digest as i_digest,
@@ -70,13 +71,13 @@ impl Store {
             k.channel as k_channel, k.intent as k_intent, k.issue as k_issue, k.updated_at as k_updated_at,
             k.resolved_at as k_resolved_at, k.follows as k_follows
             from (select 1 as one) q
-            left join inbox i on i.channel = $1 and i.external_id = $3
-            left join identities d on d.channel = $1 and d.address = $2
+            left join inbox i on i.channel = $1 and i.external_id = $2
+            left join identities d on d.channel = $3 and d.address = $4
             left join customers c on c.id = d.customer_id
             left join cases k on k.customer_id = c.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
         let query =
-            sqlx::query(sql).bind(storable(channel)).bind(storable(address)).bind(storable(external_id));
+            sqlx::query(sql).bind(storable(channel)).bind(storable(external_id)).bind(storable(writer.0)).bind(storable(writer.1));
         let rows = self.rows(query).await?;
         let mut arrival = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
         if let Some(row) = rows.first() {

@@ -10,6 +10,7 @@ mod cases;
 mod columns;
 mod connection;
 mod customers;
+mod draftbook;
 mod events;
 mod handoffs;
 mod inbox;
@@ -43,6 +44,7 @@ pub use agents::AgentSession;
 pub use announce::{Announcement, Subscription};
 pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
+pub use draftbook::Draftbook;
 pub use handoffs::QueuedCase;
 pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
@@ -263,7 +265,10 @@ impl Store {
 /// Says that a place cannot be written where that is what the error means.
 fn unwritable(place: &str, error: sqlx::Error) -> StoreError {
     // SQLite's extended codes have the plain one in their low byte: 8 read-only, 14 cannot open, 13 full.
-    let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(|code| code.parse::<i32>().ok());
     match code.map(|code| code & 0xff) {
         Some(8 | 13 | 14) => StoreError::Unwritable { place: place.to_owned(), why: error.to_string() },
         _ => StoreError::Database(error),

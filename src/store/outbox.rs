@@ -1,6 +1,6 @@
 //! The outbox: taking what is due to leave. How a delivery went is part of a unit.
 
-use crate::domain::ids::{CaseId, MessageId};
+use crate::domain::ids::CaseId;
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
@@ -8,6 +8,21 @@ use super::connection::Dialect;
 use super::rows::storable;
 use super::unit::{Delivery, DeliveryState};
 use super::{Store, StoreError};
+
+/// The statement that takes deliveries; its parts are those of the one that takes turns.
+macro_rules! take {
+    ($lock:literal) => {
+        concat!(
+            "with chosen as materialized (select id from outbox where state = 'pending' and due_at <= $3
+                order by due_at, id limit $4 ",
+            $lock,
+            ") update outbox
+                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
+                where id in (select id from chosen) and state = 'pending' and due_at <= $3
+                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted"
+        )
+    };
+}
 
 impl Store {
     /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first. One that was
@@ -20,17 +35,8 @@ impl Store {
         max: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
         let sql = match self.0.link.dialect {
-            Dialect::Sqlite => "update outbox
-                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
-                where id in (select id from outbox where state = 'pending' and due_at <= $3 order by due_at, id limit $4)
-                and state = 'pending' and due_at <= $3
-                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
-            Dialect::Postgres => "update outbox
-                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
-                where id in (select id from outbox where state = 'pending' and due_at <= $3 order by due_at, id limit $4
-                    for update skip locked)
-                and state = 'pending' and due_at <= $3
-                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted",
+            Dialect::Sqlite => take!(""),
+            Dialect::Postgres => take!("for update skip locked"),
         };
         let query = sqlx::query(sql)
             .bind(storable(holder))
@@ -44,13 +50,13 @@ impl Store {
         Ok(deliveries)
     }
 
-    /// How the delivery of a message stands.
-    pub async fn delivery(&self, case: &CaseId, message: &MessageId) -> Result<Option<Delivery>, StoreError> {
+    /// How everything that left a case, or is to leave it, stands; in the order in which it was written.
+    pub async fn deliveries(&self, case: &CaseId) -> Result<Vec<Delivery>, StoreError> {
         let sql =
             "select id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted
-            from outbox where case_id = $1 and message_id = $2";
-        let row = self.row(sqlx::query(sql).bind(case.as_str()).bind(message.as_str())).await?;
-        row.map(|row| delivery(&Columns::of(&row, "outbox"))).transpose()
+            from outbox where case_id = $1 order by id";
+        let rows = self.rows(sqlx::query(sql).bind(case.as_str())).await?;
+        rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
 }
 

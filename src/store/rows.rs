@@ -8,8 +8,10 @@ use crate::domain::case::Case;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
+use crate::domain::ids::{AgentId, CaseId, ProcedureId, TeamId, TurnId};
 use crate::domain::message::Message;
-use crate::domain::receipt::{LedgerEntry, Receipt};
+use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
+use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 
 use super::statements::{STATEMENTS, Slot};
@@ -59,7 +61,7 @@ fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
 }
 
-fn moment(value: Option<crate::domain::time::Timestamp>) -> Value {
+fn moment(value: Option<Timestamp>) -> Value {
     value.map_or(Value::NoInt, |at| Value::Int(at.0))
 }
 
@@ -222,15 +224,15 @@ fn case(case: &Case) -> Result<Vec<Value>, sqlx::Error> {
         text(&case.channel),
         text(&case.conversation),
         text(case.assurance.as_str()),
-        maybe(case.intent.as_ref().map(|id| id.as_str())),
+        maybe(case.intent.as_ref().map(ProcedureId::as_str)),
         maybe(case.issue.as_deref()),
         text(&case.language),
         text(case.urgency.as_str()),
         Value::Text(word(&case.sentiment)?),
-        maybe(case.team.as_ref().map(|id| id.as_str())),
-        maybe(case.agent.as_ref().map(|id| id.as_str())),
+        maybe(case.team.as_ref().map(TeamId::as_str)),
+        maybe(case.agent.as_ref().map(AgentId::as_str)),
         case.resolution.as_ref().map(word).transpose()?.map_or(Value::NoText, Value::Text),
-        maybe(case.follows.as_ref().map(|id| id.as_str())),
+        maybe(case.follows.as_ref().map(CaseId::as_str)),
         case.pending.as_ref().map(json).transpose()?.map_or(Value::NoText, Value::Text),
         text(&case.memory),
         Value::Int(case.message_seq),
@@ -263,7 +265,7 @@ fn message(message: &Message) -> Result<Vec<Value>, sqlx::Error> {
         text(message.case.as_str()),
         Value::Int(message.seq),
         text(message.author.as_str()),
-        maybe(message.agent.as_ref().map(|id| id.as_str())),
+        maybe(message.agent.as_ref().map(AgentId::as_str)),
         text(&message.channel),
         text(&message.text),
         Value::Int(message.at.0),
@@ -271,7 +273,7 @@ fn message(message: &Message) -> Result<Vec<Value>, sqlx::Error> {
         Value::Text(json(&message.citations)?),
         Value::Text(json(&message.choices)?),
         Value::Text(json(&message.attachments)?),
-        maybe(message.turn.as_ref().map(|id| id.as_str())),
+        maybe(message.turn.as_ref().map(TurnId::as_str)),
     ])
 }
 
@@ -322,7 +324,7 @@ fn ledger(entry: &LedgerEntry) -> Vec<Value> {
         text(&entry.tool),
         text(&entry.arguments),
         entry.amount_minor.map_or(Value::NoInt, Value::Int),
-        maybe(entry.status.map(crate::domain::receipt::CallStatus::as_str)),
+        maybe(entry.status.map(CallStatus::as_str)),
         Value::Int(entry.claimed_at.0),
     ]
 }
@@ -351,6 +353,6 @@ fn handoff(handoff: &Handoff) -> Result<Vec<Value>, sqlx::Error> {
         text(&handoff.reason),
         Value::Text(json(&handoff.note)?),
         Value::Int(handoff.at.0),
-        maybe(handoff.taken_by.as_ref().map(|id| id.as_str())),
+        maybe(handoff.taken_by.as_ref().map(AgentId::as_str)),
     ])
 }

@@ -9,6 +9,23 @@ use super::connection::Dialect;
 use super::rows::storable;
 use super::{Store, StoreError};
 
+/// The statement that takes turns. The test is repeated outside, because between the choice and the update another
+/// process may have taken the row; and the choice is made once, because PostgreSQL may otherwise make it per row.
+macro_rules! claim {
+    ($lock:literal) => {
+        concat!(
+            "with chosen as materialized (select id from turns where closed_at is null and due_at <= $3
+                and (holder = '' or leased_until <= $3) order by due_at, id limit $4 ",
+            $lock,
+            ") update turns
+                set holder = $1, leased_until = $2, epoch = epoch + 1, attempts = attempts + 1
+                where id in (select id from chosen)
+                and closed_at is null and due_at <= $3 and (holder = '' or leased_until <= $3)
+                returning id, case_id, epoch, holder, leased_until, attempts, due_at, opened_at"
+        )
+    };
+}
+
 impl Store {
     /// Takes open turns that are due and free, or whose holder let the lease run out; the longest due first. Each
     /// claim raises the epoch, so that whoever held it before can write nothing more.
@@ -19,20 +36,9 @@ impl Store {
         lease_ms: i64,
         max: usize,
     ) -> Result<Vec<Turn>, StoreError> {
-        // The test is repeated outside: between the choice and the update another process may have taken the row.
         let sql = match self.0.link.dialect {
-            Dialect::Sqlite => "update turns
-                set holder = $1, leased_until = $2, epoch = epoch + 1, attempts = attempts + 1
-                where id in (select id from turns where closed_at is null and due_at <= $3
-                    and (holder = '' or leased_until <= $3) order by due_at, id limit $4)
-                and closed_at is null and due_at <= $3 and (holder = '' or leased_until <= $3)
-                returning id, case_id, epoch, holder, leased_until, attempts, due_at, opened_at",
-            Dialect::Postgres => "update turns
-                set holder = $1, leased_until = $2, epoch = epoch + 1, attempts = attempts + 1
-                where id in (select id from turns where closed_at is null and due_at <= $3
-                    and (holder = '' or leased_until <= $3) order by due_at, id limit $4 for update skip locked)
-                and closed_at is null and due_at <= $3 and (holder = '' or leased_until <= $3)
-                returning id, case_id, epoch, holder, leased_until, attempts, due_at, opened_at",
+            Dialect::Sqlite => claim!(""),
+            Dialect::Postgres => claim!("for update skip locked"),
         };
         let query = sqlx::query(sql)
             .bind(storable(holder))

@@ -127,8 +127,11 @@ impl Writer {
         let link = Arc::clone(&self.link);
         let mut slot = link.lock().await;
         let result = match self.transact(link.connected(&mut slot).await?, rows).await {
-            // The connection may have died while it was idle; nothing was sent yet, so once more on a new one.
-            Err(Failure::Begin(_)) => {
+            // The connection may have died while it was idle; nothing was sent yet, so once more on a new one. A lock
+            // of SQLite was waited for already.
+            Err(Failure::Begin(error))
+                if link.dialect == Dialect::Postgres || error.as_database_error().is_none() =>
+            {
                 *slot = None;
                 let rows = Rows::of(batch.iter().map(|waiting| &waiting.unit))?;
                 self.transact(link.connected(&mut slot).await?, rows).await
@@ -282,7 +285,7 @@ fn touches(unit: &Unit) -> Vec<String> {
         match change {
             Change::Customer(customer) => keys.push(format!("customer {}", customer.id)),
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
-                keys.push(format!("case {}", case.id))
+                keys.push(format!("case {}", case.id));
             }
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
             _ => {}

@@ -67,7 +67,8 @@ fn says_how_many_postgres_tests_are_left_out() {
         .iter()
         .map(|n| n.len())
         .sum();
-    assert!(count > 0);
+    let count = count + faults::POSTGRES_ONLY;
+    assert!(count > faults::POSTGRES_ONLY, "the lists are read");
     if postgres_server().is_none() {
         use std::io::Write as _;
         // Written to the handle itself: what `eprintln!` says is caught by the test runner and never seen.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::memory::{Asked, Frame};
-use super::program::{Instruction, templates};
+use super::program::Instruction;
 use super::reply::Part;
 use super::{Entry, Run, Waiting};
 use crate::assistant::{AssistantError, Seen};
@@ -51,7 +51,7 @@ impl Run {
         loop {
             let Some(frame) = &self.memory.frame else { return Ok(None) };
             let Some(instruction) = entry.program.code.get(frame.at).cloned() else { return Ok(self.finish(&entry)) };
-            if let Some(slot) = self.missing(&entry, &instruction)? {
+            if let Some(slot) = self.missing(&entry, &instruction) {
                 match self.obtain(&entry, &slot)? {
                     Some(step) => return Ok(Some(step)),
                     None => continue,
@@ -66,21 +66,17 @@ impl Run {
     }
 
     /// The first slot that the instruction refers to, is still unknown and must not be.
-    fn missing(&self, entry: &Entry, instruction: &Instruction) -> Result<Option<String>, AssistantError> {
-        let Some(frame) = &self.memory.frame else { return Ok(None) };
+    fn missing(&self, entry: &Entry, instruction: &Instruction) -> Option<String> {
+        let frame = self.memory.frame.as_ref()?;
         let unknown = |name: &str| frame.slots.get(name).is_none_or(Value::is_null);
         if let Instruction::Do(Verb::Ask(name)) = instruction {
-            return Ok(unknown(name).then(|| name.clone()));
+            return unknown(name).then(|| name.clone());
         }
-        for (expression, source) in templates(instruction) {
-            let names = self.shared.templates.references(source, expression).map_err(|e| self.broken(entry, &e))?;
-            for slot in &entry.procedure.slots {
-                if !slot.optional && names.contains(&format!("slots.{}", slot.name)) && unknown(&slot.name) {
-                    return Ok(Some(slot.name.clone()));
-                }
-            }
-        }
-        Ok(None)
+        let needs = entry.program.needs.get(frame.at).map_or(&[] as &[_], Vec::as_slice);
+        let missing = needs.iter().find(|name| {
+            unknown(name) && entry.procedure.slot(name).is_some_and(|slot| !slot.optional)
+        });
+        missing.cloned()
     }
 
     fn execute(&mut self, entry: &Arc<Entry>, instruction: Instruction) -> Result<Flow, AssistantError> {
@@ -175,9 +171,9 @@ impl Run {
                 let next = format!("Approve or refuse what the customer asked for: {because}.");
                 Ok(Some(self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("needs_approval") })))
             }
-            (_, Seen::Denied { reason: "assurance", .. }) => {
+            (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => {
                 self.memory.frame = None;
-                self.say_phrase("sign_in_needed", &Value::Null);
+                self.say_phrase("sign_in_needed", &json!({ "site": self.shared.business.site }));
                 Ok(None)
             }
             (_, Seen::Denied { reason, .. }) => Ok(Some(self.hand_off(HandOff::because(reason)))),

@@ -84,7 +84,7 @@ impl Shared {
             .procedures()
             .iter()
             .map(|p| {
-                let entry = Entry { procedure: p.clone(), program: Program::compile(p) };
+                let entry = Entry { procedure: p.clone(), program: Program::compile(p, &self.templates) };
                 (p.id.to_string(), Arc::new(entry))
             })
             .collect();
@@ -214,4 +214,19 @@ impl Run {
             }
         }
     }
+}
+
+/// What a procedure may refer to; for `firstline check`.
+pub struct Known<'a> {
+    /// Names of declared tools.
+    pub tools: &'a [&'a str],
+    /// Ids of declared teams.
+    pub teams: &'a [&'a str],
+    /// Whether there is such an article.
+    pub articles: &'a dyn Fn(&str) -> bool,
+}
+
+/// Everything a procedure refers to that is not there, and every template that does not compile.
+pub fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>) -> Vec<String> {
+    program::check(procedure, engine, known).into_iter().map(|problem| format!("{}: {problem}", procedure.file)).collect()
 }

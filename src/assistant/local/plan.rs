@@ -190,7 +190,7 @@ impl Run {
         }
         let mut choices: Vec<String> = likely.iter().map(|id| self.title(id)).collect();
         choices.push(self.phrase("choice_other", &Value::Null));
-        let text = self.phrase("which_matter", &Value::Null);
+        let text = self.phrase("which_matter", &serde_json::json!({ "choices": choices }));
         self.memory.offer = Some(Offer::Matter { procedures: likely, request: request.text.clone() });
         Some(self.ask(text, choices))
     }
@@ -203,7 +203,8 @@ impl Run {
             SmallTalk::Thanks => "thanks_reply",
             SmallTalk::Goodbye => "goodbye",
         };
-        self.say_phrase(key, &serde_json::json!({ "name": self.situation.customer.name }));
+        let name = &self.situation.customer.name;
+        self.say_phrase(key, &serde_json::json!({ "name": name, "business": self.shared.business.name }));
         if confirms && let Some(part) = self.parts.last_mut() {
             part.resolves = Some(crate::domain::case::Resolution::Confirmed);
         }

@@ -1,8 +1,13 @@
 //! A procedure's steps as a flat program, so that a place in it is one number that outlives a turn.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
+use super::Known;
+use crate::domain::ids::TeamId;
 use crate::domain::procedure::{Action, Procedure, Verb};
+use crate::templates::Templates;
 
 /// One instruction.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,13 +27,15 @@ pub(super) enum Instruction {
 pub(super) struct Program {
     /// The instructions.
     pub(super) code: Vec<Instruction>,
+    /// The slots that each instruction refers to, in the order of the texts that do.
+    pub(super) needs: Vec<Vec<String>>,
     /// Tells whether a stored place still means the same.
     pub(super) version: String,
 }
 
 impl Program {
     /// Compiles the steps of a procedure; one that has none answers from its articles.
-    pub(super) fn compile(procedure: &Procedure) -> Self {
+    pub(super) fn compile(procedure: &Procedure, engine: &Templates) -> Self {
         let mut code = Vec::new();
         if procedure.steps.is_empty() {
             code.push(Instruction::Do(Verb::Answer(procedure.articles.clone())));
@@ -38,7 +45,8 @@ impl Program {
         let mut hasher = Sha256::new();
         hasher.update(format!("{code:?}"));
         let version = hex::encode(hasher.finalize()).chars().take(16).collect();
-        Self { code, version }
+        let needs = code.iter().map(|instruction| slots_of(instruction, procedure, engine)).collect();
+        Self { code, needs, version }
     }
 }
 
@@ -74,8 +82,22 @@ fn emit(actions: &[Action], code: &mut Vec<Instruction>) {
     }
 }
 
-/// The templates an instruction evaluates; what they refer to must be known before it runs.
-pub(super) fn templates(instruction: &Instruction) -> Vec<(bool, &str)> {
+/// The slots an instruction refers to: they must be known before it runs. A template that does not compile refers to
+/// nothing here; it fails where it is rendered, and `firstline check` names it before.
+fn slots_of(instruction: &Instruction, procedure: &Procedure, engine: &Templates) -> Vec<String> {
+    let mut needed: Vec<String> = Vec::new();
+    for (expression, source) in templates(instruction) {
+        let names =
+            if expression { engine.references_of_expression(source) } else { engine.references(source) };
+        let names = names.unwrap_or_default();
+        let slots = procedure.slots.iter().map(|slot| &slot.name);
+        needed.extend(slots.filter(|name| names.contains(&format!("slots.{name}"))).cloned());
+    }
+    needed
+}
+
+/// The templates an instruction evaluates.
+fn templates(instruction: &Instruction) -> Vec<(bool, &str)> {
     match instruction {
         Instruction::Unless(condition, _) => vec![(true, condition.as_str())],
         Instruction::Do(Verb::Call { with, confirm, .. }) => with
@@ -89,6 +111,54 @@ pub(super) fn templates(instruction: &Instruction) -> Vec<(bool, &str)> {
         | Instruction::Jump(_)
         | Instruction::Done => Vec::new(),
     }
+}
+
+/// What a procedure refers to and is not there; what does not compile.
+pub(super) fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    let program = Program::compile(procedure, engine);
+    let mut names: BTreeSet<String> =
+        ["slots", "customer", "case", "today", "item"].into_iter().map(str::to_owned).collect();
+    let verbs = program.code.iter().filter_map(|i| if let Instruction::Do(verb) = i { Some(verb) } else { None });
+    let mut articles: Vec<&String> = procedure.articles.iter().collect();
+    let mut teams: Vec<&str> = procedure.team.iter().map(TeamId::as_str).collect();
+    let mut tools: Vec<&str> = procedure.slots.iter().filter_map(|s| s.from.as_ref()).map(|f| f.tool.as_str()).collect();
+    tools.extend(procedure.tools.iter().map(String::as_str));
+    for verb in verbs {
+        match verb {
+            Verb::Call { tool, bind, .. } => {
+                tools.push(tool);
+                names.extend(bind.clone());
+            }
+            Verb::Answer(ids) => articles.extend(ids),
+            Verb::HandOff { team, .. } => teams.extend(team.iter().map(TeamId::as_str)),
+            Verb::Say(_) | Verb::Ask(_) | Verb::Block(_) => {}
+        }
+    }
+    problems.extend(tools.iter().filter(|t| !known.tools.contains(t)).map(|t| format!("there is no tool `{t}`")));
+    problems.extend(teams.iter().filter(|t| !known.teams.contains(t)).map(|t| format!("there is no team `{t}`")));
+    problems.extend(articles.iter().filter(|a| !(known.articles)(a)).map(|a| format!("there is no article `{a}`")));
+    let asks = procedure.slots.iter().map(|slot| (false, slot.ask.as_str()));
+    for (expression, source) in program.code.iter().flat_map(templates).chain(asks) {
+        let read = if expression { engine.references_of_expression(source) } else { engine.references(source) };
+        match read {
+            Err(error) => problems.push(format!("`{source}`: {error}")),
+            Ok(found) => {
+                for name in found {
+                    let root = name.split('.').next().unwrap_or(&name);
+                    if !names.contains(root) {
+                        problems.push(format!("`{source}` reads `{root}`, which no step binds"));
+                    }
+                    if let Some(slot) = name.strip_prefix("slots.").filter(|slot| procedure.slot(slot).is_none()) {
+                        problems.push(format!("`{source}` reads the slot `{slot}`, which is not declared"));
+                    }
+                }
+            }
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    problems
 }
 
 #[cfg(test)]

@@ -157,6 +157,7 @@ create table outbox (
     holder text not null,
     interrupted bigint not null
 );
+create index outbox_case on outbox (case_id);
 create index outbox_due on outbox (due_at) where state = 'pending';
 
 create table handoffs (

@@ -1,4 +1,113 @@
-//! x
-use super::{Record, on_both};
+//! Agents, their sessions, and API keys.
+
 use std::sync::Arc;
-on_both! {}
+
+use firstline::domain::ids::{AgentId, TeamId};
+use firstline::domain::team::Agent;
+use firstline::store::{AgentSession, ApiKey};
+
+use super::things::NOW;
+use super::{Record, on_both};
+
+on_both! {
+    an_account_is_added_found_and_removed
+    a_session_lasts_until_it_expires_or_is_ended
+    a_key_works_until_it_is_revoked_or_expires
+    the_use_of_a_key_is_noted_once_a_minute
+}
+
+fn agent(login: &str) -> Agent {
+    Agent {
+        id: AgentId::parse(&format!("agent-{login}")).unwrap(),
+        login: login.to_owned(),
+        name: "Eva".to_owned(),
+        password_hash: "$argon2id$first".to_owned(),
+        teams: vec![TeamId::parse("care").unwrap()],
+        languages: vec!["de".to_owned()],
+        created_at: NOW,
+    }
+}
+
+async fn an_account_is_added_found_and_removed(record: Arc<Record>) {
+    let store = &record.store;
+    assert!(store.add_agent(&agent("max")).await.unwrap());
+    assert!(store.add_agent(&agent("eva")).await.unwrap());
+    let again = Agent { id: AgentId::parse("another").unwrap(), ..agent("eva") };
+    assert!(!store.add_agent(&again).await.unwrap(), "the login is taken");
+    assert_eq!(store.list_agents().await.unwrap(), [agent("eva"), agent("max")]);
+    assert_eq!(store.agent_by_login("eva").await.unwrap(), Some(agent("eva")));
+    assert_eq!(store.agent(&agent("max").id).await.unwrap(), Some(agent("max")));
+    assert!(store.set_password(&agent("eva").id, "$argon2id$second").await.unwrap());
+    let changed = store.agent_by_login("eva").await.unwrap().unwrap();
+    assert_eq!(changed.password_hash, "$argon2id$second");
+    assert!(store.remove_agent("eva").await.unwrap());
+    assert!(!store.remove_agent("eva").await.unwrap());
+    assert!(!store.set_password(&agent("eva").id, "x").await.unwrap());
+    assert_eq!(store.agent_by_login("eva").await.unwrap(), None);
+}
+
+async fn a_session_lasts_until_it_expires_or_is_ended(record: Arc<Record>) {
+    let store = &record.store;
+    let (eva, max) = (agent("eva"), agent("max"));
+    let expires_at = NOW.plus_ms(100);
+    for (agent, tokens) in [(&eva, ["e1", "e2"]), (&max, ["m1", "m2"])] {
+        store.add_agent(agent).await.unwrap();
+        for token in tokens {
+            store.new_session(token, &agent.id, expires_at).await.unwrap();
+        }
+    }
+    let session = async |token, now| store.session(token, now).await.unwrap();
+    let last = expires_at.plus_ms(-1);
+    assert_eq!(session("e1", last).await, Some(AgentSession { agent: eva.clone(), expires_at }));
+    assert_eq!(session("e1", expires_at).await, None);
+    assert_eq!(session("unknown", NOW).await, None);
+    store.end_session("e1").await.unwrap();
+    assert_eq!((session("e1", NOW).await, session("e2", NOW).await.is_some()), (None, true));
+    store.end_sessions_of(&eva.id).await.unwrap();
+    assert_eq!((session("e2", NOW).await, session("m1", NOW).await.is_some()), (None, true));
+    // Without an account there is nobody to be signed in.
+    store.remove_agent("max").await.unwrap();
+    assert_eq!((session("m1", NOW).await, session("m2", NOW).await), (None, None));
+}
+
+fn key(id: &str) -> ApiKey {
+    ApiKey {
+        id: id.to_owned(),
+        name: "shop".to_owned(),
+        prefix: "flk_abc".to_owned(),
+        hash: format!("hash-{id}"),
+        scopes: vec!["messages".to_owned(), "read".to_owned()],
+        created_at: NOW,
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+async fn a_key_works_until_it_is_revoked_or_expires(record: Arc<Record>) {
+    let store = &record.store;
+    let short = ApiKey { expires_at: Some(NOW.plus_ms(10)), ..key("short") };
+    for key in [&key("long"), &short] {
+        store.add_key(key).await.unwrap();
+    }
+    assert_eq!(store.list_keys().await.unwrap(), [key("long"), short.clone()]);
+    let found = async |hash, now| store.key_by_hash(hash, now).await.unwrap().map(|key| key.id);
+    assert_eq!(found("hash-short", NOW.plus_ms(9)).await.as_deref(), Some("short"));
+    assert_eq!(found("hash-short", NOW.plus_ms(10)).await, None);
+    assert_eq!(found("hash", NOW).await, None);
+    assert!(store.revoke_key("long", NOW).await.unwrap());
+    assert!(!store.revoke_key("long", NOW).await.unwrap());
+    assert!(!store.revoke_key("unknown", NOW).await.unwrap());
+    assert_eq!(found("hash-long", NOW).await, None);
+    assert_eq!(store.list_keys().await.unwrap()[0].revoked_at, Some(NOW));
+}
+
+async fn the_use_of_a_key_is_noted_once_a_minute(record: Arc<Record>) {
+    let store = &record.store;
+    store.add_key(&key("k")).await.unwrap();
+    for (after_ms, noted_ms) in [(0, 0), (59_999, 0), (60_000, 60_000), (61_000, 60_000)] {
+        let found = store.key_by_hash("hash-k", NOW.plus_ms(after_ms)).await.unwrap().unwrap();
+        assert_eq!(found.last_used_at, Some(NOW.plus_ms(noted_ms)), "after {after_ms} ms");
+        assert_eq!(store.list_keys().await.unwrap(), [found]);
+    }
+}

@@ -34,7 +34,7 @@ impl Database {
             Self::Sqlite(folder) => format!("sqlite://{}/data/record.db", folder.path().display()),
             Self::Postgres { server, schema } => {
                 let mark = if server.contains('?') { '&' } else { '?' };
-                format!("{server}{mark}options[search_path]={schema}")
+                format!("{server}{mark}options[search_path]={schema}&application_name={schema}")
             }
         }
     }

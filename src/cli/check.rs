@@ -1,0 +1,74 @@
+//! `firstline check`: every problem of the configuration, knowledge, prompts, tools and scenarios, with its place.
+
+use std::sync::Arc;
+
+use super::workspace::Workspace;
+use super::{Failure, Globals, output};
+use crate::app::channel_names;
+use crate::assistant::local;
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::evals::scenario;
+use crate::knowledge::{self, Knowledge};
+use crate::templates::{Phrases, Templates};
+use crate::tools::Toolbox;
+
+/// What `check` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
+    let workspace = Workspace::find(globals)?;
+    let config = workspace.config(None)?;
+    let mut problems = Vec::new();
+    let templates = Arc::new(Templates::new());
+    let limits = knowledge::Limits::from(&config.knowledge);
+    let (knowledge, found) = Knowledge::open(workspace.origin(), None, limits);
+    problems.extend(found.iter().map(ToString::to_string));
+    problems.extend(Phrases::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
+    problems.extend(Desk::new(&config).err().into_iter().flatten());
+    problems.extend(Toolbox::new(&config, templates.clone()).err().into_iter().flatten());
+    let tools: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let teams: Vec<&str> = config.teams.iter().map(|team| team.id.as_str()).collect();
+    for procedure in knowledge.procedures().iter() {
+        let articles = |id: &str| knowledge.article(id).is_some();
+        problems.extend(local::check(procedure, &templates, &local::Known { tools: &tools, teams: &teams, articles: &articles }));
+    }
+    let scenarios = workspace.folder.join("evals/scenarios");
+    if scenarios.is_dir() {
+        problems.extend(scenario::read(&scenarios).err().into_iter().flatten());
+    }
+    if options.json {
+        output::json(&serde_json::json!({"problems": problems, "settings": effective(&config)}))?;
+    } else {
+        show(&config, &knowledge, &problems);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::Found(format!("{} problem(s)", problems.len()))) }
+}
+
+fn show(config: &Config, knowledge: &Knowledge, problems: &[String]) {
+    for problem in problems {
+        output::line(problem);
+    }
+    output::line(&format!(
+        "{} articles, {} procedures, {} tools, {} teams; channels: {}",
+        knowledge.articles_count(),
+        knowledge.procedures().len(),
+        config.tools.len(),
+        config.teams.len(),
+        channel_names(config).join(", ")
+    ));
+    output::line("\nThe settings in effect:");
+    if let Ok(text) = toml::to_string(&effective(config)) {
+        output::line(text.trim_end());
+    }
+}
+
+/// The settings in effect, secrets hidden.
+fn effective(config: &Config) -> toml::Table {
+    config.effective.clone()
+}

@@ -1,0 +1,205 @@
+//! `firstline eval`: plays scenario suites, each trial in a world of its own, and compares with the baseline.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::shop::open_shop;
+use super::workspace::Workspace;
+use super::{Failure, Globals, output};
+use crate::app::{App, SystemClock, Understanding};
+use crate::config::Config;
+use crate::demo::Fault;
+use crate::domain::time::{Clock, Timestamp};
+use crate::evals::report::{self, Baseline, Report};
+use crate::evals::run::{self, Person, Place, Start};
+use crate::evals::scenario::{self, Scenario};
+use crate::evals::score;
+
+/// When scenarios play that name no moment: a Tuesday morning in the shop's time zone, with everybody at their desk.
+const MOMENT: &str = "2026-11-24T10:00:00-06:00";
+
+/// What `eval` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Suites or scenarios to play; all when none is named
+    suites: Vec<String>,
+    /// How often each scenario is played
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    trials: usize,
+    /// A folder for report.json and junit.xml
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// What must not be fallen below; evals/baseline.json of the workspace when left out
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write what this run reached as the new baseline
+    #[arg(long)]
+    update_baseline: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
+    let workspace = Workspace::find(globals)?;
+    if !workspace.demo {
+        return Err(Failure::Usage(
+            "scenarios play in the demo's shop: run `eval` in a folder without firstline.toml".to_owned(),
+        ));
+    }
+    let folder = workspace.folder.join("evals");
+    let all = scenario::read(&folder.join("scenarios")).map_err(|problems| Failure::Usage(problems.join("\n")))?;
+    let wanted = |s: &Scenario| options.suites.is_empty() || options.suites.iter().any(|n| *n == s.suite || *n == s.name);
+    let chosen: Vec<Scenario> = all.into_iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        return Err(Failure::Usage("no scenario has that name or suite".to_owned()));
+    }
+    let report = play_all(&workspace, &chosen, options.trials.max(1)).await?;
+    if options.json {
+        output::json(&report)?;
+    } else {
+        output::line(report.table().trim_end());
+    }
+    if let Some(folder) = &options.report {
+        write_reports(folder, &report)?;
+    }
+    let file = options.baseline.unwrap_or_else(|| folder.join("baseline.json"));
+    if options.update_baseline {
+        let text = serde_json::to_string_pretty(&report.baseline()).context("the baseline has no JSON form")?;
+        std::fs::write(&file, text + "\n").with_context(|| format!("`{}` cannot be written", file.display()))?;
+        return Ok(());
+    }
+    compare(&file, &report)
+}
+
+fn compare(file: &Path, report: &Report) -> Result<(), Failure> {
+    let Ok(text) = std::fs::read_to_string(file) else {
+        output::remark("there is no baseline to compare with; --update-baseline writes one");
+        return Ok(());
+    };
+    let baseline: Baseline = serde_json::from_str(&text)
+        .map_err(|error| Failure::Usage(format!("`{}` is no baseline: {error}", file.display())))?;
+    let below = report.below(&baseline);
+    if below.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Found(format!("{} scenario(s) passed in the baseline and fail now: {}", below.len(), below.join(", "))))
+}
+
+fn write_reports(folder: &Path, report: &Report) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+    let json = serde_json::to_string_pretty(report).context("the report has no JSON form")?;
+    for (name, text) in [("report.json", json), ("junit.xml", report.junit())] {
+        let file = folder.join(name);
+        std::fs::write(&file, text).with_context(|| format!("`{}` cannot be written", file.display()))?;
+    }
+    Ok(())
+}
+
+async fn play_all(workspace: &Workspace, scenarios: &[Scenario], trials: usize) -> Result<Report, Failure> {
+    let config = workspace.config(None)?;
+    let cache = workspace.cache(&config);
+    let (understanding, problems) =
+        Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;
+    for problem in problems {
+        output::remark(&problem.to_string());
+    }
+    let start = starter(workspace, understanding)?;
+    let progress = indicatif::ProgressBar::new(scenarios.len() as u64);
+    let mut results = Vec::new();
+    for scenario in scenarios {
+        let began = SystemClock.now();
+        let mut result = report::Result {
+            scenario: scenario.name.clone(),
+            suite: scenario.suite.clone(),
+            purpose: scenario.purpose.clone(),
+            trials,
+            passed: 0,
+            broken: 0,
+            failures: Vec::new(),
+            duration_ms: 0,
+        };
+        for _ in 0..trials {
+            match run::play(scenario, &start).await {
+                Ok(trial) => {
+                    let failures = score::failures(scenario, &trial);
+                    result.passed += usize::from(failures.is_empty());
+                    result.failures.extend(failures);
+                }
+                Err(error) => {
+                    result.broken += 1;
+                    result.failures.push(format!("the world broke: {error:#}"));
+                }
+            }
+        }
+        result.failures.sort();
+        result.failures.dedup();
+        result.duration_ms = SystemClock.now().ms_since(began).max(0) as u128;
+        results.push(result);
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(Report::new(results))
+}
+
+/// A clock that starts at a scenario's moment and runs on from there.
+struct ShiftedClock {
+    offset_ms: i64,
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus_ms(self.offset_ms)
+    }
+
+    fn new_id(&self) -> uuid::Uuid {
+        SystemClock.new_id()
+    }
+}
+
+/// Starts a world per trial: a shop on its opening day, a record in a folder that is cleared away afterwards.
+fn starter(workspace: &Workspace, understanding: Understanding) -> Result<Start, Failure> {
+    let shared = Arc::new((workspace.clone(), understanding));
+    Ok(Arc::new(move |scenario: &Scenario| {
+        let (shared, scenario) = (shared.clone(), scenario.clone());
+        Box::pin(async move { open(&shared.0, &shared.1, &scenario).await })
+    }))
+}
+
+async fn open(workspace: &Workspace, understanding: &Understanding, scenario: &Scenario) -> Result<Place> {
+    let moment = scenario.world.at.as_deref().unwrap_or(MOMENT);
+    let at = Timestamp::parse(moment).with_context(|| format!("`at: {moment}` is not an RFC 3339 time"))?;
+    let clock: Arc<dyn Clock> = Arc::new(ShiftedClock { offset_ms: at.ms_since(SystemClock.now()) });
+    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let (shop, address) = open_shop(None, clock.clone(), &tasks, shutdown.clone()).await?;
+    for fault in &scenario.world.faults {
+        let fault: Fault = serde_json::from_value(fault.clone()).context("a fault of the world is not one")?;
+        shop.faults.add(fault);
+    }
+    let folder = std::env::temp_dir().join(format!("firstline-eval-{}", clock.new_id()));
+    std::fs::create_dir_all(&folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+    let mut config: Config = workspace.config(Some(&address))?;
+    config.database.url = format!("sqlite://{}", folder.join("trial.db").display());
+    let people = shop
+        .customers()
+        .into_iter()
+        .map(|c| Person { id: c.id, name: c.name, email: c.email, phone: c.phone })
+        .collect();
+    let app = App::build(config, understanding.clone(), clock, b"a trial needs no secret of its own").await?;
+    let state = Box::new(move || shop.state());
+    let end = Box::new(move |app: App| -> futures_util::future::BoxFuture<'static, ()> {
+        Box::pin(async move {
+            app.stop().await;
+            shutdown.cancel();
+            tasks.close();
+            tasks.wait().await;
+            // What stays behind lies in the machine's own folder for what may go.
+            _ = std::fs::remove_dir_all(folder);
+        })
+    });
+    Ok(Place { app, people, state, end })
+}

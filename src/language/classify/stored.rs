@@ -1,0 +1,128 @@
+//! A trained classifier as bytes, so that a start need not train again. Anything odd in them reads as nothing.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::confidence::{Judge, SIGNS};
+use super::features::Vocabulary;
+use super::linear::Separators;
+use super::neighbours::Neighbours;
+use super::Classifier;
+
+/// Changes with everything that is learnt or written differently.
+const FORM: &str = "firstline classifier 1";
+
+/// What stands before the numbers, as JSON on a line of its own.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    form: String,
+    key: String,
+    checksum: String,
+    labels: Vec<String>,
+    candidates_max: usize,
+    features: usize,
+    examples: usize,
+    postings: usize,
+    unseen: f32,
+    judge: [f32; 3 * SIGNS + 2],
+}
+
+impl Classifier {
+    /// The classifier as bytes, under a key that says what it was trained on.
+    pub fn to_bytes(&self, key: &str) -> Vec<u8> {
+        let mut body = Vec::new();
+        let (ids, rarity, unseen) = self.vocabulary.parts();
+        for (hash, id) in &ids {
+            body.extend(hash.to_le_bytes());
+            body.extend(id.to_le_bytes());
+        }
+        floats(&mut body, rarity);
+        floats(&mut body, &self.separators.bias);
+        floats(&mut body, &self.separators.weights);
+        let near = &self.neighbours;
+        for numbers in [&near.starts, &near.places, &near.labels_of] {
+            numbers.iter().for_each(|number| body.extend(number.to_le_bytes()));
+        }
+        floats(&mut body, &near.values);
+        let judge = &self.judge;
+        let mut packed = [0.0; 3 * SIGNS + 2];
+        let all = judge.mean.iter().chain(&judge.scale).chain(&judge.weights).chain([&judge.bias, &judge.sharpness]);
+        packed.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
+        let head = Head {
+            form: FORM.to_owned(),
+            key: key.to_owned(),
+            checksum: hex::encode(Sha256::digest(&body)),
+            labels: self.labels.clone(),
+            candidates_max: self.candidates_max,
+            features: ids.len(),
+            examples: near.labels_of.len(),
+            postings: near.places.len(),
+            unseen,
+            judge: packed,
+        };
+        let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.append(&mut body);
+        bytes
+    }
+
+    /// Reads a classifier that was written under the same key; anything else is `None`.
+    pub fn from_bytes(bytes: &[u8], key: &str) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let head: Head = serde_json::from_slice(bytes.get(..end)?).ok()?;
+        let body = bytes.get(end + 1..)?;
+        if head.form != FORM || head.key != key || head.checksum != hex::encode(Sha256::digest(body)) {
+            return None;
+        }
+        let mut reader = Reader(body);
+        let mut ids = Vec::with_capacity(head.features);
+        for _ in 0..head.features {
+            ids.push((u64::from_le_bytes(reader.take()?), u32::from_le_bytes(reader.take()?)));
+        }
+        let rarity = reader.floats(head.features)?;
+        let labels = head.labels.len();
+        let bias = reader.floats(labels)?;
+        let weights = reader.floats(labels * head.features)?;
+        let starts = reader.numbers(head.features + 1)?;
+        let places = reader.numbers(head.postings)?;
+        let labels_of = reader.numbers(head.examples)?;
+        let values = reader.floats(head.postings)?;
+        let piece = |at: usize| std::array::from_fn(|i| head.judge[at * SIGNS + i]);
+        Some(Self {
+            labels: head.labels,
+            candidates_max: head.candidates_max,
+            vocabulary: Vocabulary::from_parts(ids, rarity, head.unseen),
+            separators: Separators { labels, weights, bias },
+            neighbours: Neighbours { starts, places, values, labels_of },
+            judge: Judge {
+                mean: piece(0),
+                scale: piece(1),
+                weights: piece(2),
+                bias: head.judge[3 * SIGNS],
+                sharpness: head.judge[3 * SIGNS + 1],
+            },
+        })
+    }
+}
+
+fn floats(body: &mut Vec<u8>, values: &[f32]) {
+    values.iter().for_each(|value| body.extend(value.to_le_bytes()));
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_at_checked(N)?;
+        self.0 = rest;
+        head.try_into().ok()
+    }
+
+    fn floats(&mut self, count: usize) -> Option<Vec<f32>> {
+        (0..count).map(|_| self.take().map(f32::from_le_bytes)).collect()
+    }
+
+    fn numbers(&mut self, count: usize) -> Option<Vec<u32>> {
+        (0..count).map(|_| self.take().map(u32::from_le_bytes)).collect()
+    }
+}

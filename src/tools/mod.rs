@@ -1,0 +1,118 @@
+//! What the assistant may call: declared tools, who may call them, the write ledger's keys, and dispatch.
+//!
+//! Authority is code: [`authority::permit`] decides, and [`dispatch`] looks again before anything leaves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::domain::case::Case;
+use crate::domain::customer::Customer;
+use crate::domain::time::Clock;
+use crate::templates::Templates;
+
+mod address;
+pub mod arguments;
+pub mod authority;
+mod dispatch;
+pub mod http;
+pub mod ledger;
+mod spec;
+
+pub use dispatch::{CallResult, dispatch};
+pub use spec::ToolSpec;
+
+/// Why a call was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ToolError {
+    /// Whoever proposed the call can correct it.
+    #[error("{0}")]
+    TellModel(String),
+    /// Nobody in this turn can correct it.
+    #[error("{0}")]
+    Stop(String),
+}
+
+/// For whom a tool is called, and the clock it is timed by.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// The case.
+    pub case: &'a Case,
+    /// Its customer.
+    pub customer: &'a Customer,
+    /// Time and chance.
+    pub clock: &'a dyn Clock,
+}
+
+/// Bounds that hold for every tool, from `[limits]` and `[server]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Largest arguments, as JSON.
+    pub argument_bytes_max: usize,
+    /// Deepest arguments.
+    pub argument_depth_max: usize,
+    /// Largest answer.
+    pub response_bytes_max: usize,
+    /// Deepest answer.
+    pub response_depth_max: usize,
+    /// Longest a call may take, whatever the tool declares.
+    pub timeout_ms_max: u64,
+}
+
+/// Every declared tool, checked, and the one client they share.
+pub struct Toolbox {
+    tools: BTreeMap<String, ToolSpec>,
+    bounds: Bounds,
+    templates: Arc<Templates>,
+    client: reqwest::Client,
+}
+
+impl Toolbox {
+    /// Checks every declared tool and builds the client; tells every problem at once.
+    pub fn new(config: &Config, templates: Arc<Templates>) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut tools = BTreeMap::new();
+        for settings in &config.tools {
+            match ToolSpec::new(settings, &config.environment, &templates) {
+                // `config` has checked that names are unique.
+                Ok(tool) => drop(tools.insert(tool.name.clone(), tool)),
+                Err(found) => {
+                    problems.extend(found.into_iter().map(|p| format!("tool `{}`: {p}", settings.name)));
+                }
+            }
+        }
+        let limits = &config.limits;
+        let bounds = Bounds {
+            argument_bytes_max: limits.tool_argument_bytes_max,
+            argument_depth_max: limits.tool_argument_depth_max,
+            response_bytes_max: limits.tool_response_bytes_max,
+            response_depth_max: config.server.json_depth_max,
+            timeout_ms_max: limits.tool_timeout_ms_max,
+        };
+        let hosts = tools.values().map(|tool: &ToolSpec| tool.host().to_owned()).collect();
+        let client = http::client(hosts, limits.tool_connect_timeout_ms)
+            .map_err(|error| problems.push(format!("the HTTP client cannot be built: {error}")));
+        match client {
+            Ok(client) if problems.is_empty() => Ok(Self { tools, bounds, templates, client }),
+            _ => Err(problems),
+        }
+    }
+
+    /// The tool of exactly this name.
+    pub fn tool(&self, name: &str) -> Option<&ToolSpec> {
+        self.tools.get(name)
+    }
+
+    /// Every tool, by name.
+    pub fn tools(&self) -> impl Iterator<Item = &ToolSpec> {
+        self.tools.values()
+    }
+
+    /// What bounds every call.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

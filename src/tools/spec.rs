@@ -1,0 +1,307 @@
+//! One declared tool, checked when it is loaded so that no customer finds its mistakes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+
+use super::address::{Origin, encoded};
+use super::http;
+use crate::config::{Environment, HttpTool, Method, ToolSettings};
+use crate::domain::assurance::Assurance;
+use crate::domain::case::Case;
+use crate::domain::customer::Customer;
+use crate::domain::procedure::Limits;
+use crate::domain::receipt::Effect;
+use crate::templates::Templates;
+
+/// Schema words that would make `properties` not the whole truth about what is allowed.
+const UNSUPPORTED: [&str; 9] = [
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "patternProperties",
+    "unevaluatedProperties",
+    "$dynamicRef",
+];
+
+/// One tool that may be called.
+pub struct ToolSpec {
+    /// Its exact name.
+    pub name: String,
+    /// What it does, written for a model.
+    pub description: String,
+    /// Read or write.
+    pub effect: Effect,
+    /// What must be proven before a call.
+    pub assurance: Assurance,
+    /// Whether a write waits for the customer's yes.
+    pub confirm: bool,
+    /// JSON Schema of the arguments object.
+    pub parameters: Value,
+    /// Expression over `arguments` that gives the minor units it moves.
+    pub amount: Option<String>,
+    /// ISO 4217 code of the amount, for words about limits.
+    pub currency: Option<String>,
+    /// What its calls may move.
+    pub limits: Limits,
+    /// Whether a template uses the operator's own id of the customer, which must then be known.
+    pub needs_external_id: bool,
+    pub(super) validator: jsonschema::Validator,
+    pub(super) http: HttpTool,
+    pub(super) origin: Origin,
+    /// The values of the environment that its templates name; secret.
+    env: BTreeMap<String, String>,
+}
+
+impl ToolSpec {
+    /// Checks a declaration; tells every problem at once.
+    pub(super) fn new(
+        settings: &ToolSettings,
+        environment: &Environment,
+        templates: &Templates,
+    ) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        check_schema(&settings.parameters, &mut problems);
+        let names = references(settings, templates, &mut problems);
+        let mut env = BTreeMap::new();
+        for name in names.iter().filter_map(|name| name.strip_prefix("env.")) {
+            match environment.get(name) {
+                Some(value) => drop(env.insert(name.to_owned(), value.to_owned())),
+                None => problems.push(format!("the environment variable `{name}` is not set")),
+            }
+        }
+        check_writes(settings, templates, &mut problems);
+        let validator = jsonschema::validator_for(&settings.parameters)
+            .map_err(|error| problems.push(format!("`parameters` is not a JSON Schema: {error}")));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let origin = sample_origin(settings, &env, templates).map_err(|problem| problems.push(problem));
+        check_body(settings, &env, templates, &mut problems);
+        let (Ok(validator), Ok(origin), true) = (validator, origin, problems.is_empty()) else {
+            return Err(problems);
+        };
+        Ok(Self {
+            name: settings.name.clone(),
+            description: settings.description.clone(),
+            effect: settings.effect,
+            assurance: settings.required_assurance(),
+            confirm: settings.confirm,
+            parameters: settings.parameters.clone(),
+            amount: settings.amount.clone(),
+            currency: settings.currency.clone(),
+            limits: Limits {
+                max_amount_minor: settings.limits.max_amount_minor,
+                per_day_amount_minor: settings.limits.per_day_amount_minor,
+                per_day_calls: settings.limits.per_day_calls,
+            },
+            needs_external_id: names.contains("customer.external_id"),
+            validator,
+            http: settings.http.clone(),
+            origin,
+            env,
+        })
+    }
+
+    /// Its host, fixed since it was loaded.
+    pub fn host(&self) -> &str {
+        &self.origin.host
+    }
+
+    /// What its templates see for a call. Customer fields are the proven ones of the record.
+    pub(super) fn context(&self, arguments: &Value, case: &Case, customer: &Customer) -> Value {
+        json!({
+            "arguments": arguments,
+            "customer": {
+                "external_id": customer.external_id, "name": customer.name,
+                "email": customer.email, "phone": customer.phone,
+            },
+            "case": {"id": case.id, "channel": case.channel, "language": case.language},
+            "env": self.env,
+        })
+    }
+}
+
+/// The same context with everything that is not the operator's own percent-encoded.
+pub(super) fn for_address(context: &Value) -> Value {
+    let mut safe = encoded(context);
+    if let (Some(map), Some(env)) = (safe.as_object_mut(), context.get("env")) {
+        map.insert("env".to_owned(), env.clone());
+    }
+    safe
+}
+
+fn check_schema(schema: &Value, problems: &mut Vec<String>) {
+    if schema.get("type") != Some(&json!("object")) {
+        problems.push("`parameters` must have `type = \"object\"`".to_owned());
+    }
+    check_closed(schema, problems);
+}
+
+/// Refuses words that would allow fields which `properties` does not name.
+fn check_closed(schema: &Value, problems: &mut Vec<String>) {
+    let Some(map) = schema.as_object() else { return };
+    problems.extend(
+        UNSUPPORTED
+            .iter()
+            .filter(|word| map.contains_key(**word))
+            .map(|word| format!("`parameters` may not use `{word}`: declare every field under `properties`")),
+    );
+    for schema in map.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::values) {
+        check_closed(schema, problems);
+    }
+    if let Some(items) = map.get("items") {
+        check_closed(items, problems);
+    }
+}
+
+fn references(
+    settings: &ToolSettings,
+    templates: &Templates,
+    problems: &mut Vec<String>,
+) -> BTreeSet<String> {
+    let http = &settings.http;
+    let sources = [&http.url].into_iter().chain(http.headers.values()).chain(&http.body);
+    let mut names = BTreeSet::new();
+    for source in sources {
+        match templates.references(source) {
+            Ok(found) => names.extend(found),
+            Err(error) => problems.push(format!("`{source}`: {error}")),
+        }
+    }
+    for name in &names {
+        let known = match name.split_once('.') {
+            Some(("env", rest)) => !rest.contains('.'),
+            Some(("customer", rest)) => ["external_id", "name", "email", "phone"].contains(&rest),
+            Some(("case", rest)) => ["id", "channel", "language"].contains(&rest),
+            Some(("arguments", rest)) => declared(settings, rest.split('.').next().unwrap_or_default()),
+            Some(_) => false,
+            None => name == "arguments",
+        };
+        if !known {
+            problems.push(format!("a template uses `{name}`, which a call does not have"));
+        }
+    }
+    names
+}
+
+fn declared(settings: &ToolSettings, argument: &str) -> bool {
+    settings.parameters.get("properties").is_some_and(|properties| properties.get(argument).is_some())
+}
+
+fn check_writes(settings: &ToolSettings, templates: &Templates, problems: &mut Vec<String>) {
+    let limits = settings.limits;
+    if settings.effect == Effect::Write {
+        if settings.required_assurance() < Assurance::Verified {
+            problems.push("a write needs `assurance = \"verified\"`".to_owned());
+        }
+        if matches!(settings.http.method, Method::Get) {
+            problems.push("a write cannot be a GET".to_owned());
+        }
+        let bounds_money = limits.max_amount_minor.is_some() || limits.per_day_amount_minor.is_some();
+        if bounds_money && settings.amount.is_none() {
+            problems.push("limits on amounts need `amount`, an expression over `arguments`".to_owned());
+        }
+    } else if settings.amount.is_some() {
+        problems.push("only a write moves an amount".to_owned());
+    }
+    let all = [limits.max_amount_minor, limits.per_day_amount_minor, limits.per_day_calls];
+    if all.into_iter().flatten().any(|limit| limit < 0) {
+        problems.push("a limit cannot be negative".to_owned());
+    }
+    for (source, root) in [(&settings.amount, "arguments"), (&settings.http.result, "response")] {
+        let Some(source) = source else { continue };
+        match templates.references_of_expression(source) {
+            Ok(names) if names.iter().all(|name| name.split('.').next() == Some(root)) => {}
+            Ok(_) => problems.push(format!("`{source}` may only use `{root}`")),
+            Err(error) => problems.push(format!("`{source}`: {error}")),
+        }
+    }
+}
+
+/// A context whose every text is `text`; with `optional` arguments or without them.
+fn sample(settings: &ToolSettings, env: &BTreeMap<String, String>, text: &str, optional: bool) -> Value {
+    let required: Vec<&str> = settings
+        .parameters
+        .get("required")
+        .and_then(Value::as_array)
+        .map(|names| names.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    let properties = settings.parameters.get("properties").and_then(Value::as_object);
+    let arguments: Map<String, Value> = properties
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| optional || required.contains(&name.as_str()))
+        .map(|(name, schema)| {
+            let value = match schema.get("type").and_then(Value::as_str) {
+                Some("integer" | "number") => json!(text.len()),
+                Some("boolean") => json!(true),
+                Some("array") => json!([text]),
+                Some("object") => json!({}),
+                _ => json!(text),
+            };
+            (name.clone(), value)
+        })
+        .collect();
+    json!({
+        "arguments": arguments,
+        "customer": {"external_id": text, "name": text, "email": text, "phone": text},
+        "case": {"id": text, "channel": text, "language": text},
+        "env": env,
+    })
+}
+
+/// The origin that every address of the tool has, whatever the arguments.
+fn sample_origin(
+    settings: &ToolSettings,
+    env: &BTreeMap<String, String>,
+    templates: &Templates,
+) -> Result<Origin, String> {
+    let mut origins = Vec::new();
+    for (text, optional) in [("x", true), ("yy", true), ("x", false)] {
+        let rendered = templates
+            .render(&settings.http.url, sample(settings, env, text, optional))
+            .map_err(|error| format!("`url`: {error} (an optional argument needs `| default('')`)"))?;
+        origins.push(Origin::of(&rendered)?);
+    }
+    let first = origins.swap_remove(0);
+    if origins.iter().any(|other| !first.same_place(other)) {
+        return Err("the host of `url` must not come from an argument or the customer".to_owned());
+    }
+    let literal = first.host.trim_matches(['[', ']']).parse::<IpAddr>();
+    if literal.is_ok_and(|address| !http::reachable(address)) {
+        return Err(format!("`{}` is never the address of a tool", first.host));
+    }
+    Ok(first)
+}
+
+fn check_body(
+    settings: &ToolSettings,
+    env: &BTreeMap<String, String>,
+    templates: &Templates,
+    problems: &mut Vec<String>,
+) {
+    for optional in [true, false] {
+        let context = sample(settings, env, "x", optional);
+        for (name, source) in &settings.http.headers {
+            if let Err(error) = templates.render(source, &context) {
+                problems.push(format!("header `{name}`: {error}"));
+            }
+        }
+        let Some(body) = &settings.http.body else { continue };
+        match templates.render_json(body, &context) {
+            Ok(text) => {
+                if let Err(error) = serde_json::from_str::<Value>(&text) {
+                    problems.push(format!(
+                        "`body` is not JSON once rendered: {error}. Inserted values bring their own quotes"
+                    ));
+                }
+            }
+            Err(error) => problems.push(format!("`body`: {error}")),
+        }
+    }
+}
