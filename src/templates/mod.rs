@@ -46,7 +46,11 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
-            if name.starts_with(Form::Json.prefix()) { AutoEscape::Json } else { AutoEscape::None }
+            match name {
+                name if name.starts_with(Form::Json.prefix()) => AutoEscape::Json,
+                name if name.starts_with(Form::Html.prefix()) => AutoEscape::Html,
+                _ => AutoEscape::None,
+            }
         });
         filters::add(&mut environment);
         Self { environment: RwLock::new(environment) }
@@ -55,6 +59,11 @@ impl Templates {
     /// Renders `source` as plain text.
     pub fn render(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
         self.render_as(Form::Text, source, &context)
+    }
+
+    /// Renders `source` as a page: whatever is inserted is text and cannot become markup.
+    pub fn render_html(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
+        self.render_as(Form::Html, source, &context)
     }
 
     /// Renders `source` as JSON text: whatever is inserted is a whole JSON value and cannot change
@@ -134,6 +143,7 @@ impl Form {
         match self {
             Self::Text => "text:",
             Self::Json => "json:",
+            Self::Html => "html:",
         }
     }
 }

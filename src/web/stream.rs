@@ -55,7 +55,11 @@ pub(super) async fn chat_cases(edge: &Edge, session: &web_chat::Session) -> Resu
     let store = &edge.app.store;
     let customer = match &session.person {
         Some(person) => store.customer_by_external_id(&person.external_id).await?,
-        None => store.arrival(web_chat::NAME, session.address(), "").await?.customer,
+        None => {
+            let writer = (web_chat::NAME, session.address());
+            // No message of the thread has an empty id: only the writer is asked about.
+            store.arrival(web_chat::NAME, "", writer).await?.customer
+        }
     };
     let Some(customer) = customer else { return Ok(Vec::new()) };
     let filter = CaseFilter { customer: Some(customer.id.clone()), ..CaseFilter::default() };
