@@ -136,6 +136,7 @@ impl Templates {
 enum Form {
     Text,
     Json,
+    Html,
 }
 
 impl Form {
