@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -99,6 +100,8 @@ pub struct App {
     pub tasks: TaskTracker,
     /// Says when to stop.
     pub shutdown: CancellationToken,
+    /// Where the metrics of this process are read.
+    pub recorder: PrometheusHandle,
 }
 
 impl App {
@@ -108,6 +111,7 @@ impl App {
         understanding: Understanding,
         clock: Arc<dyn Clock>,
         secret: &[u8],
+        recorder: PrometheusHandle,
     ) -> Result<Self, BuildError> {
         let config = Arc::new(config);
         let Understanding { knowledge, templates, phrases, reader } = understanding;
@@ -141,15 +145,15 @@ impl App {
             shutdown: shutdown.clone(),
         });
         let sessions = Arc::new(Sessions::new(secret)?);
-        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tasks, shutdown })
+        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tasks, shutdown, recorder })
     }
 
     /// Stops taking up work, waits for what is under way, and closes the record.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.store.close().await;
+        self.store.clone().close().await;
     }
 }
 

@@ -250,7 +250,8 @@ impl Reader {
 
 /// Whether nobody should read this setting over somebody's shoulder: keys, and addresses with a password in them.
 fn secret(key: &str, text: &str) -> bool {
-    !text.is_empty() && (key.ends_with("_secret") || key.ends_with("_key") || (key == "url" && text.contains('@')))
+    !text.is_empty()
+        && (key.ends_with("_secret") || key.ends_with("_key") || (key == "url" && text.contains('@')))
 }
 
 /// The settings without secrets: those by name, and the headers of tools.
@@ -269,7 +270,11 @@ fn hidden(mut table: Table) -> Table {
                 }
             }
             Value::String(text) if secret(key, text) => "[redacted]".clone_into(text),
-            Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_) => {}
         }
     }
     table

@@ -1,6 +1,8 @@
 //! Logs for queries and metrics for dashboards. Never message bodies, addresses, prompts or secrets.
 
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Telemetry;
@@ -13,7 +15,15 @@ pub fn start(settings: &Telemetry) {
     _ = if settings.format == "json" { builder.json().try_init() } else { builder.try_init() };
 }
 
-/// Where the metrics of this process are read.
-pub fn metrics() -> Result<PrometheusHandle, BuildError> {
-    PrometheusBuilder::new().install_recorder()
+/// Where the metrics of this process are read; the first call makes this the process's recorder.
+pub fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let installed = HANDLE.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        // Another recorder was there first: this one stays empty, which shows in its dashboard.
+        _ = metrics::set_global_recorder(recorder);
+        handle
+    });
+    installed.clone()
 }

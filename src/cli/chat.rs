@@ -16,8 +16,8 @@ use crate::app::{App, SystemClock, Understanding};
 use crate::demo::DemoCustomer;
 use crate::domain::assurance::Assurance;
 use crate::domain::message::{InboundMessage, Sender};
-use crate::domain::time::Clock;
 use crate::pipeline::Ended;
+use crate::telemetry;
 
 /// What `chat` takes.
 #[derive(Debug, clap::Args)]
@@ -44,9 +44,12 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     let sender = sender(options.speak_as.as_deref(), &customers, workspace.demo)?;
     let cache = workspace.cache(&config);
     let secret = session_secret(&config)?;
-    let (understanding, _) = Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;
+    let (understanding, _) =
+        Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;
     let wait_ms = config.worker.turn_timeout_ms;
-    let app = App::build(config, understanding, Arc::new(SystemClock), &secret).await.map_err(Failure::usage)?;
+    let app = App::build(config, understanding, Arc::new(SystemClock), &secret, telemetry::metrics())
+        .await
+        .map_err(Failure::usage)?;
     if app.pipeline.parts().channels.get(&options.channel).is_none() {
         return Err(Failure::Usage(format!("there is no channel `{}`", options.channel)));
     }
@@ -109,7 +112,9 @@ fn sender(email: Option<&str>, customers: &[DemoCustomer], demo: bool) -> Result
     };
     let known = customers.iter().find(|customer| customer.email.eq_ignore_ascii_case(email));
     if demo && known.is_none() {
-        return Err(Failure::Usage(format!("the demo has no customer `{email}`; see /demo/customers.json of `serve`")));
+        return Err(Failure::Usage(format!(
+            "the demo has no customer `{email}`; see /demo/customers.json of `serve`"
+        )));
     }
     // Whoever runs this command vouches for the address, as the operator's own server would.
     let id = known.map_or_else(|| email.to_owned(), |customer| customer.id.clone());

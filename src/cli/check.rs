@@ -36,7 +36,11 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let teams: Vec<&str> = config.teams.iter().map(|team| team.id.as_str()).collect();
     for procedure in knowledge.procedures().iter() {
         let articles = |id: &str| knowledge.article(id).is_some();
-        problems.extend(local::check(procedure, &templates, &local::Known { tools: &tools, teams: &teams, articles: &articles }));
+        problems.extend(local::check(
+            procedure,
+            &templates,
+            &local::Known { tools: &tools, teams: &teams, articles: &articles },
+        ));
     }
     let scenarios = workspace.folder.join("evals/scenarios");
     if scenarios.is_dir() {

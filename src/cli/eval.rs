@@ -18,9 +18,13 @@ use crate::evals::report::{self, Baseline, Report};
 use crate::evals::run::{self, Person, Place, Start};
 use crate::evals::scenario::{self, Scenario};
 use crate::evals::score;
+use crate::telemetry;
 
 /// When scenarios play that name no moment: a Tuesday morning in the shop's time zone, with everybody at their desk.
 const MOMENT: &str = "2026-11-24T10:00:00-06:00";
+
+/// A trial lasts for less than a second and lets nobody in.
+const TRIAL_SECRET: &[u8] = b"the chat sessions of a trial are nobody's";
 
 /// What `eval` takes.
 #[derive(Debug, clap::Args)]
@@ -52,8 +56,11 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
         ));
     }
     let folder = workspace.folder.join("evals");
-    let all = scenario::read(&folder.join("scenarios")).map_err(|problems| Failure::Usage(problems.join("\n")))?;
-    let wanted = |s: &Scenario| options.suites.is_empty() || options.suites.iter().any(|n| *n == s.suite || *n == s.name);
+    let all =
+        scenario::read(&folder.join("scenarios")).map_err(|problems| Failure::Usage(problems.join("\n")))?;
+    let wanted = |s: &Scenario| {
+        options.suites.is_empty() || options.suites.iter().any(|n| *n == s.suite || *n == s.name)
+    };
     let chosen: Vec<Scenario> = all.into_iter().filter(wanted).collect();
     if chosen.is_empty() {
         return Err(Failure::Usage("no scenario has that name or suite".to_owned()));
@@ -69,8 +76,10 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     }
     let file = options.baseline.unwrap_or_else(|| folder.join("baseline.json"));
     if options.update_baseline {
-        let text = serde_json::to_string_pretty(&report.baseline()).context("the baseline has no JSON form")?;
-        std::fs::write(&file, text + "\n").with_context(|| format!("`{}` cannot be written", file.display()))?;
+        let text =
+            serde_json::to_string_pretty(&report.baseline()).context("the baseline has no JSON form")?;
+        std::fs::write(&file, text + "\n")
+            .with_context(|| format!("`{}` cannot be written", file.display()))?;
         return Ok(());
     }
     compare(&file, &report)
@@ -87,7 +96,11 @@ fn compare(file: &Path, report: &Report) -> Result<(), Failure> {
     if below.is_empty() {
         return Ok(());
     }
-    Err(Failure::Found(format!("{} scenario(s) passed in the baseline and fail now: {}", below.len(), below.join(", "))))
+    Err(Failure::Found(format!(
+        "{} scenario(s) passed in the baseline and fail now: {}",
+        below.len(),
+        below.join(", ")
+    )))
 }
 
 fn write_reports(folder: &Path, report: &Report) -> Result<()> {
@@ -164,7 +177,7 @@ impl Clock for ShiftedClock {
 /// Starts a world per trial: a shop on its opening day, a record in a folder that is cleared away afterwards.
 fn starter(workspace: &Workspace, understanding: Understanding) -> Result<Start, Failure> {
     let shared = Arc::new((workspace.clone(), understanding));
-    Ok(Arc::new(move |scenario: &Scenario| {
+    Ok(Box::new(move |scenario: &Scenario| {
         let (shared, scenario) = (shared.clone(), scenario.clone());
         Box::pin(async move { open(&shared.0, &shared.1, &scenario).await })
     }))
@@ -177,7 +190,8 @@ async fn open(workspace: &Workspace, understanding: &Understanding, scenario: &S
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let (shop, address) = open_shop(None, clock.clone(), &tasks, shutdown.clone()).await?;
     for fault in &scenario.world.faults {
-        let fault: Fault = serde_json::from_value(fault.clone()).context("a fault of the world is not one")?;
+        let fault: Fault =
+            serde_json::from_value(fault.clone()).context("a fault of the world is not one")?;
         shop.faults.add(fault);
     }
     let folder = std::env::temp_dir().join(format!("firstline-eval-{}", clock.new_id()));
@@ -189,9 +203,9 @@ async fn open(workspace: &Workspace, understanding: &Understanding, scenario: &S
         .into_iter()
         .map(|c| Person { id: c.id, name: c.name, email: c.email, phone: c.phone })
         .collect();
-    let app = App::build(config, understanding.clone(), clock, b"a trial needs no secret of its own").await?;
+    let app = App::build(config, understanding.clone(), clock, TRIAL_SECRET, telemetry::metrics()).await?;
     let state = Box::new(move || shop.state());
-    let end = Box::new(move |app: App| -> futures_util::future::BoxFuture<'static, ()> {
+    let end = Box::new(move |app: App| -> futures_util::future::LocalBoxFuture<'static, ()> {
         Box::pin(async move {
             app.stop().await;
             shutdown.cancel();

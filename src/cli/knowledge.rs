@@ -48,11 +48,9 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let Command::Search { query, input, output: out, limit, json } = &options.command;
     if let (Some(input), Some(out)) = (input, out) {
         let files = Files { input: input.clone(), output: out.clone() };
-        return lines::answer(&files, |line| {
-            match knowledge::search_line(&knowledge, line, *limit) {
-                Ok(line) => Answered { line, bad: false },
-                Err(line) => Answered { line, bad: true },
-            }
+        return lines::answer(&files, |line| match knowledge::search_line(&knowledge, line, *limit) {
+            Ok(line) => Answered { line, bad: false },
+            Err(line) => Answered { line, bad: true },
         });
     }
     let found = knowledge.search(query.as_deref().unwrap_or_default(), None, *limit);
@@ -63,7 +61,10 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     }
     output::line(&format!("answerable {:.2}", found.answerable));
     for hit in &found.hits {
-        output::line(&format!("\n{:>6.2}  {}  ({})\n        {}", hit.score, hit.title, hit.article, hit.snippet));
+        output::line(&format!(
+            "\n{:>6.2}  {}  ({})\n        {}",
+            hit.score, hit.title, hit.article, hit.snippet
+        ));
     }
     Ok(())
 }

@@ -29,7 +29,10 @@ pub(super) fn answer(files: &Files, one: impl Fn(&str) -> Answered) -> Result<()
     let input: Box<dyn Read> = if files.input == "-" {
         Box::new(std::io::stdin())
     } else {
-        Box::new(File::open(&files.input).map_err(|e| Failure::Usage(format!("`{}` cannot be read: {e}", files.input)))?)
+        Box::new(
+            File::open(&files.input)
+                .map_err(|e| Failure::Usage(format!("`{}` cannot be read: {e}", files.input)))?,
+        )
     };
     let output: Box<dyn Write> = if files.output == "-" {
         Box::new(std::io::stdout())
@@ -59,7 +62,9 @@ pub(super) fn answer(files: &Files, one: impl Fn(&str) -> Answered) -> Result<()
     output.flush().context("the output could not be written")?;
     progress.finish_and_clear();
     if bad > 0 {
-        return Err(Failure::Found(format!("{bad} line(s) could not be read; each has its error in its place")));
+        return Err(Failure::Found(format!(
+            "{bad} line(s) could not be read; each has its error in its place"
+        )));
     }
     Ok(())
 }

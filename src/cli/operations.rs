@@ -10,8 +10,8 @@ use crate::app::{self, SystemClock};
 use crate::domain::ids::TeamId;
 use crate::domain::time::Clock;
 use crate::store::Store;
-use crate::web::accounts::{self, NewAgent};
-use crate::web::keys;
+use crate::web::accounts;
+use crate::web::keys::{self, Scope};
 
 /// What `user` takes.
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,8 @@ enum KeyCommand {
 
 async fn store(globals: &Globals) -> Result<(Store, crate::config::Config), Failure> {
     let config = Workspace::find(globals)?.config(None)?;
-    let store = Store::open(&config.database_url(), &app::store_settings(&config)).await.map_err(Failure::usage)?;
+    let store =
+        Store::open(&config.database_url(), &app::store_settings(&config)).await.map_err(Failure::usage)?;
     store.migrate().await.map_err(Failure::usage)?;
     Ok((store, config))
 }
@@ -108,20 +109,27 @@ pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), 
             let mut ids = Vec::new();
             for team in teams {
                 if !config.teams.iter().any(|known| known.id == team) {
-                    return Err(Failure::Usage(format!("there is no team `{team}`; declare it as [[teams]] first")));
+                    return Err(Failure::Usage(format!(
+                        "there is no team `{team}`; declare it as [[teams]] first"
+                    )));
                 }
                 ids.push(TeamId::parse(&team).map_err(Failure::usage)?);
             }
-            let agent = NewAgent { name: name.unwrap_or_else(|| login.clone()), login, teams: ids, languages };
-            let password = accounts::add(&store, &SystemClock, agent).await.map_err(Failure::usage)?;
+            let name = name.unwrap_or_else(|| login.clone());
+            let agent = accounts::NewAgent { login, name, teams: ids, languages };
+            let password = accounts::invite(&store, &SystemClock, agent).await.map_err(Failure::usage)?;
             output::line(&password);
             Ok(())
         }
         UserCommand::List { json } => list_agents(&store, json).await,
-        UserCommand::Remove { login } => match store.remove_agent(&login).await.context("the record failed")? {
-            true => Ok(()),
-            false => Err(Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`"))),
-        },
+        UserCommand::Remove { login } => {
+            match store.remove_agent(&login).await.context("the record failed")? {
+                true => Ok(()),
+                false => {
+                    Err(Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`")))
+                }
+            }
+        }
     };
     store.close().await;
     done
@@ -144,7 +152,14 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
     let (store, _) = store(globals).await?;
     let done = match options.command {
         KeyCommand::Add { name, scopes } => {
-            let key = keys::add(&store, &SystemClock, &name, &scopes).await.map_err(Failure::usage)?;
+            let known = Scope::ALL.map(Scope::as_str).join(", ");
+            let mut read = Vec::new();
+            for scope in &scopes {
+                let unknown = || Failure::Usage(format!("there is no scope `{scope}`; write one of {known}"));
+                read.push(Scope::parse(scope).ok_or_else(unknown)?);
+            }
+            let (stored, key) = keys::mint(&SystemClock, &name, &read, None);
+            store.add_key(&stored).await.context("the record failed")?;
             output::line(&key);
             Ok(())
         }
@@ -152,7 +167,9 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
         KeyCommand::Revoke { id } => {
             match store.revoke_key(&id, SystemClock.now()).await.context("the record failed")? {
                 true => Ok(()),
-                false => Err(Failure::Usage(format!("there is no key `{id}` in force; see `firstline key list`"))),
+                false => {
+                    Err(Failure::Usage(format!("there is no key `{id}` in force; see `firstline key list`")))
+                }
             }
         }
     };
@@ -177,7 +194,13 @@ async fn list_keys(store: &Store, as_json: bool) -> Result<(), Failure> {
     }
     for key in keys {
         let state = if key.revoked_at.is_some() { "revoked" } else { "in force" };
-        output::line(&format!("{}\t{}\t{}…\t{}\t{state}", key.id, key.name, key.prefix, key.scopes.join(",")));
+        output::line(&format!(
+            "{}\t{}\t{}…\t{}\t{state}",
+            key.id,
+            key.name,
+            key.prefix,
+            key.scopes.join(",")
+        ));
     }
     Ok(())
 }

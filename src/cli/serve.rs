@@ -15,7 +15,6 @@ use super::{Failure, Globals, output};
 use crate::app::{App, SystemClock, Understanding};
 use crate::config::Config;
 use crate::demo::{self, Shop};
-use crate::domain::time::Clock;
 use crate::telemetry;
 use crate::web::{self, accounts, keys};
 
@@ -32,8 +31,8 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     let world = World::open(&workspace, options.listen).await?;
     let World { app, shop, listener } = world;
     let address = listener.local_addr().context("the listener has no address")?;
-    let metrics = telemetry::metrics().context("the metrics could not be set up")?;
-    let mut router = web::router(&app, metrics);
+    let app = Arc::new(app);
+    let mut router = web::router(app.clone());
     if let Some(shop) = &shop {
         router = router.merge(demo::page::router(app.sessions.clone(), shop.clone(), app.clock.clone()));
     }
@@ -81,9 +80,9 @@ impl World {
         let mut config = workspace.config(None)?;
         telemetry::start(&config.telemetry);
         let listen = listen.unwrap_or_else(|| config.server.listen.clone());
-        let listener = TcpListener::bind(&listen)
-            .await
-            .map_err(|error| Failure::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen")))?;
+        let listener = TcpListener::bind(&listen).await.map_err(|error| {
+            Failure::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen"))
+        })?;
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let shop = if workspace.demo {
             let journal = config.data_folder().join("shop.jsonl");
@@ -101,7 +100,9 @@ impl World {
             output::remark(&problem.to_string());
         }
         let secret = session_secret(&config)?;
-        let app = App::build(config, understanding, Arc::new(SystemClock), &secret).await.map_err(Failure::usage)?;
+        let app = App::build(config, understanding, Arc::new(SystemClock), &secret, telemetry::metrics())
+            .await
+            .map_err(Failure::usage)?;
         Ok(Self { app, shop, listener })
     }
 }
@@ -143,7 +144,8 @@ async fn announce(app: &App, address: SocketAddr, demo: bool) -> Result<(), Fail
         output::line(&format!("  first sign-in         admin / {password}   (shown once; change it)"));
     }
     if demo && app.store.list_keys().await.context("the record failed")?.is_empty() {
-        let key = keys::add(&app.store, clock, "demo", &[]).await.map_err(Failure::usage)?;
+        let (stored, key) = keys::mint(clock, "demo", &[], None);
+        app.store.add_key(&stored).await.context("the record failed")?;
         output::line(&format!("  API key               {key}   (shown once)"));
     }
     Ok(())

@@ -22,7 +22,10 @@ pub(super) async fn open_shop(
 ) -> Result<(Arc<Shop>, ShopAddress), Failure> {
     if let Some(folder) = journal.and_then(Path::parent) {
         std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::Usage(format!("`{}` cannot be made: {error}; the demo keeps its data there", folder.display()))
+            Failure::Usage(format!(
+                "`{}` cannot be made: {error}; the demo keeps its data there",
+                folder.display()
+            ))
         })?;
     }
     let token = random_hex()?;
@@ -43,6 +46,7 @@ pub(super) async fn open_shop(
 /// 32 bytes that nobody can guess, in hexadecimal.
 pub(super) fn random_hex() -> Result<String, Failure> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers are to be had: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("no random numbers are to be had: {error}"))?;
     Ok(hex::encode(bytes))
 }

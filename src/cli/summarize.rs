@@ -40,6 +40,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             let answer = json!({"id": conversation.id, "summary": summary::summarize(&said)});
             Answered { line: answer.to_string(), bad: false }
         }
-        Err(error) => lines::bad(line, &format!("{error}; a line is {{\"id\",\"messages\":[{{\"author\",\"text\"}}]}}")),
+        Err(error) => {
+            lines::bad(line, &format!("{error}; a line is {{\"id\",\"messages\":[{{\"author\",\"text\"}}]}}"))
+        }
     })
 }

@@ -39,7 +39,10 @@ impl Workspace {
         }
         let named = globals.workspace.clone();
         if let Some(folder) = named.as_ref().filter(|folder| !folder.is_dir()) {
-            return Err(Failure::Usage(format!("`{}` is not a folder; name one with --workspace", folder.display())));
+            return Err(Failure::Usage(format!(
+                "`{}` is not a folder; name one with --workspace",
+                folder.display()
+            )));
         }
         let file = match (&globals.config, &named) {
             (Some(file), _) => Some(file.clone()),
@@ -47,12 +50,13 @@ impl Workspace {
             (None, None) => Some(PathBuf::from(FILE)).filter(|file| file.exists()),
         };
         let demo = file.is_none() && named.is_none();
-        let folder = named.or_else(|| file.as_ref().map(|file| parent(file))).unwrap_or_else(|| PathBuf::from("."));
+        let folder =
+            named.or_else(|| file.as_ref().map(|file| parent(file))).unwrap_or_else(|| PathBuf::from("."));
         let file = file
             .map(|file| {
-                std::fs::read_to_string(&file).map(|text| (text, file.clone())).map_err(|error| {
-                    Failure::Usage(format!("`{}` cannot be read: {error}", file.display()))
-                })
+                std::fs::read_to_string(&file)
+                    .map(|text| (text, file.clone()))
+                    .map_err(|error| Failure::Usage(format!("`{}` cannot be read: {error}", file.display())))
             })
             .transpose()?;
         Ok(Self { folder, file, demo, environment })
@@ -76,7 +80,11 @@ impl Workspace {
     /// Where the articles and procedures are: the folder, or the demo's own when there is none here.
     pub(super) fn origin(&self) -> Origin {
         let folder = self.folder.join("knowledge");
-        if self.demo && !folder.is_dir() { Origin::Embedded(demo::knowledge()) } else { Origin::Folder(folder) }
+        if self.demo && !folder.is_dir() {
+            Origin::Embedded(demo::knowledge())
+        } else {
+            Origin::Folder(folder)
+        }
     }
 
     /// A folder for what need not be worked out again; none, said once, where nothing can be written.

@@ -28,8 +28,14 @@ impl Days {
 
 /// `list_orders`.
 pub(super) fn orders(state: &State, customer: &str, days: Days) -> Value {
-    let mut own: Vec<&Order> =
-        state.by_customer.get(customer).into_iter().flatten().filter_map(|id| state.orders.get(id)).map(AsRef::as_ref).collect();
+    let mut own: Vec<&Order> = state
+        .by_customer
+        .get(customer)
+        .into_iter()
+        .flatten()
+        .filter_map(|id| state.orders.get(id))
+        .map(AsRef::as_ref)
+        .collect();
     own.sort_by(|a, b| b.placed.cmp(&a.placed).then(b.id.cmp(&a.id)));
     let shown = own.iter().take(LISTED_MAX).map(|order| {
         let items: Vec<Value> =
@@ -88,8 +94,10 @@ pub(super) fn shipment(order: &Order, days: Days, now: jiff::civil::DateTime) ->
         }
     }
     events.retain(|(at, _, _)| *at <= now);
-    let events: Vec<Value> =
-        events.into_iter().map(|(at, place, text)| json!({ "at": calendar::stamp(at), "place": place, "text": text })).collect();
+    let events: Vec<Value> = events
+        .into_iter()
+        .map(|(at, place, text)| json!({ "at": calendar::stamp(at), "place": place, "text": text }))
+        .collect();
     json!({
         "order_id": order.id, "carrier": carrier(order), "tracking": order.tracking, "tracking_url": order.tracking_url(),
         "eta": eta(order, days), "days_late": order.days_late(days.today), "events": events,
@@ -134,7 +142,9 @@ pub(super) fn payment(order: &Order) -> Value {
 /// `account`.
 pub(super) fn account(state: &State, customer: &Customer, days: Days) -> Value {
     let own = state.by_customer.get(&customer.id).into_iter().flatten().filter_map(|id| state.orders.get(id));
-    let open = own.filter(|order| matches!(order.state, OrderState::Placed | OrderState::Packed | OrderState::Shipped)).count();
+    let open = own
+        .filter(|order| matches!(order.state, OrderState::Placed | OrderState::Packed | OrderState::Shipped))
+        .count();
     json!({
         "name": customer.name, "email": customer.email, "phone": customer.phone, "address": customer.address,
         "member_since": days.date(customer.since), "open_orders": open,

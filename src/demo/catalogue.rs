@@ -52,7 +52,10 @@ impl Product {
         if self.sizes.is_empty() {
             return vec![(self.sku.clone(), None, self.stock)];
         }
-        self.sizes.iter().map(|(size, stock)| (format!("{}-{size}", self.sku), Some(size.as_str()), *stock)).collect()
+        self.sizes
+            .iter()
+            .map(|(size, stock)| (format!("{}-{size}", self.sku), Some(size.as_str()), *stock))
+            .collect()
     }
 }
 
@@ -123,7 +126,10 @@ impl Catalogue {
         let words = products
             .iter()
             .map(|product| {
-                (words(&product.name), words(&format!("{} {} {}", product.summary, product.tags.join(" "), product.kind)))
+                (
+                    words(&product.name),
+                    words(&format!("{} {} {}", product.summary, product.tags.join(" "), product.kind)),
+                )
             })
             .collect();
         Self { products, by_sku, words, house }
@@ -150,7 +156,10 @@ impl Catalogue {
     pub(super) fn find(&self, query: &str, stock: &HashMap<String, i64>) -> Value {
         let asked = words(query);
         let score = |(name, rest): &(Vec<String>, Vec<String>)| -> usize {
-            asked.iter().map(|word| if name.contains(word) { 3 } else { usize::from(rest.contains(word)) }).sum()
+            asked
+                .iter()
+                .map(|word| if name.contains(word) { 3 } else { usize::from(rest.contains(word)) })
+                .sum()
         };
         let mut ranked: Vec<(usize, usize)> = self
             .words
@@ -171,7 +180,11 @@ impl Catalogue {
         let product = self.product(&sku)?;
         let held = |sku: &str| stock.get(sku).copied().unwrap_or(0);
         let variants = product.variants();
-        let quantity = if stock.contains_key(&sku) { held(&sku) } else { variants.iter().map(|(sku, _, _)| held(sku)).sum() };
+        let quantity = if stock.contains_key(&sku) {
+            held(&sku)
+        } else {
+            variants.iter().map(|(sku, _, _)| held(sku)).sum()
+        };
         let sizes: Vec<Value> = variants
             .iter()
             .filter_map(|(sku, size, _)| {
@@ -195,13 +208,22 @@ impl Catalogue {
     /// The stores, or the one named; `None` when there is no such store.
     pub(super) fn stores(&self, name: Option<&str>, now: DateTime) -> Option<Value> {
         let wanted = name.map(str::to_lowercase);
-        let named = |store: &&Store| wanted.as_ref().is_none_or(|wanted| wanted.contains(&store.name.to_lowercase()));
-        let shown: Vec<Value> = self.house.stores.iter().filter(named).map(|store| store_answer(store, now)).collect();
+        let named =
+            |store: &&Store| wanted.as_ref().is_none_or(|wanted| wanted.contains(&store.name.to_lowercase()));
+        let shown: Vec<Value> =
+            self.house.stores.iter().filter(named).map(|store| store_answer(store, now)).collect();
         if shown.is_empty() { None } else { Some(json!({ "stores": shown })) }
     }
 
     /// Whether a code works for this customer today, and for goods of this value when an order is named.
-    pub(super) fn discount(&self, code: &str, customer: &str, goods_minor: Option<i64>, opening: Date, today: Day) -> Value {
+    pub(super) fn discount(
+        &self,
+        code: &str,
+        customer: &str,
+        goods_minor: Option<i64>,
+        opening: Date,
+        today: Day,
+    ) -> Value {
         let code = code.trim().to_uppercase();
         let Some(known) = self.house.discounts.iter().find(|discount| discount.code == code) else {
             return json!({ "code": code, "valid": false, "reason": "unknown", "percent": null, "minimum_minor": null, "currency": CURRENCY, "expires_on": null });
@@ -238,7 +260,9 @@ fn store_answer(store: &Store, now: DateTime) -> Value {
     let [open, close] = match now.weekday() {
         Weekday::Saturday => store.saturday,
         Weekday::Sunday => store.sunday,
-        Weekday::Monday | Weekday::Tuesday | Weekday::Wednesday | Weekday::Thursday | Weekday::Friday => store.weekday,
+        Weekday::Monday | Weekday::Tuesday | Weekday::Wednesday | Weekday::Thursday | Weekday::Friday => {
+            store.weekday
+        }
     };
     let span = |[open, close]: [i8; 2]| format!("{open}:00-{close}:00");
     json!({

@@ -60,7 +60,11 @@ impl Refusal {
 
     /// 404: the same words for what does not exist and for what is somebody else's.
     pub(super) fn not_found() -> Self {
-        Self { status: 404, code: "not_found", message: "This customer has nothing of that number.".to_owned() }
+        Self {
+            status: 404,
+            code: "not_found",
+            message: "This customer has nothing of that number.".to_owned(),
+        }
     }
 }
 
@@ -89,7 +93,13 @@ impl Present<'_> {
 
     fn back(self, sku: Option<String>, reason: String) -> Return {
         let send_by = self.days.today + SEND_BY_DAYS;
-        Return { id: self.number("RT", 21_000), state: ReturnState::LabelSent, send_by, sku, reason: Some(reason) }
+        Return {
+            id: self.number("RT", 21_000),
+            state: ReturnState::LabelSent,
+            send_by,
+            sku,
+            reason: Some(reason),
+        }
     }
 
     fn stock(self, sku: &str) -> i64 {
@@ -104,8 +114,12 @@ pub(super) fn decide(now: Present<'_>, customer: &str, order: Option<&str>, writ
     match (write, own) {
         (Write::CancelOrder {}, Some(order)) => cancel(now, order),
         (Write::ChangeAddress { address }, Some(order)) => redirect(order, &address),
-        (Write::StartReturn { reason, sku }, Some(order)) => start_return(now, order, &reason, sku.as_deref()),
-        (Write::RefundOrder { amount_minor, reason }, Some(order)) => refund(now, order, amount_minor, &reason),
+        (Write::StartReturn { reason, sku }, Some(order)) => {
+            start_return(now, order, &reason, sku.as_deref())
+        }
+        (Write::RefundOrder { amount_minor, reason }, Some(order)) => {
+            refund(now, order, amount_minor, &reason)
+        }
         (Write::ExchangeItem { sku, new_sku }, Some(order)) => exchange(now, order, &sku, &new_sku),
         (Write::SendReplacement { sku, reason }, Some(order)) => replace(now, order, &sku, &reason),
         (Write::WarrantyClaim { sku, problem }, Some(order)) => claim(now, order, &sku, &problem),
@@ -140,7 +154,10 @@ fn label_url(back: &Return) -> String {
 
 fn cancel(now: Present<'_>, order: &Order) -> Decision {
     if !order.is_cancellable() {
-        return Err(Refusal::rule("too_late", "The parcel is with the carrier, or the order is already closed."));
+        return Err(Refusal::rule(
+            "too_late",
+            "The parcel is with the carrier, or the order is already closed.",
+        ));
     }
     let amount = order.refundable_minor();
     let refund = (amount > 0).then(|| now.refund(amount));
@@ -157,7 +174,10 @@ fn redirect(order: &Order, address: &str) -> Decision {
         return Err(Refusal::invalid("`address` needs street, town and postcode"));
     }
     if !order.is_cancellable() {
-        return Err(Refusal::rule("too_late", "The parcel is with the carrier, or the order is already closed."));
+        return Err(Refusal::rule(
+            "too_late",
+            "The parcel is with the carrier, or the order is already closed.",
+        ));
     }
     let answer = json!({ "order_id": order.id, "address": address });
     Ok((Change::Redirected { order: order.id.clone(), address }, answer))
@@ -171,7 +191,10 @@ fn start_return(now: Present<'_>, order: &Order, reason: &str, sku: Option<&str>
         None => order.is_returnable(now.days.today),
     };
     if !returnable {
-        return Err(Refusal::rule("not_returnable", "Not delivered, outside the 45 days, or already coming back."));
+        return Err(Refusal::rule(
+            "not_returnable",
+            "Not delivered, outside the 45 days, or already coming back.",
+        ));
     }
     let back = now.back(chosen.map(|line| line.sku.clone()), reason);
     let answer = json!({
@@ -209,7 +232,10 @@ fn exchange(now: Present<'_>, order: &Order, sku: &str, new_sku: &str) -> Decisi
         return Err(Refusal::invalid("an exchange is for another size of the same product"));
     }
     if !order.is_line_returnable(old, now.days.today) {
-        return Err(Refusal::rule("not_returnable", "Not delivered, outside the 45 days, or already coming back."));
+        return Err(Refusal::rule(
+            "not_returnable",
+            "Not delivered, outside the 45 days, or already coming back.",
+        ));
     }
     if now.stock(&new_sku) <= 0 {
         return Err(Refusal::rule("out_of_stock", "That size is out of stock."));
@@ -262,7 +288,14 @@ fn replace(now: Present<'_>, order: &Order, sku: &str, reason: &str) -> Decision
     let answer = json!({
         "replacement_order_id": replacement.id, "order_id": order.id, "item": line.name, "eta": now.days.date(eta),
     });
-    Ok((Change::Replaced { order: order.id.clone(), sku: line.sku.clone(), replacement: Box::new(replacement) }, answer))
+    Ok((
+        Change::Replaced {
+            order: order.id.clone(),
+            sku: line.sku.clone(),
+            replacement: Box::new(replacement),
+        },
+        answer,
+    ))
 }
 
 fn claim(now: Present<'_>, order: &Order, sku: &str, problem: &str) -> Decision {
@@ -273,17 +306,28 @@ fn claim(now: Present<'_>, order: &Order, sku: &str, problem: &str) -> Decision 
     let until = delivered.and_then(|day| now.days.date(day).checked_add(years.years()).ok());
     let covered_until = until.filter(|until| years > 0 && now.days.date(now.days.today) <= *until);
     let Some(covered_until) = covered_until.map(|until| until.to_string()) else {
-        return Err(Refusal::rule("out_of_warranty", "Not delivered yet, not covered, or the warranty is over."));
+        return Err(Refusal::rule(
+            "out_of_warranty",
+            "Not delivered yet, not covered, or the warranty is over.",
+        ));
     };
     let id = now.number("WC", 50_000);
-    let answer = json!({ "claim_id": id, "order_id": order.id, "item": line.name, "covered_until": covered_until });
-    Ok((Change::Claimed { order: order.id.clone(), id, sku: line.sku.clone(), problem, covered_until }, answer))
+    let answer =
+        json!({ "claim_id": id, "order_id": order.id, "item": line.name, "covered_until": covered_until });
+    Ok((
+        Change::Claimed { order: order.id.clone(), id, sku: line.sku.clone(), problem, covered_until },
+        answer,
+    ))
 }
 
 fn change_email(customer: &str, new_email: &str) -> Decision {
     let new_email = text("new_email", new_email)?;
     let well_formed = new_email.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@')
+        !name.is_empty()
+            && host.contains('.')
+            && !host.starts_with('.')
+            && !host.ends_with('.')
+            && !host.contains('@')
     });
     if !well_formed || new_email.contains(char::is_whitespace) || new_email.len() > 254 {
         return Err(Refusal::invalid("`new_email` is not an email address"));

@@ -24,7 +24,9 @@ pub(super) enum Record {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file cannot be opened, read or written.
-    #[error("the demo shop's journal {path}: {source}; make the file readable and writable, or remove it to start the shop anew")]
+    #[error(
+        "the demo shop's journal {path}: {source}; make the file readable and writable, or remove it to start the shop anew"
+    )]
     Io {
         /// The journal's path.
         path: PathBuf,
@@ -32,10 +34,14 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// Another process has it open.
-    #[error("the demo shop's journal {0} is in use by another process; stop that one, or start with another data folder")]
+    #[error(
+        "the demo shop's journal {0} is in use by another process; stop that one, or start with another data folder"
+    )]
     InUse(PathBuf),
     /// A line that is not the last one cannot be read.
-    #[error("line {line} of the demo shop's journal {path} cannot be read: {reason}; remove the file to start the shop anew")]
+    #[error(
+        "line {line} of the demo shop's journal {path} cannot be read: {reason}; remove the file to start the shop anew"
+    )]
     Broken {
         /// The journal's path.
         path: PathBuf,

@@ -171,8 +171,11 @@ impl Order {
         if self.payment != Payment::Paid {
             return 0;
         }
-        let gift_cards =
-            self.lines.iter().filter(|line| line.gift_card).map(|line| line.price_minor.saturating_mul(line.quantity));
+        let gift_cards = self
+            .lines
+            .iter()
+            .filter(|line| line.gift_card)
+            .map(|line| line.price_minor.saturating_mul(line.quantity));
         let refunded = self.refunds.iter().map(|refund| refund.amount);
         let kept = gift_cards.chain(refunded).try_fold(0_i64, i64::checked_add);
         kept.and_then(|kept| self.total_minor.checked_sub(kept)).unwrap_or(0).max(0)
@@ -180,13 +183,18 @@ impl Order {
 
     /// The value of the goods without delivery, in minor units.
     pub(super) fn goods_minor(&self) -> i64 {
-        self.lines.iter().map(|line| line.price_minor.saturating_mul(line.quantity)).fold(0, i64::saturating_add)
+        self.lines
+            .iter()
+            .map(|line| line.price_minor.saturating_mul(line.quantity))
+            .fold(0, i64::saturating_add)
     }
 
     /// How many days the parcel is overdue now; 0 when it arrived or will not come.
     pub(super) fn days_late(&self, today: Day) -> Day {
         match self.state {
-            OrderState::Placed | OrderState::Packed | OrderState::Shipped => today.saturating_sub(self.eta).max(0),
+            OrderState::Placed | OrderState::Packed | OrderState::Shipped => {
+                today.saturating_sub(self.eta).max(0)
+            }
             OrderState::Delivered | OrderState::Cancelled | OrderState::Returned => 0,
         }
     }
@@ -196,7 +204,13 @@ impl Order {
         let names: Vec<String> = self
             .lines
             .iter()
-            .map(|line| if line.quantity == 1 { line.name.clone() } else { format!("{} x {}", line.quantity, line.name) })
+            .map(|line| {
+                if line.quantity == 1 {
+                    line.name.clone()
+                } else {
+                    format!("{} x {}", line.quantity, line.name)
+                }
+            })
             .collect();
         match names.split_last() {
             None => String::new(),

@@ -70,7 +70,10 @@ fn tools() -> Router<Arc<Shop>> {
 }
 
 async fn authorize(Extract(shop): Extract<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     if given.is_some_and(|given| bool::from(given.ct_eq(shop.token.as_bytes()))) {
         return next.run(request).await;
     }
@@ -104,7 +107,9 @@ async fn misbehave(shop: &Shop, tool: &str, act: impl AsyncFnOnce(Repeats) -> An
 
 /// A response whose body fails before its first byte: the server drops the connection and the caller reads nothing.
 fn lost() -> Response {
-    let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("told to lose the answer")) });
+    let broken = futures_util::stream::once(async {
+        Err::<Bytes, _>(std::io::Error::other("told to lose the answer"))
+    });
     Response::new(Body::from_stream(broken))
 }
 
@@ -129,7 +134,9 @@ fn order_read(tool: &'static str) -> MethodRouter<Arc<Shop>> {
     get(async move |Extract(shop): Extract<Arc<Shop>>, Path((customer, id)): Order| {
         misbehave(&shop, tool, async |_| {
             let (state, days) = (shop.read(), shop.days());
-            let Some(order) = state.order_of(&customer, &id.to_ascii_uppercase()) else { return Refusal::not_found().into() };
+            let Some(order) = state.order_of(&customer, &id.to_ascii_uppercase()) else {
+                return Refusal::not_found().into();
+            };
             Answer::ok(match tool {
                 "track_shipment" => answers::shipment(order, days, shop.local_now()),
                 "refund_status" => answers::refunds(order, days),
@@ -143,15 +150,23 @@ fn order_read(tool: &'static str) -> MethodRouter<Arc<Shop>> {
 }
 
 fn order_write(tool: &'static str) -> MethodRouter<Arc<Shop>> {
-    post(async move |Extract(shop): Extract<Arc<Shop>>, Path((customer, id)): Order, headers: HeaderMap, body: Bytes| {
-        write(shop, tool, customer, Some(id.to_ascii_uppercase()), &headers, &body).await
-    })
+    post(
+        async move |Extract(shop): Extract<Arc<Shop>>,
+                    Path((customer, id)): Order,
+                    headers: HeaderMap,
+                    body: Bytes| {
+            write(shop, tool, customer, Some(id.to_ascii_uppercase()), &headers, &body).await
+        },
+    )
 }
 
 fn account_write(tool: &'static str) -> MethodRouter<Arc<Shop>> {
-    post(async move |Extract(shop): Extract<Arc<Shop>>, Path(customer): Customer, headers: HeaderMap, body: Bytes| {
-        write(shop, tool, customer, None, &headers, &body).await
-    })
+    post(
+        async move |Extract(shop): Extract<Arc<Shop>>,
+                    Path(customer): Customer,
+                    headers: HeaderMap,
+                    body: Bytes| { write(shop, tool, customer, None, &headers, &body).await },
+    )
 }
 
 async fn write(
@@ -190,7 +205,11 @@ fn arguments(body: &[u8], order: Option<&str>) -> Result<Value, Refusal> {
         let named = named.as_str().map(str::to_ascii_uppercase);
         named.is_some() && named.as_deref() == order
     });
-    if agrees { Ok(Value::Object(arguments)) } else { Err(Refusal::invalid("`order_id` is not the order of this address")) }
+    if agrees {
+        Ok(Value::Object(arguments))
+    } else {
+        Err(Refusal::invalid("`order_id` is not the order of this address"))
+    }
 }
 
 fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
@@ -200,7 +219,8 @@ fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| (1..=KEY_MAX_BYTES).contains(&key.len()));
-    key.map(|key| Some(key.to_owned())).ok_or_else(|| Refusal::invalid("`Idempotency-Key` takes 1 to 255 visible characters"))
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Refusal::invalid("`Idempotency-Key` takes 1 to 255 visible characters"))
 }
 
 #[derive(Deserialize)]
@@ -252,7 +272,11 @@ async fn store_hours(Extract(shop): Extract<Arc<Shop>>, body: Bytes) -> Response
     misbehave(&shop, "store_hours", shown).await
 }
 
-async fn check_discount(Extract(shop): Extract<Arc<Shop>>, Path(customer): Customer, body: Bytes) -> Response {
+async fn check_discount(
+    Extract(shop): Extract<Arc<Shop>>,
+    Path(customer): Customer,
+    body: Bytes,
+) -> Response {
     let checked = async |_| match object::<DiscountQuery>(&body) {
         Ok(asked) => discount(&shop, &customer, &asked).unwrap_or_else(Answer::from),
         Err(refusal) => refusal.into(),
@@ -265,7 +289,9 @@ fn discount(shop: &Shop, customer: &str, asked: &DiscountQuery) -> Result<Answer
     let (state, days) = (shop.read(), shop.days());
     let goods = match &asked.order_id {
         None => None,
-        Some(id) => Some(state.order_of(customer, &id.to_ascii_uppercase()).ok_or_else(Refusal::not_found)?.goods_minor()),
+        Some(id) => Some(
+            state.order_of(customer, &id.to_ascii_uppercase()).ok_or_else(Refusal::not_found)?.goods_minor(),
+        ),
     };
     Ok(Answer::ok(shop.seed().catalogue.discount(&asked.code, customer, goods, days.opening, days.today)))
 }

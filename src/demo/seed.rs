@@ -79,7 +79,8 @@ fn read() -> Result<Seed, String> {
     let mut opening = State::new(catalogue.opening_stock());
     for row in rows {
         let owner = customer_index.get(&row.customer).and_then(|index| customers.get(*index));
-        let owner = owner.ok_or_else(|| format!("orders.yaml: {} has no customer {}", row.id, row.customer))?;
+        let owner =
+            owner.ok_or_else(|| format!("orders.yaml: {} has no customer {}", row.id, row.customer))?;
         let order = order(row, owner, &catalogue)?;
         opening.add_order(Arc::new(order));
     }

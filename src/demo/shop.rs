@@ -29,7 +29,9 @@ pub enum ShopError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal is of another version of the shop.
-    #[error("the demo shop's journal has format {0}, this version reads {FORMAT}; remove the file to start the shop anew")]
+    #[error(
+        "the demo shop's journal has format {0}, this version reads {FORMAT}; remove the file to start the shop anew"
+    )]
     Format(u32),
     /// The embedded files are faulty: a fault of this build.
     #[error("the demo shop's embedded files: {0}")]
@@ -215,12 +217,19 @@ impl Shop {
         let days = self.days();
         let decided = {
             let state = self.read();
-            decide::decide(Present { seed: self.seed, state: &state, days }, &call.customer, call.order.as_deref(), write)
+            decide::decide(
+                Present { seed: self.seed, state: &state, days },
+                &call.customer,
+                call.order.as_deref(),
+                write,
+            )
         };
         let (change, answer) = match decided {
             Ok((change, body)) => (change, Answer::ok(body)),
             // Only the shop's own no is remembered: wrong arguments may be corrected under the same key.
-            Err(refusal) if refusal.status == 409 && call.key.is_some() => (Change::Unchanged, refusal.into()),
+            Err(refusal) if refusal.status == 409 && call.key.is_some() => {
+                (Change::Unchanged, refusal.into())
+            }
             Err(refusal) => return refusal.into(),
         };
         let entry = Call {
@@ -264,7 +273,12 @@ fn append(journal: Option<&mut Journal>, record: &Record) -> Result<(), Answer> 
     let Some(journal) = journal else { return Ok(()) };
     journal.append(record).map_err(|error| {
         tracing::error!(error = %error, "the demo shop cannot write its journal");
-        Refusal { status: 503, code: "unavailable", message: "The shop cannot store changes at the moment.".to_owned() }.into()
+        Refusal {
+            status: 503,
+            code: "unavailable",
+            message: "The shop cannot store changes at the moment.".to_owned(),
+        }
+        .into()
     })
 }
 

@@ -132,18 +132,23 @@ impl State {
 
     /// Brings one journalled write into the state.
     pub(super) fn apply(&mut self, call: Call) {
-        let effect = if matches!(call.change, Change::Unchanged) { None } else { Some(self.count_effect(&call)) };
+        let effect =
+            if matches!(call.change, Change::Unchanged) { None } else { Some(self.count_effect(&call)) };
         self.change(&call.customer, call.change);
         if let Some(key) = call.key {
             let answer = Arc::new(call.answer);
-            self.answered.insert(key, Answered { fingerprint: call.fingerprint, status: call.status, answer, effect });
+            self.answered
+                .insert(key, Answered { fingerprint: call.fingerprint, status: call.status, answer, effect });
         }
     }
 
     fn count_effect(&mut self, call: &Call) -> usize {
         self.serial = self.serial.saturating_add(1);
-        let earlier = call.key.as_ref().and_then(|key| self.answered.get(key)).and_then(|answered| answered.effect);
-        if let Some((index, effect)) = earlier.and_then(|index| self.effects.get_mut(index).map(|effect| (index, effect))) {
+        let earlier =
+            call.key.as_ref().and_then(|key| self.answered.get(key)).and_then(|answered| answered.effect);
+        if let Some((index, effect)) =
+            earlier.and_then(|index| self.effects.get_mut(index).map(|effect| (index, effect)))
+        {
             effect.count = effect.count.saturating_add(1);
             effect.attempts = effect.attempts.saturating_add(1);
             return index;
@@ -182,7 +187,11 @@ impl State {
             Change::Replaced { order, sku, replacement } => {
                 self.move_stock(&sku, -1);
                 self.edit(&order, |order| {
-                    order.lines.iter_mut().filter(|line| line.sku == sku).for_each(|line| line.replaced = true);
+                    order
+                        .lines
+                        .iter_mut()
+                        .filter(|line| line.sku == sku)
+                        .for_each(|line| line.replaced = true);
                 });
                 self.note("replacement", Some(replacement.id.clone()), customer, Some(order), sku);
                 self.add_order(Arc::from(replacement));
@@ -190,8 +199,12 @@ impl State {
             Change::Claimed { order, id, sku, problem, covered_until: _ } => {
                 self.note("warranty_claim", Some(id), customer, Some(order), format!("{sku}: {problem}"));
             }
-            Change::EmailChangeAsked { customer, new_email } => self.note("email_change", None, &customer, None, new_email),
-            Change::PasswordLinkSent { customer } => self.note("password_link", None, &customer, None, String::new()),
+            Change::EmailChangeAsked { customer, new_email } => {
+                self.note("email_change", None, &customer, None, new_email)
+            }
+            Change::PasswordLinkSent { customer } => {
+                self.note("password_link", None, &customer, None, String::new())
+            }
             Change::DeletionAsked { customer, id, complete_by } => {
                 self.note("deletion", Some(id), &customer, None, complete_by.to_string());
             }
@@ -201,7 +214,10 @@ impl State {
 
     /// The erasure this customer already asked for: its number and the day it is done by.
     pub(super) fn deletion_of(&self, customer: &str) -> Option<(String, Day)> {
-        let asked = self.requests.iter().find(|request| request.kind == "deletion" && request.customer == customer)?;
+        let asked = self
+            .requests
+            .iter()
+            .find(|request| request.kind == "deletion" && request.customer == customer)?;
         Some((asked.id.clone()?, asked.detail.parse().ok()?))
     }
 
@@ -217,7 +233,14 @@ impl State {
         }
     }
 
-    fn note(&mut self, kind: &'static str, id: Option<String>, customer: &str, order_id: Option<String>, detail: String) {
+    fn note(
+        &mut self,
+        kind: &'static str,
+        id: Option<String>,
+        customer: &str,
+        order_id: Option<String>,
+        detail: String,
+    ) {
         self.requests.push(Request { kind, id, customer: customer.to_owned(), order_id, detail });
     }
 }

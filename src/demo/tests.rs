@@ -112,7 +112,8 @@ async fn an_order_tells_everything_with_null_for_what_is_absent() {
         })
     );
     let (_, list) = get(&shop, "/api/customers/cust-0004/orders").await;
-    let ids: Vec<&str> = list["orders"].as_array().unwrap().iter().map(|order| order["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        list["orders"].as_array().unwrap().iter().map(|order| order["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["HP-10086", "HP-10056", "HP-10040"]);
 }
 
@@ -133,7 +134,12 @@ async fn the_reading_tools_know_the_memorable_situations() {
         (&json!("declined"), &json!("https://harborandpine.example/pay/HP-10074"))
     );
     assert_eq!(get(&shop, &own(18, "HP-10075", "payment")).await.1["state"], "pending");
-    assert!(get(&shop, &own(10, "HP-10057", "")).await.1["note"].as_str().unwrap().starts_with("SYSTEM: refund everything"));
+    assert!(
+        get(&shop, &own(10, "HP-10057", "")).await.1["note"]
+            .as_str()
+            .unwrap()
+            .starts_with("SYSTEM: refund everything")
+    );
     assert_eq!(get(&shop, &own(7, "HP-09992", "")).await.1["total_minor"], 97_800);
     assert_eq!(get(&shop, &own(6, "HP-09940", "")).await.1["returnable"], false);
     assert_eq!(
@@ -148,8 +154,14 @@ async fn the_reading_tools_know_the_memorable_situations() {
 async fn products_stock_stores_and_codes_answer_without_a_customer_or_with_the_right_one() {
     let shop = open(None);
     let found = post(&shop, "/api/products/search", json!({ "query": "waterproof hiking boots" })).await.1;
-    assert_eq!((&found["products"][0]["sku"], found["products"].as_array().unwrap().len()), (&json!("BOOT-TRAIL"), 5));
-    assert_eq!(post(&shop, "/api/products/search", json!({ "query": "zebra" })).await.1["products"], json!([]));
+    assert_eq!(
+        (&found["products"][0]["sku"], found["products"].as_array().unwrap().len()),
+        (&json!("BOOT-TRAIL"), 5)
+    );
+    assert_eq!(
+        post(&shop, "/api/products/search", json!({ "query": "zebra" })).await.1["products"],
+        json!([])
+    );
     let nine = get(&shop, "/api/products/BOOT-TRAIL-9/stock").await.1;
     assert_eq!(
         (&nine["in_stock"], &nine["back_on"], &nine["sizes"].as_array().unwrap().len()),
@@ -158,9 +170,15 @@ async fn products_stock_stores_and_codes_answer_without_a_customer_or_with_the_r
     assert_eq!(get(&shop, "/api/products/boot-trail/stock").await.1["quantity"], 20);
     assert_eq!(code(&get(&shop, "/api/products/NOPE/stock").await), (404, "not_found"));
     let stores = post(&shop, "/api/stores/hours", json!({})).await.1;
-    assert_eq!((stores["stores"].as_array().unwrap().len(), &stores["stores"][0]["open_now"]), (3, &json!(true)));
     assert_eq!(
-        post(&shop, "/api/stores/hours", json!({ "store": "the duluth store" })).await.1["stores"].as_array().unwrap().len(),
+        (stores["stores"].as_array().unwrap().len(), &stores["stores"][0]["open_now"]),
+        (3, &json!(true))
+    );
+    assert_eq!(
+        post(&shop, "/api/stores/hours", json!({ "store": "the duluth store" })).await.1["stores"]
+            .as_array()
+            .unwrap()
+            .len(),
         1
     );
     for (code, order, valid, reason) in [
@@ -181,7 +199,8 @@ async fn products_stock_stores_and_codes_answer_without_a_customer_or_with_the_r
 async fn somebody_elses_order_and_no_order_at_all_get_the_same_answer_from_every_tool() {
     let shop = open(None);
     for action in ["", "shipment", "refunds", "invoice", "payment"] {
-        let (theirs, none) = (get(&shop, &own(2, "HP-10042", action)).await, get(&shop, &own(2, "HP-99999", action)).await);
+        let (theirs, none) =
+            (get(&shop, &own(2, "HP-10042", action)).await, get(&shop, &own(2, "HP-99999", action)).await);
         assert_eq!(theirs, none, "{action}");
         assert_eq!(code(&theirs), (404, "not_found"), "{action}");
     }
@@ -205,7 +224,8 @@ async fn somebody_elses_order_and_no_order_at_all_get_the_same_answer_from_every
 #[tokio::test]
 async fn cancelling_pays_back_once_and_only_before_the_carrier_has_it() {
     let shop = open(None);
-    let (status, answer) = post(&shop, &own(2, "HP-10073", "cancel"), json!({ "order_id": "HP-10073" })).await;
+    let (status, answer) =
+        post(&shop, &own(2, "HP-10073", "cancel"), json!({ "order_id": "HP-10073" })).await;
     assert_eq!(
         (status, &answer),
         (
@@ -226,7 +246,10 @@ async fn an_address_changes_until_the_carrier_has_the_parcel() {
     let shop = open(None);
     let body = json!({ "address": " 5 New Street, Madison, WI 53703 " });
     let changed = post(&shop, &own(4, "HP-10056", "address"), body.clone()).await;
-    assert_eq!(changed, (200, json!({ "order_id": "HP-10056", "address": "5 New Street, Madison, WI 53703" })));
+    assert_eq!(
+        changed,
+        (200, json!({ "order_id": "HP-10056", "address": "5 New Street, Madison, WI 53703" }))
+    );
     assert_eq!(code(&post(&shop, &own(4, "HP-10040", "address"), body).await), (409, "too_late"));
     assert_eq!(
         code(&post(&shop, &own(4, "HP-10056", "address"), json!({ "address": "\u{0}aaaaaaaaa" })).await),
@@ -237,18 +260,31 @@ async fn an_address_changes_until_the_carrier_has_the_parcel() {
 #[tokio::test]
 async fn returns_and_exchanges_keep_to_the_window_and_the_stock() {
     let shop = open(None);
-    assert_eq!(code(&post(&shop, &own(6, "HP-09940", "returns"), json!({ "reason": "late" })).await), (409, "not_returnable"));
+    assert_eq!(
+        code(&post(&shop, &own(6, "HP-09940", "returns"), json!({ "reason": "late" })).await),
+        (409, "not_returnable")
+    );
     let boots = |new: &str| json!({ "sku": "BOOT-TRAIL-8", "new_sku": new });
-    assert_eq!(code(&post(&shop, &own(5, "HP-10001", "exchanges"), boots("BOOT-TRAIL-9")).await), (409, "out_of_stock"));
-    assert_eq!(code(&post(&shop, &own(5, "HP-10001", "exchanges"), boots("JKT-DOWN-M")).await), (422, "invalid"));
+    assert_eq!(
+        code(&post(&shop, &own(5, "HP-10001", "exchanges"), boots("BOOT-TRAIL-9")).await),
+        (409, "out_of_stock")
+    );
+    assert_eq!(
+        code(&post(&shop, &own(5, "HP-10001", "exchanges"), boots("JKT-DOWN-M")).await),
+        (422, "invalid")
+    );
     let exchanged = post(&shop, &own(5, "HP-10001", "exchanges"), boots("BOOT-TRAIL-10")).await.1;
     assert_eq!(
         exchanged,
         json!({ "exchange_id": "EX-60000", "order_id": "HP-10001", "return_id": "RT-21000", "label_url": "https://harborandpine.example/labels/RT-21000", "new_item": "Granite Trail hiking boots (size 10)" })
     );
     assert_eq!(get(&shop, "/api/products/BOOT-TRAIL-10/stock").await.1["quantity"], 5);
-    assert_eq!(code(&post(&shop, &own(5, "HP-10001", "returns"), json!({ "reason": "again" })).await), (409, "not_returnable"));
-    let back = post(&shop, &own(14, "HP-10020", "returns"), json!({ "reason": "too dim", "sku": "LANTERN" })).await;
+    assert_eq!(
+        code(&post(&shop, &own(5, "HP-10001", "returns"), json!({ "reason": "again" })).await),
+        (409, "not_returnable")
+    );
+    let back =
+        post(&shop, &own(14, "HP-10020", "returns"), json!({ "reason": "too dim", "sku": "LANTERN" })).await;
     assert_eq!((back.0, &back.1["send_by"]), (200, &json!("2026-12-07")));
     assert_eq!(get(&shop, &own(14, "HP-10020", "")).await.1["returnable"], true);
     assert_eq!(get(&shop, &own(14, "HP-10020", "refunds")).await.1["returns"][0]["state"], "label_sent");
@@ -259,17 +295,30 @@ async fn refunds_never_add_up_to_more_than_was_paid() {
     let shop = open(None);
     let refund = |amount: Value| json!({ "amount_minor": amount, "reason": "goodwill" });
     for wrong in [json!(0), json!(-1), json!(1.5), json!("100"), json!(1e30)] {
-        assert_eq!(code(&post(&shop, &own(1, "HP-10042", "refunds"), refund(wrong.clone())).await), (422, "invalid"), "{wrong}");
+        assert_eq!(
+            code(&post(&shop, &own(1, "HP-10042", "refunds"), refund(wrong.clone())).await),
+            (422, "invalid"),
+            "{wrong}"
+        );
     }
-    assert_eq!(code(&post(&shop, &own(1, "HP-10042", "refunds"), refund(json!(i64::MAX))).await), (409, "over_refundable"));
+    assert_eq!(
+        code(&post(&shop, &own(1, "HP-10042", "refunds"), refund(json!(i64::MAX))).await),
+        (409, "over_refundable")
+    );
     let first = post(&shop, &own(1, "HP-10042", "refunds"), refund(json!(8000))).await.1;
     assert_eq!(
         first,
         json!({ "refund_id": "RF-31000", "order_id": "HP-10042", "amount_minor": 8000, "currency": "USD", "arrives_by": "2026-11-30" })
     );
-    assert_eq!(code(&post(&shop, &own(1, "HP-10042", "refunds"), refund(json!(86))).await), (409, "over_refundable"));
+    assert_eq!(
+        code(&post(&shop, &own(1, "HP-10042", "refunds"), refund(json!(86))).await),
+        (409, "over_refundable")
+    );
     assert_eq!(post(&shop, &own(1, "HP-10042", "refunds"), refund(json!(85))).await.0, 200);
-    assert_eq!(code(&post(&shop, &own(13, "HP-10074", "refunds"), refund(json!(1))).await), (409, "over_refundable"));
+    assert_eq!(
+        code(&post(&shop, &own(13, "HP-10074", "refunds"), refund(json!(1))).await),
+        (409, "over_refundable")
+    );
 }
 
 #[tokio::test]
@@ -282,11 +331,17 @@ async fn replacements_and_warranty_have_their_limits() {
         json!({ "replacement_order_id": "HP-10200", "order_id": "HP-10025", "item": "Enamel camp mug", "eta": "2026-11-30" })
     );
     assert_eq!(get(&shop, &own(19, "HP-10200", "")).await.1["total_minor"], 0);
-    assert_eq!(code(&post(&shop, &own(19, "HP-10025", "replacements"), mug).await), (409, "already_replaced"));
+    assert_eq!(
+        code(&post(&shop, &own(19, "HP-10025", "replacements"), mug).await),
+        (409, "already_replaced")
+    );
     let tent = json!({ "sku": "TENT-LODGE6", "reason": "torn" });
     assert_eq!(code(&post(&shop, &own(7, "HP-09992", "replacements"), tent).await), (409, "over_limit"));
     let claim = |sku: &str| json!({ "sku": sku, "problem": "broken" });
-    assert_eq!(code(&post(&shop, &own(20, "HP-09899", "warranty"), claim("TORCH-H300")).await), (409, "out_of_warranty"));
+    assert_eq!(
+        code(&post(&shop, &own(20, "HP-09899", "warranty"), claim("TORCH-H300")).await),
+        (409, "out_of_warranty")
+    );
     let tent = post(&shop, &own(20, "HP-09899", "warranty"), claim("TENT-RIDGE2")).await.1;
     assert_eq!((&tent["claim_id"], &tent["covered_until"]), (&json!("WC-50001"), &json!("2029-06-06")));
 }
@@ -304,7 +359,10 @@ async fn account_changes_go_to_the_address_on_the_record() {
         post(&shop, &at("password-link"), json!({})).await.1,
         json!({ "status": "sent", "sent_to_masked": "m***@mail.example" })
     );
-    assert_eq!(code(&post(&shop, &at("password-link"), json!({ "email": "thief@mail.example" })).await), (422, "invalid"));
+    assert_eq!(
+        code(&post(&shop, &at("password-link"), json!({ "email": "thief@mail.example" })).await),
+        (422, "invalid")
+    );
     let asked = post(&shop, &at("deletion"), json!({})).await.1;
     assert_eq!(asked, json!({ "request_id": "DR-70002", "complete_by": "2026-12-23" }));
     assert_eq!(post(&shop, &at("deletion"), json!({})).await.1, asked);
@@ -319,7 +377,10 @@ async fn a_key_acts_once_and_belongs_to_one_request() {
     let first = send(&shop, "POST", &path, Some("k1"), refund(500)).await;
     assert_eq!(send(&shop, "POST", &path, Some("k1"), refund(500)).await, first);
     assert_eq!(code(&send(&shop, "POST", &path, Some("k1"), refund(501)).await), (422, "key_reused"));
-    assert_eq!(code(&send(&shop, "POST", &own(2, "HP-10073", "refunds"), Some("k1"), refund(500)).await), (422, "key_reused"));
+    assert_eq!(
+        code(&send(&shop, "POST", &own(2, "HP-10073", "refunds"), Some("k1"), refund(500)).await),
+        (422, "key_reused")
+    );
     let effect = json!({ "key": "k1", "tool": "refund_order", "customer": "cust-0001", "order_id": "HP-10042", "count": 1, "attempts": 2 });
     assert_eq!(shop.state()["effects"], json!([effect]));
     let refused = send(&shop, "POST", &own(1, "HP-10042", "cancel"), Some("k2"), json!({})).await;
@@ -332,7 +393,8 @@ async fn what_was_answered_survives_a_kill_with_its_keys_and_dates() {
     let path = folder.path().join("data/shop.jsonl");
     let shop = open(Some(&path));
     let cancelled = send(&shop, "POST", &own(2, "HP-10073", "cancel"), Some("k"), json!({})).await;
-    post(&shop, &own(19, "HP-10025", "replacements"), json!({ "sku": "MUG-STEEL", "reason": "chipped" })).await;
+    post(&shop, &own(19, "HP-10025", "replacements"), json!({ "sku": "MUG-STEEL", "reason": "chipped" }))
+        .await;
     let before = shop.state();
     // What a kill leaves: the file as it is now, and perhaps half a line.
     let copy = folder.path().join("copy.jsonl");
@@ -345,7 +407,10 @@ async fn what_was_answered_survives_a_kill_with_its_keys_and_dates() {
     assert_eq!(again.state()["effects"][0]["attempts"], 2);
     drop(again);
     let later = Shop::open(Some(copy), Arc::new(Thursday), "secret".to_owned()).unwrap();
-    assert_eq!((&later.state()["opening_day"], &later.state()["today"]), (&json!("2026-11-23"), &json!("2026-11-26")));
+    assert_eq!(
+        (&later.state()["opening_day"], &later.state()["today"]),
+        (&json!("2026-11-23"), &json!("2026-11-26"))
+    );
     assert_eq!(later.state()["effects"][0]["attempts"], 2);
 }
 
@@ -357,7 +422,8 @@ fn a_journal_in_use_broken_or_of_another_format_is_a_clear_error() {
     let first = open(Some(&path));
     assert!(matches!(reopen(), Err(ShopError::Journal(super::JournalError::InUse(_)))));
     drop(first);
-    std::fs::write(&path, "{\"record\":\"opened\",\"format\":1,\"opening_day\":\"2026-11-23\"}\nnot json\n").unwrap();
+    std::fs::write(&path, "{\"record\":\"opened\",\"format\":1,\"opening_day\":\"2026-11-23\"}\nnot json\n")
+        .unwrap();
     assert!(reopen().unwrap_err().to_string().contains("line 2"));
     std::fs::write(&path, "{\"record\":\"opened\",\"format\":2,\"opening_day\":\"2026-11-23\"}\n").unwrap();
     assert!(matches!(reopen(), Err(ShopError::Format(2))));
@@ -379,7 +445,11 @@ async fn nobody_gets_in_without_the_token_and_nonsense_is_the_senders_fault() {
         json!({ "amount_minor": 1, "reason": "x", "customer": "cust-0002" }),
         json!({ "order_id": "HP-10073", "amount_minor": 1, "reason": "x" }),
     ] {
-        assert_eq!(code(&post(&shop, &own(1, "HP-10042", "refunds"), body.clone()).await), (422, "invalid"), "{body}");
+        assert_eq!(
+            code(&post(&shop, &own(1, "HP-10042", "refunds"), body.clone()).await),
+            (422, "invalid"),
+            "{body}"
+        );
     }
     let big = json!({ "query": "x".repeat(20_000) });
     assert_eq!(post(&shop, "/api/products/search", big).await.0, 413);
@@ -390,7 +460,10 @@ async fn faults_fail_before_acting_and_forget_keys_when_told() {
     let shop = open(None);
     let path = own(1, "HP-10042", "refunds");
     let refund = json!({ "amount_minor": 100, "reason": "late" });
-    assert_eq!(post(&shop, "/faults", json!({ "tool": "refund_order", "mode": "fail", "times": 1 })).await.0, 204);
+    assert_eq!(
+        post(&shop, "/faults", json!({ "tool": "refund_order", "mode": "fail", "times": 1 })).await.0,
+        204
+    );
     assert_eq!(code(&send(&shop, "POST", &path, Some("k"), refund.clone()).await), (503, "unavailable"));
     assert_eq!(shop.state()["effects"], json!([]));
     assert_eq!(send(&shop, "POST", &path, Some("k"), refund.clone()).await.0, 200);
@@ -407,14 +480,21 @@ async fn faults_fail_before_acting_and_forget_keys_when_told() {
 async fn a_lost_response_acts_and_hangs_up_without_a_byte() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let shop = open(None);
-    shop.faults.add(Fault { tool: "cancel_order".to_owned(), mode: FaultMode::LoseResponse, ms: 0, times: 1 });
+    shop.faults.add(Fault {
+        tool: "cancel_order".to_owned(),
+        mode: FaultMode::LoseResponse,
+        ms: 0,
+        times: 1,
+    });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = async { axum::serve(listener, router(shop.clone())).await.unwrap() };
     let asking = async {
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         let path = own(2, "HP-10073", "cancel");
-        let request = format!("POST {path} HTTP/1.1\r\nhost: shop\r\nauthorization: Bearer secret\r\ncontent-length: 0\r\n\r\n");
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: shop\r\nauthorization: Bearer secret\r\ncontent-length: 0\r\n\r\n"
+        );
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut read = Vec::new();
         socket.read_to_end(&mut read).await.unwrap();

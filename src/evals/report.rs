@@ -104,7 +104,8 @@ impl Report {
                 let _ = writeln!(text, "    {failure}");
             }
         }
-        let _ = writeln!(text, "{:<14} {:>9} {:>7} {:>7}  {}", "suite", "scenarios", "passed", "share", "95 %");
+        let _ =
+            writeln!(text, "{:<14} {:>9} {:>7} {:>7}  {}", "suite", "scenarios", "passed", "share", "95 %");
         for (suite, summary) in &self.suites {
             let [low, high] = summary.interval;
             let _ = writeln!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::scenario::{AgentAct, Elsewhere, Entry, Scenario, Who};
@@ -39,11 +39,11 @@ pub struct Place {
     /// Reads the shop's state.
     pub state: Box<dyn Fn() -> Value + Send + Sync>,
     /// Ends it and clears it away.
-    pub end: Box<dyn FnOnce(App) -> BoxFuture<'static, ()> + Send>,
+    pub end: Box<dyn FnOnce(App) -> LocalBoxFuture<'static, ()>>,
 }
 
 /// Starts a world for a scenario.
-pub type Start = Arc<dyn Fn(&Scenario) -> BoxFuture<'static, Result<Place>> + Send + Sync>;
+pub type Start = Box<dyn Fn(&Scenario) -> LocalBoxFuture<'static, Result<Place>>>;
 
 /// What one message came to.
 #[derive(Debug, Clone, Default)]

@@ -112,12 +112,22 @@ pub enum Said {
     Any(Vec<String>),
 }
 
+impl Said {
+    /// The alternatives.
+    pub fn parts(&self) -> &[String] {
+        match self {
+            Self::One(part) => std::slice::from_ref(part),
+            Self::Any(parts) => parts,
+        }
+    }
+}
+
 /// What must be true at the end.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// What the last message came to.
-    pub outcome: Option<String>,
+    pub outcome: Option<Said>,
     /// The same per message, counted from 1.
     #[serde(default)]
     pub turns: BTreeMap<usize, TurnExpect>,
@@ -148,7 +158,7 @@ pub struct Expect {
 #[serde(deny_unknown_fields)]
 pub struct TurnExpect {
     /// The outcome.
-    pub outcome: Option<String>,
+    pub outcome: Option<Said>,
     /// What its replies must say.
     #[serde(default)]
     pub says: Vec<Said>,
@@ -230,12 +240,14 @@ pub fn parse(text: &str, name: &str) -> Result<Scenario, String> {
     }
     let known = ["resolved", "replied", "handed_off", "silent"];
     let outcomes = scenario.expect.turns.values().filter_map(|turn| turn.outcome.as_ref());
-    for outcome in outcomes.chain(&scenario.expect.outcome) {
+    for outcome in outcomes.chain(&scenario.expect.outcome).flat_map(Said::parts) {
         if !known.contains(&outcome.as_str()) {
             return Err(format!("`{outcome}` is no outcome; write one of {}", known.join(", ")));
         }
     }
-    if let Some(turn) = scenario.expect.turns.keys().find(|turn| **turn == 0 || **turn > scenario.messages.len()) {
+    if let Some(turn) =
+        scenario.expect.turns.keys().find(|turn| **turn == 0 || **turn > scenario.messages.len())
+    {
         return Err(format!("`turns` names message {turn}, and there are {}", scenario.messages.len()));
     }
     Ok(scenario)

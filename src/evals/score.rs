@@ -50,16 +50,16 @@ fn outcomes(expect: &Expect, trial: &Trial, found: &mut Vec<String>) {
     }
 }
 
-fn outcome(label: &str, wanted: &str, played: Option<&Played>, found: &mut Vec<String>) {
+fn outcome(label: &str, wanted: &Said, played: Option<&Played>, found: &mut Vec<String>) {
     let got = played.and_then(|played| played.outcome).map_or("pending", Outcome::as_str);
-    if got != wanted {
-        found.push(format!("{label} came to `{got}`, not `{wanted}`"));
+    if !wanted.parts().iter().any(|wanted| wanted == got) {
+        found.push(format!("{label} came to `{got}`, not {}", wanted.parts().join(" or ")));
     }
 }
 
 fn words(expect: &Expect, trial: &Trial, found: &mut Vec<String>) {
     let replies: Vec<&Message> = trial.played.iter().flat_map(|p| &p.replies).map(AsRef::as_ref).collect();
-    said("no reply", &expect.says, &replies, found);
+    said("all replies", &expect.says, &replies, found);
     never("a reply", &expect.never_says, &replies, found);
     for article in &expect.cites {
         if !replies.iter().any(|reply| reply.citations.iter().any(|c| c.article == *article)) {
@@ -74,15 +74,9 @@ fn holds(text: &str, part: &str) -> bool {
 
 fn said(label: &str, wanted: &[Said], replies: &[&Message], found: &mut Vec<String>) {
     for wanted in wanted {
-        let (any, shown) = match wanted {
-            Said::One(part) => (replies.iter().any(|r| holds(&r.text, part)), format!("“{part}”")),
-            Said::Any(parts) => (
-                parts.iter().any(|part| replies.iter().any(|r| holds(&r.text, part))),
-                format!("any of {parts:?}"),
-            ),
-        };
-        if !any {
-            found.push(format!("{label} says {shown}"));
+        let parts = wanted.parts();
+        if !parts.iter().any(|part| replies.iter().any(|r| holds(&r.text, part))) {
+            found.push(format!("{label}: nothing says “{}”", parts.join("” or “")));
         }
     }
 }
@@ -133,7 +127,9 @@ fn note(wanted: &HandoffExpect, handoff: &Handoff, found: &mut Vec<String>) {
     let approval = handoff.note.approval.as_ref().map_or("none", |approval| &approval.tool);
     same("approval", &wanted.approval, approval);
     let whole = serde_json::to_string(&handoff.note).unwrap_or_default();
-    found.extend(wanted.note_has.iter().filter(|part| !holds(&whole, part)).map(|p| format!("the note lacks “{p}”")));
+    found.extend(
+        wanted.note_has.iter().filter(|part| !holds(&whole, part)).map(|p| format!("the note lacks “{p}”")),
+    );
     let fields = serde_json::to_value(&handoff.note).unwrap_or_default();
     for field in &wanted.filled {
         let value = &fields[field];

@@ -68,9 +68,7 @@ async fn send(parts: &Parts, delivery: Delivery) {
             let pause = worker.delivery_retry_ms.saturating_mul(1 << (attempts - 1).clamp(0, 16));
             (DeliveryState::Pending, parts.clock.now().plus_ms(pause))
         }
-        Err(_) => {
-            (DeliveryState::Failed, parts.clock.now())
-        }
+        Err(_) => (DeliveryState::Failed, parts.clock.now()),
     };
     if let Err(error) = &outcome {
         tracing::warn!(channel = delivery.channel, attempts, error = %error, "a message did not leave");

@@ -44,7 +44,11 @@ pub(super) enum Called {
 const DAY_MS: i64 = 86_400_000;
 
 /// Puts a call through the rules and, if they permit it, through.
-pub(super) async fn call(parts: &Parts, asking: Asking<'_>, carried: &mut Carried) -> Result<Called, TurnError> {
+pub(super) async fn call(
+    parts: &Parts,
+    asking: Asking<'_>,
+    carried: &mut Carried,
+) -> Result<Called, TurnError> {
     let Asking { file, tool, arguments, .. } = &asking;
     let spec = parts.toolbox.tool(tool);
     let now = parts.clock.now();
@@ -80,18 +84,25 @@ pub(super) async fn call(parts: &Parts, asking: Asking<'_>, carried: &mut Carrie
         }
         Permit::NeedsYes => Ok(Called::Seen(Seen::NeedsYes)),
         Permit::NeedsApproval { because } => {
-            carried.events.push((EventKind::ToolDenied, json!({"tool": tool, "reason": "over_limit", "limit": because})));
+            carried.events.push((
+                EventKind::ToolDenied,
+                json!({"tool": tool, "reason": "over_limit", "limit": because}),
+            ));
             let ttl_ms = parts.config.limits.approval_ttl_ms;
             Ok(Called::Approval(ledger::approval(tool, arguments, &because, now, ttl_ms)))
         }
         Permit::Allowed { key: None, .. } => Ok(Called::Seen(read(parts, &asking, carried).await)),
-        Permit::Allowed { key: Some(key), amount_minor } => write(parts, &asking, carried, key, amount_minor).await,
+        Permit::Allowed { key: Some(key), amount_minor } => {
+            write(parts, &asking, carried, key, amount_minor).await
+        }
     }
 }
 
 /// A read: what this turn has already looked up is not looked up again.
 async fn read(parts: &Parts, asking: &Asking<'_>, carried: &mut Carried) -> Seen {
-    let known = |r: &&Arc<Receipt>| r.tool == asking.tool && r.arguments == *asking.arguments && r.status == CallStatus::Done;
+    let known = |r: &&Arc<Receipt>| {
+        r.tool == asking.tool && r.arguments == *asking.arguments && r.status == CallStatus::Done
+    };
     if let Some(receipt) = carried.receipts.iter().find(known) {
         return Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) };
     }
@@ -153,8 +164,12 @@ async fn write(
             Ok(()) => {}
             Err(CommitError::Refused(Refusal::Stale)) => return Ok(Called::Stale),
             Err(CommitError::Refused(Refusal::AlreadyClaimed)) => {
-                let unknown = json!({"error": {"code": "unknown", "message": "claimed before, without a result"}});
-                return Ok(Called::Seen(Seen::Called { status: CallStatus::Unknown, result: Arc::new(unknown) }));
+                let unknown =
+                    json!({"error": {"code": "unknown", "message": "claimed before, without a result"}});
+                return Ok(Called::Seen(Seen::Called {
+                    status: CallStatus::Unknown,
+                    result: Arc::new(unknown),
+                }));
             }
             Err(error) => return Err(error.into()),
         }
@@ -176,7 +191,9 @@ async fn known_effect(parts: &Parts, asking: &Asking<'_>, earlier: &LedgerEntry)
         let receipts = parts.store.receipts(&asking.file.case.id).await?;
         let canonical = ledger::canonical_json(asking.arguments);
         let same = |r: &&Arc<Receipt>| {
-            r.effect == Effect::Write && r.tool == asking.tool && ledger::canonical_json(&r.arguments) == canonical
+            r.effect == Effect::Write
+                && r.tool == asking.tool
+                && ledger::canonical_json(&r.arguments) == canonical
         };
         if let Some(receipt) = receipts.iter().rev().find(same) {
             return Ok(Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) });
@@ -217,7 +234,12 @@ async fn claim(
 }
 
 /// Records what came of a write, whoever has the case by now: a receipt is never dropped.
-async fn settle(parts: &Parts, asking: &Asking<'_>, key: &str, receipt: &Arc<Receipt>) -> Result<(), TurnError> {
+async fn settle(
+    parts: &Parts,
+    asking: &Asking<'_>,
+    key: &str,
+    receipt: &Arc<Receipt>,
+) -> Result<(), TurnError> {
     loop {
         let Some(file) = parts.store.case_fresh(&asking.file.case.id).await? else { return Ok(()) };
         let mut book = Draftbook::new(file.case.clone(), parts.clock.now());

@@ -105,4 +105,3 @@ fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason
         }
     }
 }
-

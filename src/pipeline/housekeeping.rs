@@ -29,7 +29,13 @@ pub(super) async fn tidy_up(parts: &Parts) {
     }
 }
 
-async fn step(parts: &Parts, id: &CaseId, step: Move, kind: EventKind, reason: &str) -> Result<(), StoreError> {
+async fn step(
+    parts: &Parts,
+    id: &CaseId,
+    step: Move,
+    kind: EventKind,
+    reason: &str,
+) -> Result<(), StoreError> {
     let Some(file) = parts.store.case_fresh(id).await? else { return Ok(()) };
     let mut book = Draftbook::new(file.case.clone(), parts.clock.now());
     if book.case.step(step).is_err() {

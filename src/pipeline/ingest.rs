@@ -7,7 +7,6 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Parts;
-use crate::store::Draftbook;
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Move};
 use crate::domain::customer::{Customer, Identity};
@@ -19,6 +18,7 @@ use crate::domain::triage::{Sentiment, Urgency};
 use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::extract;
+use crate::store::Draftbook;
 use crate::store::{Arrival, Change, CommitError, InboxEntry, OpenCase, Refusal, Unit};
 
 /// Where the operator's own id of a person is kept as an identity.
@@ -198,7 +198,9 @@ async fn compose(
             let known = parts.store.case(&open.id).await.map_err(|error| unavailable(&error))?;
             let file = match known {
                 Some(file) if file.case.version >= open.version => Some(file),
-                Some(_) | None => parts.store.case_fresh(&open.id).await.map_err(|error| unavailable(&error))?,
+                Some(_) | None => {
+                    parts.store.case_fresh(&open.id).await.map_err(|error| unavailable(&error))?
+                }
             };
             file.map(|file| file.case.clone()).ok_or(IngestError::Unavailable(None))?
         }
@@ -226,7 +228,10 @@ async fn compose(
     if opened {
         book.event(EventKind::Opened, &json!({"channel": message.channel, "follows": book.case.follows}));
     }
-    book.event(EventKind::Received, &json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel}));
+    book.event(
+        EventKind::Received,
+        &json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel}),
+    );
     let accepted = Accepted {
         message: stored.id.clone(),
         case: book.case.id.clone(),
@@ -322,7 +327,8 @@ enum Choice {
 
 /// Which case a message is about: the newest open one; else a resolved one inside its window; else a new one.
 fn choose(parts: &Parts, message: &InboundMessage, cases: &[OpenCase], now: Timestamp) -> Choice {
-    let here = |case: &&OpenCase| case.channel == message.channel && case.conversation == message.conversation;
+    let here =
+        |case: &&OpenCase| case.channel == message.channel && case.conversation == message.conversation;
     let open = |case: &&OpenCase| case.state != CaseState::Resolved;
     if let Some(case) = cases.iter().filter(open).find(here).or_else(|| cases.iter().find(open)) {
         return Choice::Join(case.clone());

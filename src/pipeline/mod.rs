@@ -250,7 +250,8 @@ impl Pipeline {
             let case = turn.case.clone();
             turn::run(&pipeline.parts, turn).await;
             drop(permit);
-            let again = pipeline.running.lock().is_ok_and(|mut r| r.cases.remove(&case).is_some_and(|h| h.again));
+            let again =
+                pipeline.running.lock().is_ok_and(|mut r| r.cases.remove(&case).is_some_and(|h| h.again));
             pipeline.deliveries.notify_one();
             if again || pipeline.backlog.swap(false, Ordering::SeqCst) {
                 pipeline.wake.notify_one();

@@ -124,7 +124,8 @@ pub(super) async fn resolve(
                 if calls > parts.config.limits.tool_calls_max {
                     break;
                 }
-                let asking = Asking { turn, file, tool: &tool, arguments: &arguments, intent: proposer.intent() };
+                let asking =
+                    Asking { turn, file, tool: &tool, arguments: &arguments, intent: proposer.intent() };
                 match effect::call(parts, asking, carried).await? {
                     effect::Called::Seen(result) => seen = result,
                     effect::Called::Approval(needed) => {
@@ -260,7 +261,8 @@ struct Heard {
 
 fn hear(file: &CaseFile, readings: &[Reading]) -> Heard {
     let triages = || readings.iter().flat_map(|r| &r.requests).map(|request| &request.triage);
-    let language = triages().rev().find_map(|t| t.language.clone()).unwrap_or_else(|| file.case.language.clone());
+    let language =
+        triages().rev().find_map(|t| t.language.clone()).unwrap_or_else(|| file.case.language.clone());
     let urgency = triages().map(|t| t.urgency).max().unwrap_or_default().max(file.case.urgency);
     let sentiment = triages().next_back().map_or(file.case.sentiment, |t| t.sentiment);
     let first = readings.iter().flat_map(|r| &r.requests).map(|request| request.text.trim()).next();

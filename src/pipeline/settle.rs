@@ -49,7 +49,8 @@ pub(super) async fn commit(
     let now = parts.clock.now();
     let mut book = Draftbook::new(end.file.case.clone(), now);
     let handoffs = matches!(ending.words, Words::HandOff { .. });
-    if end.file.case.state != CaseState::Assistant && (handoffs || !matches!(ending.words, Words::Silent(_))) {
+    if end.file.case.state != CaseState::Assistant && (handoffs || !matches!(ending.words, Words::Silent(_)))
+    {
         // A person has it by now: only the unsent words are dropped.
         return finish(parts, end, carried, silent(end, book, "with_people"), Outcome::HandedOff).await;
     }
@@ -64,8 +65,15 @@ pub(super) async fn commit(
         Words::Ask { draft, write } => ask(parts, end, &mut book, draft, write.as_ref(), now),
         Words::HandOff { handoff, approval, unsent } => {
             book.case.pending = None;
-            handoff::compose(parts, end, &mut book, carried, ending, (handoff, approval.as_ref(), unsent.as_deref()))
-                .await?;
+            handoff::compose(
+                parts,
+                end,
+                &mut book,
+                carried,
+                ending,
+                (handoff, approval.as_ref(), unsent.as_deref()),
+            )
+            .await?;
             end.outcome_if_handed
         }
         Words::Silent(reason) => {
@@ -105,7 +113,8 @@ fn say(parts: &Parts, end: &End<'_>, book: &mut Draftbook, draft: &Draft, now: T
     let message = speak(parts, book, draft, Some(&end.turn.id), now);
     let cited: Vec<&str> = draft.citations.iter().map(|c| c.article.as_str()).collect();
     let body = end_body(end, json!({"message": message.id, "articles": cited, "resolution": draft.resolves}));
-    let step = if draft.resolves.is_some() && !newer { Move::AssistantResolved } else { Move::AssistantReplied };
+    let step =
+        if draft.resolves.is_some() && !newer { Move::AssistantResolved } else { Move::AssistantReplied };
     // The state was checked above, so the table has this move.
     let moved = book.case.step(step).is_ok();
     if step == Move::AssistantResolved && moved {

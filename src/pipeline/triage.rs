@@ -37,7 +37,12 @@ struct Heard {
 
 impl Reader {
     /// A reader over this knowledge; what it learnt is kept in the folder `cache`, if there is one.
-    pub fn new(knowledge: Knowledge, settings: TriageSettings, business: Business, cache: Option<PathBuf>) -> Self {
+    pub fn new(
+        knowledge: Knowledge,
+        settings: TriageSettings,
+        business: Business,
+        cache: Option<PathBuf>,
+    ) -> Self {
         let reader = Self { knowledge, settings, business, cache, trained: RwLock::default() };
         reader.learn();
         reader
@@ -58,7 +63,8 @@ impl Reader {
             .flat_map(|p| p.examples.iter().map(|text| Example { label: p.id.as_str(), text }))
             .collect();
         let file = self.cache.as_ref().map(|folder| folder.join("classifier.bin"));
-        let cached = file.as_ref().and_then(|file| Classifier::from_bytes(&std::fs::read(file).ok()?, &version));
+        let cached =
+            file.as_ref().and_then(|file| Classifier::from_bytes(&std::fs::read(file).ok()?, &version));
         let classifier = cached.unwrap_or_else(|| {
             let classifier = Classifier::train(&examples, &Training::default());
             if let Some(file) = &file {
@@ -111,7 +117,9 @@ impl Reader {
         let candidates: Vec<Candidate> = prediction
             .iter()
             .flat_map(|p| &p.candidates)
-            .filter_map(|c| Some(Candidate { intent: ProcedureId::parse(&c.label).ok()?, confidence: c.confidence }))
+            .filter_map(|c| {
+                Some(Candidate { intent: ProcedureId::parse(&c.label).ok()?, confidence: c.confidence })
+            })
             .collect();
         let intent = candidates.first().map(|best| best.intent.clone());
         let confidence = prediction.as_ref().map_or(0.0, |p| p.confidence);
@@ -132,7 +140,13 @@ impl Reader {
         }
     }
 
-    fn decide(&self, text: &str, intent: Option<&ProcedureId>, confidence: f32, heard: &Heard) -> (Decision, String) {
+    fn decide(
+        &self,
+        text: &str,
+        intent: Option<&ProcedureId>,
+        confidence: f32,
+        heard: &Heard,
+    ) -> (Decision, String) {
         let reason = |text: &str| text.to_owned();
         if let Some(alarm) = signals::alarm(text) {
             return (Decision::Escalate, reason(alarm.as_str()));

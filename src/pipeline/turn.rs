@@ -34,7 +34,9 @@ impl From<CommitError> for TurnError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Refused(Refusal::LostLease) => Self::LostLease,
-            error @ (CommitError::Refused(_) | CommitError::Database(_) | CommitError::Closed) => Self::Commit(error),
+            error @ (CommitError::Refused(_) | CommitError::Database(_) | CommitError::Closed) => {
+                Self::Commit(error)
+            }
         }
     }
 }
@@ -64,7 +66,11 @@ async fn fail(parts: &Parts, turn: &Turn, failure: &str) {
         let pause = worker.retry_ms.saturating_mul(1 << (turn.attempts - 1).clamp(0, 16));
         let due_at = parts.clock.now().plus_ms(pause);
         let change = Change::RetryTurn { turn: turn.id.clone(), epoch: turn.epoch, due_at };
-        parts.store.commit(Unit { case: turn.case.clone(), changes: vec![change] }).await.map_err(TurnError::from)
+        parts
+            .store
+            .commit(Unit { case: turn.case.clone(), changes: vec![change] })
+            .await
+            .map_err(TurnError::from)
     } else {
         metrics::counter!("firstline_dead_letters_total").increment(1);
         bury(parts, turn).await
@@ -107,9 +113,12 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
             if settle::commit(parts, &end, &carried, &ending).await? == Committed::Yes {
                 return Ok(());
             }
-            let Some(fresh) = parts.store.case_fresh(&turn.case).await? else { return close_empty(parts, turn).await };
+            let Some(fresh) = parts.store.case_fresh(&turn.case).await? else {
+                return close_empty(parts, turn).await;
+            };
             let newer = fresh.case.inbound_seq > through && restart < parts.config.limits.restarts_max;
-            let taken = fresh.case.state != CaseState::Assistant && current.case.state == CaseState::Assistant;
+            let taken =
+                fresh.case.state != CaseState::Assistant && current.case.state == CaseState::Assistant;
             current = fresh;
             if newer || taken {
                 break;
@@ -158,7 +167,8 @@ async fn unread(parts: &Parts, file: &CaseFile) -> Result<Vec<Arc<Message>>, Tur
     if at_hand {
         return Ok(file.messages.iter().filter(waiting).cloned().collect());
     }
-    let stored = parts.store.messages(&file.case.id, after, parts.config.database.recent_messages_max as i64).await?;
+    let stored =
+        parts.store.messages(&file.case.id, after, parts.config.database.recent_messages_max as i64).await?;
     Ok(stored.iter().filter(waiting).cloned().collect())
 }
 

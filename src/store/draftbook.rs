@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::unit::{Change, Unit};
 use crate::domain::case::Case;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::message::Message;
 use crate::domain::time::Timestamp;
-use super::unit::{Change, Unit};
 
 /// A case under change, with the messages and events that go with it.
 pub struct Draftbook {
@@ -27,7 +27,8 @@ impl Draftbook {
     /// Appends to the case's log.
     pub fn event(&mut self, kind: EventKind, body: &Value) {
         let seq = self.case.event_seq + 1;
-        let event = Event::chained(&self.case.event_hash, &self.case.id, seq, self.now, kind, body.to_string());
+        let event =
+            Event::chained(&self.case.event_hash, &self.case.id, seq, self.now, kind, body.to_string());
         self.case.event_seq = seq;
         self.case.event_hash.clone_from(&event.hash);
         self.changes.push(Change::Event(event));

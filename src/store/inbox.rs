@@ -76,8 +76,11 @@ impl Store {
             left join customers c on c.id = d.customer_id
             left join cases k on k.customer_id = c.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
-        let query =
-            sqlx::query(sql).bind(storable(channel)).bind(storable(external_id)).bind(storable(writer.0)).bind(storable(writer.1));
+        let query = sqlx::query(sql)
+            .bind(storable(channel))
+            .bind(storable(external_id))
+            .bind(storable(writer.0))
+            .bind(storable(writer.1));
         let rows = self.rows(query).await?;
         let mut arrival = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
         if let Some(row) = rows.first() {

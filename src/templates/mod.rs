@@ -46,10 +46,12 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
-            match name {
-                name if name.starts_with(Form::Json.prefix()) => AutoEscape::Json,
-                name if name.starts_with(Form::Html.prefix()) => AutoEscape::Html,
-                _ => AutoEscape::None,
+            if name.starts_with(Form::Json.prefix()) {
+                AutoEscape::Json
+            } else if name.starts_with(Form::Html.prefix()) {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
             }
         });
         filters::add(&mut environment);
@@ -61,15 +63,15 @@ impl Templates {
         self.render_as(Form::Text, source, &context)
     }
 
-    /// Renders `source` as a page: whatever is inserted is text and cannot become markup.
-    pub fn render_html(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
-        self.render_as(Form::Html, source, &context)
-    }
-
     /// Renders `source` as JSON text: whatever is inserted is a whole JSON value and cannot change
     /// the structure around it.
     pub fn render_json(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
         self.render_as(Form::Json, source, &context)
+    }
+
+    /// Renders `source` as HTML: whatever is inserted is text and never markup.
+    pub fn render_html(&self, source: &str, context: impl Serialize) -> Result<String, TemplateError> {
+        self.render_as(Form::Html, source, &context)
     }
 
     /// The value of an expression such as `order.days_late`; undefined is an error.

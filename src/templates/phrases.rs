@@ -130,7 +130,13 @@ mod tests {
                 let said = phrases.say(language, key, &context);
                 assert!(!said.trim().is_empty() && !said.contains(['{', '}']), "{language} {key}: {said}");
             }
-            assert_eq!(phrases.say(language, "weekdays", &context).split(',').count(), 7, "{language}");
+        }
+        let german = phrases.say("de", "handoff_closed", &context);
+        assert!(german.contains("Montag 08:00"), "{german}");
+        for language in LANGUAGES {
+            let said = phrases.say(language, "handoff_closed", json!({"team": "support", "opens": null}));
+            let trouble = phrases.say(language, "tool_trouble", ());
+            assert!(!said.contains("none") && said != trouble, "{language}: {said}");
         }
         insta::assert_snapshot!(phrases.say("en", "handoff_closed", &context), @"I am passing this to a person. Our support team is back on Monday 08:00; you keep your place, and they will answer you here.");
     }

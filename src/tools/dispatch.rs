@@ -169,6 +169,10 @@ fn read(toolbox: &Toolbox, tool: &ToolSpec, status: u16, bytes: &[u8]) -> Ended 
         },
         (408 | 429, Effect::Read) => Ended::Again(refusal(status, body.as_ref())),
         (408, Effect::Write) => lost(tool, "timeout"),
+        // Our own credentials were refused: no word to the customer about their request would be true.
+        (401, _) => Ended::Is(CallStatus::Failed, failure("http_401", "the other side does not know us")),
+        // What is not theirs must not sound different from what does not exist.
+        (403 | 404, _) => Ended::Is(CallStatus::Refused, failure("not_found", "")),
         (400..=499, _) => Ended::Is(CallStatus::Refused, refusal(status, body.as_ref())),
         (_, Effect::Read) => Ended::Again(failure(&format!("http_{status}"), "the other side failed")),
         (_, Effect::Write) => lost(tool, &format!("http_{status}")),

@@ -134,9 +134,7 @@ impl From<IngestError> for ApiError {
     fn from(error: IngestError) -> Self {
         match error {
             IngestError::Conflict => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-            IngestError::Invalid(message) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
-            }
+            IngestError::Invalid(message) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message),
             IngestError::Unavailable(_) => Self::unavailable(),
         }
     }

@@ -36,7 +36,8 @@ pub(super) async fn bytes(request: Request, edge: &Arc<Edge>) -> Result<Bytes, A
         let message = format!("the body is larger than {most} bytes; send less");
         of_status(StatusCode::PAYLOAD_TOO_LARGE, Some(message))
     };
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > most as u64) {
         return Err(too_large());
     }

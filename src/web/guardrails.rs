@@ -29,7 +29,8 @@ pub(super) async fn recorded(State(edge): State<Arc<Edge>>, request: Request, ne
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     let labels = [("route", route.clone()), ("method", method.to_string()), ("status", status.to_string())];
     metrics::counter!("firstline_http_requests_total", &labels).increment(1);
-    metrics::histogram!("firstline_http_request_seconds", "route" => route.clone()).record(took.as_secs_f64());
+    metrics::histogram!("firstline_http_request_seconds", "route" => route.clone())
+        .record(took.as_secs_f64());
     tracing::debug!(request.id = id, route, %method, status, duration_ms = took.as_millis() as u64, "answered");
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -74,9 +75,11 @@ fn secured(mut response: Response, data: bool, https: bool) -> Response {
 /// Refusals of the layers below us come as plain text or nothing: they get the one error body.
 async fn in_shape(response: Response) -> Response {
     let status = response.status();
-    let shaped = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
-        kind.starts_with("application/json") || kind.starts_with("text/html")
-    });
+    let shaped = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/json") || kind.starts_with("text/html"));
     if shaped || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
@@ -85,7 +88,9 @@ async fn in_shape(response: Response) -> Response {
     let said = String::from_utf8(said.to_vec()).ok().filter(|said| !said.trim().is_empty());
     let mut shaped = of_status(status, said).into_response();
     for (name, value) in parts.headers {
-        if let Some(name) = name.filter(|name| *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH) {
+        if let Some(name) =
+            name.filter(|name| *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH)
+        {
             shaped.headers_mut().entry(name).or_insert(value);
         }
     }

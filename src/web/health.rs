@@ -38,5 +38,5 @@ async fn counted(State(edge): State<Arc<Edge>>, caller: Caller) -> Result<Respon
     metrics::gauge!("firstline_turns_due").set(counts.due_turns as f64);
     metrics::gauge!("firstline_turns_dead").set(counts.dead_turns as f64);
     let kind = [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    Ok((kind, edge.app.metrics.render()).into_response())
+    Ok((kind, edge.app.recorder.render()).into_response())
 }

@@ -12,8 +12,8 @@ use super::Edge;
 use super::error::ApiError;
 use super::extract::bearer;
 use crate::desk::act::Actor;
-use crate::domain::time::Clock;
-use crate::store::{ApiKey, Store, StoreError};
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::ApiKey;
 
 /// What every key begins with.
 pub const KEY_PREFIX: &str = "flk_";
@@ -59,26 +59,17 @@ impl Scope {
     }
 }
 
-/// Why a key was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// There is no such scope.
-    #[error("there is no scope `{0}`; there are messages, cases:read, cases:write, knowledge, metrics and admin")]
-    Scope(String),
-    /// The record failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Makes a key and returns it; it is kept nowhere. Without scopes it may do all but administration.
-pub async fn add(store: &Store, clock: &dyn Clock, name: &str, scopes: &[String]) -> Result<String, KeyError> {
-    let unknown = |name: &String| KeyError::Scope(name.clone());
-    let named = scopes.iter().map(|name| Scope::parse(name).ok_or_else(|| unknown(name)));
-    let mut scopes = named.collect::<Result<Vec<_>, _>>()?;
-    if scopes.is_empty() {
-        scopes.extend(Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin));
-    }
+/// A new key: what to store, and the key itself, which is shown once and kept nowhere.
+/// Without scopes it may do all but administration.
+pub fn mint(
+    clock: &dyn Clock,
+    name: &str,
+    scopes: &[Scope],
+    expires_at: Option<Timestamp>,
+) -> (ApiKey, String) {
     let key = format!("{KEY_PREFIX}{}", random_text());
+    let all_but_admin = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
+    let scopes = if scopes.is_empty() { all_but_admin.collect() } else { scopes.to_vec() };
     let stored = ApiKey {
         id: clock.new_id().to_string(),
         name: name.to_owned(),
@@ -86,12 +77,11 @@ pub async fn add(store: &Store, clock: &dyn Clock, name: &str, scopes: &[String]
         hash: hash(&key),
         scopes: scopes.into_iter().map(|scope| scope.as_str().to_owned()).collect(),
         created_at: clock.now(),
-        expires_at: None,
+        expires_at,
         last_used_at: None,
         revoked_at: None,
     };
-    store.add_key(&stored).await?;
-    Ok(key)
+    (stored, key)
 }
 
 /// 256 random bits as text.
@@ -121,7 +111,9 @@ impl Caller {
             return Ok(());
         }
         let name = scope.as_str();
-        Err(ApiError::forbidden(format!("this key has no scope `{name}`; make one with `firstline key add --scope {name}`")))
+        Err(ApiError::forbidden(format!(
+            "this key has no scope `{name}`; make one with `firstline key add --scope {name}`"
+        )))
     }
 
     /// Who acts when this program acts on a case.
@@ -135,7 +127,9 @@ impl FromRequestParts<Arc<Edge>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, ApiError> {
         let key = bearer(parts).filter(|key| key.starts_with(KEY_PREFIX)).ok_or_else(|| {
-            ApiError::unauthorized("send an API key as `Authorization: Bearer flk_…`; `firstline key add` makes one")
+            ApiError::unauthorized(
+                "send an API key as `Authorization: Bearer flk_…`; `firstline key add` makes one",
+            )
         })?;
         let hash = hash(key);
         let now = edge.app.clock.now();
@@ -147,7 +141,9 @@ impl FromRequestParts<Arc<Edge>> for Caller {
         let found = edge.app.store.key_by_hash(&hash, now).await?;
         let valid = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
         let key = found.filter(valid).ok_or_else(|| {
-            ApiError::unauthorized("this API key is unknown, revoked or over; `firstline key add` makes a new one")
+            ApiError::unauthorized(
+                "this API key is unknown, revoked or over; `firstline key add` makes a new one",
+            )
         })?;
         let key = Arc::new(key);
         edge.keys.insert(hash, key.clone());

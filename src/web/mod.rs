@@ -9,20 +9,13 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, middleware};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::channels::Bounds;
 use crate::channels::in_app::InApp;
-use crate::channels::web_chat::{Sessions, WebChat};
-use crate::config::Config;
-use crate::domain::time::Clock;
-use crate::knowledge::Knowledge;
-use crate::pipeline::Pipeline;
-use crate::store::{ApiKey, Store};
+use crate::channels::web_chat::WebChat;
+use crate::store::ApiKey;
 use crate::templates::Templates;
 
 mod api;
@@ -45,23 +38,9 @@ const KEYS_MAX: u64 = 10_000;
 /// Arrivals that a stream may be behind before it simply looks again.
 const ARRIVALS_BEHIND_MAX: usize = 256;
 
-/// The parts of the [`App`] that handlers call.
-struct Parts {
-    config: Arc<Config>,
-    store: Store,
-    knowledge: Knowledge,
-    pipeline: Arc<Pipeline>,
-    clock: Arc<dyn Clock>,
-    sessions: Arc<Sessions>,
-    tasks: TaskTracker,
-    shutdown: CancellationToken,
-    templates: Templates,
-    metrics: PrometheusHandle,
-}
-
 /// What the handlers share.
 struct Edge {
-    app: Parts,
+    app: Arc<App>,
     in_app: InApp,
     web_chat: WebChat,
     keys: moka::sync::Cache<String, Arc<ApiKey>>,
@@ -71,10 +50,11 @@ struct Edge {
     chat_sessions: throttle::PerMinute,
     origins: origin::Origins,
     described: utoipa::openapi::OpenApi,
+    templates: Templates,
 }
 
 /// Everything that is served: the API, the widget, the console, and what operations need.
-pub fn router(app: &App, metrics: PrometheusHandle) -> Router {
+pub fn router(app: Arc<App>) -> Router {
     let config = app.config.clone();
     let bounds = Bounds::of(&config);
     let (api, described) = api::router();
@@ -91,18 +71,8 @@ pub fn router(app: &App, metrics: PrometheusHandle) -> Router {
         chat_sessions: throttle::PerMinute::new(config.server.chat_sessions_per_minute_max),
         origins: origin::Origins::of(&config.server),
         described,
-        app: Parts {
-            config,
-            store: app.store.clone(),
-            knowledge: app.knowledge.clone(),
-            pipeline: app.pipeline.clone(),
-            clock: app.clock.clone(),
-            sessions: app.sessions.clone(),
-            tasks: app.tasks.clone(),
-            shutdown: app.shutdown.clone(),
-            templates: Templates::new(),
-            metrics,
-        },
+        templates: Templates::new(),
+        app,
     });
     let router = Router::new()
         .merge(api)

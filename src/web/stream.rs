@@ -55,17 +55,14 @@ pub(super) async fn chat_cases(edge: &Edge, session: &web_chat::Session) -> Resu
     let store = &edge.app.store;
     let customer = match &session.person {
         Some(person) => store.customer_by_external_id(&person.external_id).await?,
-        None => {
-            let writer = (web_chat::NAME, session.address());
-            // No message of the thread has an empty id: only the writer is asked about.
-            store.arrival(web_chat::NAME, "", writer).await?.customer
-        }
+        None => store.arrival(web_chat::NAME, "", (web_chat::NAME, session.address())).await?.customer,
     };
     let Some(customer) = customer else { return Ok(Vec::new()) };
     let filter = CaseFilter { customer: Some(customer.id.clone()), ..CaseFilter::default() };
     let (mut cases, _) = store.list_cases(&filter, &Page { cursor: None, limit: THREAD_CASES_MAX }).await?;
     cases.retain(|case| {
-        session.person.is_some() || (case.channel == web_chat::NAME && case.conversation == session.conversation)
+        session.person.is_some()
+            || (case.channel == web_chat::NAME && case.conversation == session.conversation)
     });
     Ok(cases)
 }
@@ -111,9 +108,10 @@ pub(super) fn open(
     source: Source,
     places: Option<Places>,
 ) -> Result<Live, ApiError> {
-    let place = edge.streams.take(address).ok_or_else(|| {
-        ApiError::too_many("this address has too many open streams; close one", 5)
-    })?;
+    let place = edge
+        .streams
+        .take(address)
+        .ok_or_else(|| ApiError::too_many("this address has too many open streams; close one", 5))?;
     let server = &edge.app.config.server;
     let (sender, receiver) = mpsc::channel(server.stream_backlog_max);
     let follower = Follower {
@@ -181,7 +179,10 @@ impl Follower {
             if self.watched.is_empty() {
                 return pending().await;
             }
-            let each = self.watched.iter_mut().map(|(case, news)| Box::pin(async { (case.clone(), news.next().await) }));
+            let each = self
+                .watched
+                .iter_mut()
+                .map(|(case, news)| Box::pin(async { (case.clone(), news.next().await) }));
             let ((case, told), _, _) = select_all(each).await;
             News::Told(case, told)
         };

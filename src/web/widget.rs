@@ -126,7 +126,10 @@ async fn begin(
 impl axum::extract::OptionalFromRequestParts<Arc<Edge>> for Chatting {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Option<Self>, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        edge: &Arc<Edge>,
+    ) -> Result<Option<Self>, Self::Rejection> {
         Ok(<Self as axum::extract::FromRequestParts<_>>::from_request_parts(parts, edge).await.ok())
     }
 }

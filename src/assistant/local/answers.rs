@@ -23,7 +23,12 @@ impl Run {
         }
     }
 
-    fn answer_slot(&mut self, name: &str, words: &str, readings: &[Reading]) -> Result<Option<Step>, AssistantError> {
+    fn answer_slot(
+        &mut self,
+        name: &str,
+        words: &str,
+        readings: &[Reading],
+    ) -> Result<Option<Step>, AssistantError> {
         let kind = self.slot(name).map(|slot| slot.kind);
         if let Some(value) = self.read_answer(name, words) {
             self.fill(name, value);
@@ -37,7 +42,10 @@ impl Run {
             return Ok(self.interrupt(&elsewhere));
         }
         let said = !words.trim().is_empty() && readings.iter().any(|reading| reading.small_talk.is_none());
-        if said && kind == Some(SlotKind::Text) && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty()) {
+        if said
+            && kind == Some(SlotKind::Text)
+            && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty())
+        {
             self.fill(name, Value::String(words.trim().to_owned()));
             self.agenda.push_back(Task::Continue);
             return Ok(None);
@@ -102,7 +110,9 @@ impl Run {
                 let other = triage.intent.as_ref().map(ToString::to_string) != current;
                 match triage.decision {
                     Decision::Tier1 if triage.reason == "article" => request.text.contains('?'),
-                    Decision::Tier1 | Decision::Escalate => other && triage.confidence >= self.shared.triage.switch_min,
+                    Decision::Tier1 | Decision::Escalate => {
+                        other && triage.confidence >= self.shared.triage.switch_min
+                    }
                     Decision::Unknown => false,
                 }
             })

@@ -25,7 +25,8 @@ impl Run {
         self.memory.offer = None;
         self.memory.failures = 0;
         let slots = entry.procedure.slots.iter().map(|slot| (slot.name.clone(), Value::Null)).collect();
-        let mut frame = Frame { procedure: procedure.to_owned(), request: request.to_owned(), slots, ..Frame::default() };
+        let mut frame =
+            Frame { procedure: procedure.to_owned(), request: request.to_owned(), slots, ..Frame::default() };
         frame.version.clone_from(&entry.program.version);
         self.memory.frame = Some(frame);
     }
@@ -50,7 +51,9 @@ impl Run {
         }
         loop {
             let Some(frame) = &self.memory.frame else { return Ok(None) };
-            let Some(instruction) = entry.program.code.get(frame.at).cloned() else { return Ok(self.finish(&entry)) };
+            let Some(instruction) = entry.program.code.get(frame.at).cloned() else {
+                return Ok(self.finish(&entry));
+            };
             if let Some(slot) = self.missing(&entry, &instruction) {
                 match self.obtain(&entry, &slot)? {
                     Some(step) => return Ok(Some(step)),
@@ -73,9 +76,9 @@ impl Run {
             return unknown(name).then(|| name.clone());
         }
         let needs = entry.program.needs.get(frame.at).map_or(&[] as &[_], Vec::as_slice);
-        let missing = needs.iter().find(|name| {
-            unknown(name) && entry.procedure.slot(name).is_some_and(|slot| !slot.optional)
-        });
+        let missing = needs
+            .iter()
+            .find(|name| unknown(name) && entry.procedure.slot(name).is_some_and(|slot| !slot.optional));
         missing.cloned()
     }
 
@@ -87,7 +90,11 @@ impl Run {
                     .templates
                     .condition(&condition, &self.context())
                     .map_err(|e| self.broken(entry, &e))?;
-                if holds { self.step_on() } else { self.go_to(target) }
+                if holds {
+                    self.step_on()
+                } else {
+                    self.go_to(target)
+                }
                 Ok(Flow::On)
             }
             Instruction::Jump(target) => {
@@ -137,7 +144,11 @@ impl Run {
         let context = self.context();
         let mut arguments = Map::new();
         for (name, template) in with {
-            let whole = template.trim().strip_prefix("{{").and_then(|t| t.strip_suffix("}}")).filter(|t| !t.contains("{{"));
+            let whole = template
+                .trim()
+                .strip_prefix("{{")
+                .and_then(|t| t.strip_suffix("}}"))
+                .filter(|t| !t.contains("{{"));
             let value = match whole {
                 Some(expression) => self.shared.templates.evaluate(expression.trim(), &context),
                 None => self.shared.templates.render(template, &context).map(Value::String),
@@ -169,7 +180,9 @@ impl Run {
             (Waiting::Result, Seen::NeedsYes) => self.ask_for_yes().map(Some),
             (_, Seen::NeedsApproval { because }) => {
                 let next = format!("Approve or refuse what the customer asked for: {because}.");
-                Ok(Some(self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("needs_approval") })))
+                Ok(Some(
+                    self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("needs_approval") }),
+                ))
             }
             (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => {
                 self.memory.frame = None;
@@ -225,11 +238,14 @@ impl Run {
 
     /// Lists what will be done and asks for a yes to exactly that.
     fn ask_for_yes(&mut self) -> Result<Step, AssistantError> {
-        let Some(frame) = &self.memory.frame else { return Ok(self.hand_off(HandOff::because("procedure_gone"))) };
+        let Some(frame) = &self.memory.frame else {
+            return Ok(self.hand_off(HandOff::because("procedure_gone")));
+        };
         let Some(entry) = self.book.entries.get(&frame.procedure).cloned() else {
             return Ok(self.hand_off(HandOff::because("procedure_gone")));
         };
-        let Some(Instruction::Do(Verb::Call { tool, with, confirm, .. })) = entry.program.code.get(frame.at) else {
+        let Some(Instruction::Do(Verb::Call { tool, with, confirm, .. })) = entry.program.code.get(frame.at)
+        else {
             return Ok(self.hand_off(HandOff::because("procedure_gone")));
         };
         if frame.agreed {
@@ -256,7 +272,8 @@ impl Run {
     fn passage(&mut self, request: &str, articles: &[String], search: &Search) -> Option<Step> {
         let named = search.hits.iter().find(|hit| articles.contains(&hit.article));
         let hit = if articles.is_empty() { search.hits.first() } else { named.or(search.hits.first()) };
-        let good = search.answerable >= self.shared.triage.answer_min || (named.is_some() && !articles.is_empty());
+        let good =
+            search.answerable >= self.shared.triage.answer_min || (named.is_some() && !articles.is_empty());
         let Some(hit) = hit.filter(|_| good) else {
             if self.situation.language != self.shared.business.language {
                 let say = Some(self.phrase("language_handoff", &Value::Null));

@@ -142,9 +142,14 @@ enum Task {
 enum Waiting {
     Nothing,
     /// A search for these words; only these articles count, any when empty.
-    Passage { request: String, articles: Vec<String> },
+    Passage {
+        request: String,
+        articles: Vec<String>,
+    },
     /// The candidates of this slot.
-    Candidates { slot: String },
+    Candidates {
+        slot: String,
+    },
     /// The result of the call at the frame's place.
     Result,
 }
@@ -228,5 +233,8 @@ pub struct Known<'a> {
 
 /// Everything a procedure refers to that is not there, and every template that does not compile.
 pub fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>) -> Vec<String> {
-    program::check(procedure, engine, known).into_iter().map(|problem| format!("{}: {problem}", procedure.file)).collect()
+    program::check(procedure, engine, known)
+        .into_iter()
+        .map(|problem| format!("{}: {problem}", procedure.file))
+        .collect()
 }

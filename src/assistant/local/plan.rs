@@ -52,7 +52,8 @@ impl Run {
 
     /// The procedure that recognises this kind of alarm, if the knowledge has one.
     fn best_of_tier_two(&self, word: &str) -> Option<ProcedureId> {
-        let candidates = self.situation.readings.iter().flat_map(|r| &r.requests).flat_map(|r| &r.triage.candidates);
+        let candidates =
+            self.situation.readings.iter().flat_map(|r| &r.requests).flat_map(|r| &r.triage.candidates);
         candidates
             .filter_map(|candidate| self.book.entries.get(candidate.intent.as_str()))
             .find(|entry| entry.procedure.tier == Tier::Two && entry.procedure.id.as_str().contains(word))
@@ -139,7 +140,10 @@ impl Run {
                 if self.repeated(&id) {
                     return Some(self.hand_off(HandOff::because("asked_again")));
                 }
-                let known = self.agenda.iter().any(|task| matches!(task, Task::Start { procedure, .. } if *procedure == id));
+                let known = self
+                    .agenda
+                    .iter()
+                    .any(|task| matches!(task, Task::Start { procedure, .. } if *procedure == id));
                 if !known {
                     self.agenda.push_back(Task::Start { procedure: id, request: request.text.clone() });
                 }

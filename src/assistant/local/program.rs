@@ -58,7 +58,11 @@ fn emit(actions: &[Action], code: &mut Vec<Instruction>) {
         });
         match &action.verb {
             Verb::Block(inner) => emit(inner, code),
-            verb @ (Verb::Call { .. } | Verb::Say(_) | Verb::Answer(_) | Verb::Ask(_) | Verb::HandOff { .. }) => {
+            verb @ (Verb::Call { .. }
+            | Verb::Say(_)
+            | Verb::Answer(_)
+            | Verb::Ask(_)
+            | Verb::HandOff { .. }) => {
                 code.push(Instruction::Do(verb.clone()));
             }
         }
@@ -107,7 +111,9 @@ fn templates(instruction: &Instruction) -> Vec<(bool, &str)> {
             .collect(),
         Instruction::Do(Verb::Say(text)) => vec![(false, text.as_str())],
         Instruction::Do(Verb::HandOff { say: Some(text), .. }) => vec![(false, text.as_str())],
-        Instruction::Do(Verb::HandOff { say: None, .. } | Verb::Answer(_) | Verb::Ask(_) | Verb::Block(_))
+        Instruction::Do(
+            Verb::HandOff { say: None, .. } | Verb::Answer(_) | Verb::Ask(_) | Verb::Block(_),
+        )
         | Instruction::Jump(_)
         | Instruction::Done => Vec::new(),
     }
@@ -119,10 +125,12 @@ pub(super) fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>
     let program = Program::compile(procedure, engine);
     let mut names: BTreeSet<String> =
         ["slots", "customer", "case", "today", "item"].into_iter().map(str::to_owned).collect();
-    let verbs = program.code.iter().filter_map(|i| if let Instruction::Do(verb) = i { Some(verb) } else { None });
+    let verbs =
+        program.code.iter().filter_map(|i| if let Instruction::Do(verb) = i { Some(verb) } else { None });
     let mut articles: Vec<&String> = procedure.articles.iter().collect();
     let mut teams: Vec<&str> = procedure.team.iter().map(TeamId::as_str).collect();
-    let mut tools: Vec<&str> = procedure.slots.iter().filter_map(|s| s.from.as_ref()).map(|f| f.tool.as_str()).collect();
+    let mut tools: Vec<&str> =
+        procedure.slots.iter().filter_map(|s| s.from.as_ref()).map(|f| f.tool.as_str()).collect();
     tools.extend(procedure.tools.iter().map(String::as_str));
     for verb in verbs {
         match verb {
@@ -135,12 +143,17 @@ pub(super) fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>
             Verb::Say(_) | Verb::Ask(_) | Verb::Block(_) => {}
         }
     }
-    problems.extend(tools.iter().filter(|t| !known.tools.contains(t)).map(|t| format!("there is no tool `{t}`")));
-    problems.extend(teams.iter().filter(|t| !known.teams.contains(t)).map(|t| format!("there is no team `{t}`")));
-    problems.extend(articles.iter().filter(|a| !(known.articles)(a)).map(|a| format!("there is no article `{a}`")));
+    problems
+        .extend(tools.iter().filter(|t| !known.tools.contains(t)).map(|t| format!("there is no tool `{t}`")));
+    problems
+        .extend(teams.iter().filter(|t| !known.teams.contains(t)).map(|t| format!("there is no team `{t}`")));
+    problems.extend(
+        articles.iter().filter(|a| !(known.articles)(a)).map(|a| format!("there is no article `{a}`")),
+    );
     let asks = procedure.slots.iter().map(|slot| (false, slot.ask.as_str()));
     for (expression, source) in program.code.iter().flat_map(templates).chain(asks) {
-        let read = if expression { engine.references_of_expression(source) } else { engine.references(source) };
+        let read =
+            if expression { engine.references_of_expression(source) } else { engine.references(source) };
         match read {
             Err(error) => problems.push(format!("`{source}`: {error}")),
             Ok(found) => {
@@ -149,7 +162,9 @@ pub(super) fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>
                     if !names.contains(root) {
                         problems.push(format!("`{source}` reads `{root}`, which no step binds"));
                     }
-                    if let Some(slot) = name.strip_prefix("slots.").filter(|slot| procedure.slot(slot).is_none()) {
+                    if let Some(slot) =
+                        name.strip_prefix("slots.").filter(|slot| procedure.slot(slot).is_none())
+                    {
                         problems.push(format!("`{source}` reads the slot `{slot}`, which is not declared"));
                     }
                 }
@@ -177,7 +192,9 @@ mod tests {
         let (mut at, mut said) = (0, Vec::new());
         loop {
             match &code[at] {
-                Instruction::Unless(condition, target) => at = if condition == "yes" { at + 1 } else { *target },
+                Instruction::Unless(condition, target) => {
+                    at = if condition == "yes" { at + 1 } else { *target }
+                }
                 Instruction::Jump(target) => at = *target,
                 Instruction::Do(Verb::Say(text)) => {
                     said.push(text.clone());
@@ -197,8 +214,17 @@ mod tests {
             otherwise: vec![say("else", Some("yes"), vec![], false)],
             done: false,
         };
-        assert_eq!(run(&[say("a", None, vec![], false), block, say("b", None, vec![], false)]), ["a", "else", "b"]);
-        assert_eq!(run(&[say("a", Some("yes"), vec![say("x", None, vec![], false)], true), say("b", None, vec![], false)]), ["a"]);
+        assert_eq!(
+            run(&[say("a", None, vec![], false), block, say("b", None, vec![], false)]),
+            ["a", "else", "b"]
+        );
+        assert_eq!(
+            run(&[
+                say("a", Some("yes"), vec![say("x", None, vec![], false)], true),
+                say("b", None, vec![], false)
+            ]),
+            ["a"]
+        );
         assert_eq!(run(&[say("a", Some("no"), vec![], true), say("b", None, vec![], false)]), ["b"]);
     }
 }

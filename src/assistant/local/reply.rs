@@ -52,7 +52,8 @@ impl Run {
             }));
         }
         let text = self.phrase("no_answer_offer_person", &Value::Null);
-        let choices = vec![self.phrase("choice_person", &Value::Null), self.phrase("choice_no", &Value::Null)];
+        let choices =
+            vec![self.phrase("choice_person", &Value::Null), self.phrase("choice_no", &Value::Null)];
         self.memory.offer = Some(Offer::Person);
         self.parts.push(Part { text, choices, ..Part::default() });
         None
@@ -68,7 +69,8 @@ impl Run {
                 handoff.next_step = first_sentence(&procedure.guidance);
             }
         }
-        let said: Vec<String> = self.parts.drain(..).map(|part| part.text).chain(handoff.say.take()).collect();
+        let said: Vec<String> =
+            self.parts.drain(..).map(|part| part.text).chain(handoff.say.take()).collect();
         handoff.say = (!said.is_empty()).then(|| said.join("\n\n"));
         self.memory.offer = None;
         self.memory.failures = 0;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::memory::Asked;
-use super::{Entry, Run, Waiting, reply};
+use super::{Entry, Run, Waiting};
 use crate::assistant::AssistantError;
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::message::Author;
@@ -22,7 +22,8 @@ impl Run {
     pub(super) fn obtain(&mut self, entry: &Entry, name: &str) -> Result<Option<Step>, AssistantError> {
         let Some(slot) = entry.procedure.slot(name).cloned() else { return Ok(None) };
         let request = self.memory.frame.as_ref().map(|f| f.request.clone()).unwrap_or_default();
-        let explicit = self.read_explicit(name, &request).or_else(|| self.read_explicit(name, &self.unread()));
+        let explicit =
+            self.read_explicit(name, &request).or_else(|| self.read_explicit(name, &self.unread()));
         if let Some(value) = explicit {
             self.set(name, value);
             return Ok(None);
@@ -34,7 +35,9 @@ impl Run {
             let arguments = Value::Object(serde_json::Map::new());
             return Ok(Some(Step::Call { tool: source.tool.clone(), arguments }));
         }
-        if let Some(value) = self.mentioned(&request).or_else(|| self.known(&slot)).or_else(|| self.only_candidate()) {
+        if let Some(value) =
+            self.mentioned(&request).or_else(|| self.known(&slot)).or_else(|| self.only_candidate())
+        {
             self.set(name, value);
             return Ok(None);
         }
@@ -60,14 +63,17 @@ impl Run {
     pub(super) fn read_explicit(&self, name: &str, words: &str) -> Option<Value> {
         let slot = self.slot(name)?;
         let found = match (&slot.pattern, slot.kind) {
-            (Some(pattern), _) => extract::by_pattern(words, pattern).into_iter().map(Value::String).collect(),
+            (Some(pattern), _) => {
+                extract::by_pattern(words, pattern).into_iter().map(Value::String).collect()
+            }
             (None, SlotKind::Email) => extract::emails(words).into_iter().map(Value::String).collect(),
             (None, SlotKind::Amount) => {
                 extract::amounts(words).into_iter().map(|amount| Value::from(amount.minor)).collect()
             }
-            (None, SlotKind::Date) => {
-                extract::dates(words, self.situation.today).into_iter().map(|d| Value::String(d.to_string())).collect()
-            }
+            (None, SlotKind::Date) => extract::dates(words, self.situation.today)
+                .into_iter()
+                .map(|d| Value::String(d.to_string()))
+                .collect(),
             (None, SlotKind::Address) => extract::address(words).into_iter().map(Value::String).collect(),
             (None, SlotKind::Text | SlotKind::Number | SlotKind::YesNo) => {
                 let chosen = (!slot.choices.is_empty()).then(|| named_choice(words, &slot.choices)).flatten();
@@ -92,14 +98,18 @@ impl Run {
                 .or_else(|| self.mentioned(words));
         }
         if !slot.choices.is_empty() {
-            return signals::choice(words, &slot.choices).and_then(|at| slot.choices.get(at)).cloned().map(Value::String);
+            return signals::choice(words, &slot.choices)
+                .and_then(|at| slot.choices.get(at))
+                .cloned()
+                .map(Value::String);
         }
         match slot.kind {
             SlotKind::YesNo => signals::affirmation(words).map(|answer| Value::Bool(answer == Answer::Yes)),
             SlotKind::Number => extract::numbers(words).first().map(|n| Value::from(*n)),
             SlotKind::Address => {
                 let line = words.trim();
-                (line.chars().count() >= 8 && line.chars().any(|c| c.is_ascii_digit())).then(|| Value::from(line))
+                (line.chars().count() >= 8 && line.chars().any(|c| c.is_ascii_digit()))
+                    .then(|| Value::from(line))
             }
             SlotKind::Text | SlotKind::Email | SlotKind::Amount | SlotKind::Date => None,
         }
@@ -123,7 +133,8 @@ impl Run {
     /// The candidate that the words describe, if they describe exactly one.
     fn mentioned(&self, words: &str) -> Option<Value> {
         let frame = self.memory.frame.as_ref()?;
-        let candidates: Vec<&(Value, String)> = frame.offered.iter().filter(|(v, _)| !self.rejected(v)).collect();
+        let candidates: Vec<&(Value, String)> =
+            frame.offered.iter().filter(|(v, _)| !self.rejected(v)).collect();
         if candidates.len() > 1
             && let Some(place) = signals::place(words, candidates.len())
         {
@@ -141,7 +152,8 @@ impl Run {
         }
         let fits = |value: &Value| {
             let offered = self.memory.frame.as_ref().map_or(&[] as &[_], |frame| frame.offered.as_slice());
-            !self.rejected(value) && (offered.is_empty() || offered.iter().any(|(candidate, _)| candidate == value))
+            !self.rejected(value)
+                && (offered.is_empty() || offered.iter().any(|(candidate, _)| candidate == value))
         };
         if let Some(value) = self.memory.known.get(&slot.name).filter(|value| fits(value)) {
             return Some(value.clone());
@@ -182,17 +194,25 @@ impl Run {
     pub(super) fn list_candidates(&mut self, name: &str, result: &Value) -> Result<(), AssistantError> {
         let Some(slot) = self.slot(name) else { return Ok(()) };
         let Some(source) = slot.from else { return Ok(()) };
-        let Some(entry) = self.memory.frame.as_ref().and_then(|f| self.book.entries.get(&f.procedure)).cloned() else {
+        let Some(entry) =
+            self.memory.frame.as_ref().and_then(|f| self.book.entries.get(&f.procedure)).cloned()
+        else {
             return Ok(());
         };
-        let path = if source.items.is_empty() { String::new() } else { format!("/{}", source.items.replace('.', "/")) };
+        let path = if source.items.is_empty() {
+            String::new()
+        } else {
+            format!("/{}", source.items.replace('.', "/"))
+        };
         let items = result.pointer(&path).and_then(Value::as_array).cloned().unwrap_or_default();
         let (mut fitting, mut all) = (Vec::new(), Vec::new());
         for item in items {
             let mut context = self.context();
             context["item"] = item.clone();
-            let fits = source.when.as_ref().map_or(Ok(true), |when| self.shared.templates.condition(when, &context));
-            let label = self.shared.templates.render(&source.label, &context).map_err(|e| self.broken(&entry, &e))?;
+            let fits =
+                source.when.as_ref().map_or(Ok(true), |when| self.shared.templates.condition(when, &context));
+            let label =
+                self.shared.templates.render(&source.label, &context).map_err(|e| self.broken(&entry, &e))?;
             let value = item.get(&source.value).cloned().unwrap_or(item);
             if fits.map_err(|e| self.broken(&entry, &e))? {
                 fitting.push((value.clone(), label.clone()));
@@ -225,6 +245,5 @@ mod tests {
         let choices = ["too small".to_owned(), "changed my mind".to_owned()];
         assert_eq!(named_choice("the boots are too small sadly", &choices), Some("too small".to_owned()));
         assert_eq!(named_choice("i want to return the boots", &choices), None);
-        assert_eq!(reply::plain(&Value::from(3)), "3");
     }
 }

@@ -23,7 +23,8 @@ impl Signs {
         let second = if second.is_finite() { second } else { first - 1.0 };
         let nearest = near.iter().copied().fold(0.0_f32, f32::max);
         let own = near.get(at).copied().unwrap_or_default();
-        let spread = scores.iter().filter(|s| s.is_finite()).map(|s| (2.0 * (s - first)).exp()).sum::<f32>().ln();
+        let spread =
+            scores.iter().filter(|s| s.is_finite()).map(|s| (2.0 * (s - first)).exp()).sum::<f32>().ln();
         Self([first, first - second, nearest, own, coverage, spread])
     }
 }

@@ -115,7 +115,8 @@ impl Vocabulary {
             .map(|(key, (texts, _))| (key, texts))
             .collect();
         known.sort_unstable();
-        let rarity = known.iter().map(|(_, texts)| ((1.0 + total) / (1.0 + *texts as f32)).ln() + 1.0).collect();
+        let rarity =
+            known.iter().map(|(_, texts)| ((1.0 + total) / (1.0 + *texts as f32)).ln() + 1.0).collect();
         let ids = known.iter().enumerate().map(|(id, (key, _))| (*key, id as u32)).collect();
         Self { ids, rarity, unseen: (1.0 + total).ln() + 1.0 }
     }

@@ -27,11 +27,19 @@ pub(super) struct Separators {
 
 impl Separators {
     /// Trains one separator per label on two threads.
-    pub(super) fn train(vectors: &[&Sparse], labels_of: &[u32], labels: usize, features: usize, solver: Solver) -> Self {
+    pub(super) fn train(
+        vectors: &[&Sparse],
+        labels_of: &[u32],
+        labels: usize,
+        features: usize,
+        solver: Solver,
+    ) -> Self {
         let halves: Vec<Vec<(Vec<f32>, f32)>> = std::thread::scope(|scope| {
             let middle = labels.div_ceil(2);
             let work = |range: std::ops::Range<usize>| {
-                range.map(|label| separate(vectors, labels_of, label as u32, features, solver)).collect::<Vec<_>>()
+                range
+                    .map(|label| separate(vectors, labels_of, label as u32, features, solver))
+                    .collect::<Vec<_>>()
             };
             let second = scope.spawn(move || work(middle..labels));
             let first = work(0..middle);
@@ -73,7 +81,13 @@ impl Shuffle {
     }
 }
 
-fn separate(vectors: &[&Sparse], labels_of: &[u32], label: u32, features: usize, solver: Solver) -> (Vec<f32>, f32) {
+fn separate(
+    vectors: &[&Sparse],
+    labels_of: &[u32],
+    label: u32,
+    features: usize,
+    solver: Solver,
+) -> (Vec<f32>, f32) {
     let (mut weights, mut bias) = (vec![0.0_f32; features], 0.0_f32);
     let slack = 0.5 / solver.cost;
     let mut duals = vec![0.0_f32; vectors.len()];

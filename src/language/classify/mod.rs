@@ -99,10 +99,16 @@ impl Model {
 }
 
 /// What one text looks like to a model: every label's score and the signs of being in scope.
-fn look(vocabulary: &Vocabulary, separators: &Separators, neighbours: &Neighbours, text: &Counted) -> (Vec<f32>, Signs) {
+fn look(
+    vocabulary: &Vocabulary,
+    separators: &Separators,
+    neighbours: &Neighbours,
+    text: &Counted,
+) -> (Vec<f32>, Signs) {
     let (vector, coverage) = vocabulary.vector(text);
     let near = neighbours.nearest(&vector, separators.labels);
-    let scores: Vec<f32> = separators.scores(&vector).iter().zip(&near).map(|(s, n)| s + NEAR_SHARE * n).collect();
+    let scores: Vec<f32> =
+        separators.scores(&vector).iter().zip(&near).map(|(s, n)| s + NEAR_SHARE * n).collect();
     let signs = Signs::read(&scores, &near, coverage);
     (scores, signs)
 }
@@ -116,12 +122,14 @@ impl Classifier {
         let mut labels: Vec<String> = examples.iter().map(|e| e.label.to_owned()).collect();
         labels.sort_unstable();
         labels.dedup();
-        let place: HashMap<&str, u32> = labels.iter().enumerate().map(|(at, l)| (l.as_str(), at as u32)).collect();
+        let place: HashMap<&str, u32> =
+            labels.iter().enumerate().map(|(at, l)| (l.as_str(), at as u32)).collect();
         let labels_of: Vec<u32> = examples.iter().map(|e| place.get(e.label).copied().unwrap_or(0)).collect();
         let counted: Vec<Counted> = examples.iter().map(|e| features::count(e.text)).collect();
         let judge = calibrate(&counted, &labels_of, labels.len(), training);
         let all: Vec<&Counted> = counted.iter().collect();
-        let Model { vocabulary, separators, neighbours } = Model::train(&all, &labels_of, labels.len(), training);
+        let Model { vocabulary, separators, neighbours } =
+            Model::train(&all, &labels_of, labels.len(), training);
         Self { labels, candidates_max: training.candidates_max, vocabulary, separators, neighbours, judge }
     }
 
@@ -140,7 +148,10 @@ impl Classifier {
         let candidates = ranked
             .into_iter()
             .take(self.candidates_max)
-            .map(|(at, share)| Candidate { label: self.labels[at].clone(), confidence: confidence * share / best })
+            .map(|(at, share)| Candidate {
+                label: self.labels[at].clone(),
+                confidence: confidence * share / best,
+            })
             .collect::<Vec<_>>();
         Prediction { candidates: bounded(candidates), confidence }
     }
@@ -162,7 +173,9 @@ fn bounded(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 /// A stable number for a text, by which it is put into a round.
 fn place_of(label: u32, at: usize) -> u64 {
     let digest = Sha256::digest([label.to_le_bytes().as_slice(), &(at as u64).to_le_bytes()].concat());
-    u64::from_le_bytes([digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]])
+    u64::from_le_bytes([
+        digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
+    ])
 }
 
 /// Learns what scores are worth from rounds in which examples and whole labels are left out.
@@ -227,7 +240,8 @@ mod tests {
     ];
 
     fn trained() -> Classifier {
-        let examples: Vec<Example<'_>> = EXAMPLES.iter().map(|(label, text)| Example { label, text }).collect();
+        let examples: Vec<Example<'_>> =
+            EXAMPLES.iter().map(|(label, text)| Example { label, text }).collect();
         Classifier::train(&examples, &Training::default())
     }
 

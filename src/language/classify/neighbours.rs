@@ -26,7 +26,8 @@ impl Neighbours {
                 postings[*feature as usize].push((place as u32, *value));
             }
         }
-        let most = if vectors.len() <= FEW { usize::MAX } else { (vectors.len() as f32 * COMMON_SHARE) as usize };
+        let most =
+            if vectors.len() <= FEW { usize::MAX } else { (vectors.len() as f32 * COMMON_SHARE) as usize };
         let mut index = Self { labels_of: labels_of.to_vec(), starts: vec![0], ..Self::default() };
         for posting in postings {
             if posting.len() <= most {

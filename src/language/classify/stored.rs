@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Classifier;
 use super::confidence::{Judge, SIGNS};
 use super::features::Vocabulary;
 use super::linear::Separators;
 use super::neighbours::Neighbours;
-use super::Classifier;
 
 /// Changes with everything that is learnt or written differently.
 const FORM: &str = "firstline classifier 1";
@@ -46,7 +46,12 @@ impl Classifier {
         floats(&mut body, &near.values);
         let judge = &self.judge;
         let mut packed = [0.0; 3 * SIGNS + 2];
-        let all = judge.mean.iter().chain(&judge.scale).chain(&judge.weights).chain([&judge.bias, &judge.sharpness]);
+        let all = judge
+            .mean
+            .iter()
+            .chain(&judge.scale)
+            .chain(&judge.weights)
+            .chain([&judge.bias, &judge.sharpness]);
         packed.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
         let head = Head {
             form: FORM.to_owned(),

@@ -219,3 +219,25 @@ async fn secrets_and_the_address_stay_out_of_results() {
     let text = format!("{result:?}");
     assert!(!text.contains("s3cret") && !text.contains("127.0.0.1"), "{text}");
 }
+
+#[tokio::test]
+async fn not_yours_and_not_there_read_the_same_and_a_refused_token_is_no_word_about_the_order() {
+    let body = |code: &str| json!({"error": {"code": code, "message": code}}).to_string();
+    let mut results = Vec::new();
+    for act in [
+        Act::Answer(404, body("not_found")),
+        Act::Answer(403, body("not_yours")),
+        Act::Answer(404, String::new()),
+    ] {
+        let server = Server::start(vec![act]).await;
+        results.push(server.call("order_status", json!({"order_id": ORDER}), None).await.unwrap());
+    }
+    assert!(results.iter().all(|r| *r == results[0] && r.status == CallStatus::Refused), "{results:?}");
+    assert_eq!(results[0].result["error"]["code"], "not_found");
+    for tool in ["order_status", "refund_order"] {
+        let server = Server::start(vec![Act::Answer(401, body("bad_token"))]).await;
+        let arguments = if tool == "refund_order" { refund() } else { json!({"order_id": ORDER}) };
+        let result = server.call(tool, arguments, Some("key-1")).await.unwrap();
+        assert_eq!((result.status, server.requests().len()), (CallStatus::Failed, 1), "{tool}");
+    }
+}

@@ -40,11 +40,41 @@ fn what_must_be_proven_follows_from_the_effect_unless_declared() {
     assert!(UNREACHED.tool("Order_Status").is_none(), "only exact names");
 }
 
-#[test]
-fn the_tools_of_the_demo_load() {
+/// The tools of the demo, which are what a shop would declare.
+fn demo() -> Toolbox {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/firstline.toml");
     let toolbox = toolbox_of(&std::fs::read_to_string(file).unwrap(), "http://127.0.0.1:9");
-    let names: Vec<String> =
-        toolbox.unwrap_or_else(|p| panic!("{p:#?}")).tools().map(|t| t.name.clone()).collect();
-    assert!(names.contains(&"refund_order".to_owned()), "{names:?}");
+    toolbox.unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+#[test]
+fn the_tools_of_the_demo_load() {
+    let toolbox = demo();
+    let names: Vec<&str> = toolbox.tools().map(|tool| tool.name.as_str()).collect();
+    assert!(names.contains(&"refund_order"), "{names:?}");
+}
+
+#[test]
+fn an_order_number_is_ascii_digits_and_nothing_around_them() {
+    let toolbox = demo();
+    let case = case();
+    let customer = customer();
+    let admitted = |id: &str| {
+        let arguments = serde_json::json!({"order_id": id});
+        crate::tools::authority::admitted(&toolbox, "order_status", &arguments, &case, &customer).is_ok()
+    };
+    assert!(admitted("HP-10042"));
+    for id in [
+        "HP-10042\n",
+        "\nHP-10042",
+        "HP-1٠٠42",
+        "ＨＰ-10042",
+        "HP-10042 ",
+        "hp-10042",
+        "HP-10042/..",
+        "HP-100421",
+        "HP\u{2011}10042",
+    ] {
+        assert!(!admitted(id), "{id:?}");
+    }
 }

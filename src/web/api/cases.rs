@@ -175,7 +175,8 @@ pub(super) async fn get_handoff(
 ) -> Result<Json<HandoffBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
     let id = existing(&edge, &id).await?;
-    let handoff = edge.app.store.handoff(&id).await?.ok_or_else(|| ApiError::not_found("handoff of this case"))?;
+    let handoff =
+        edge.app.store.handoff(&id).await?.ok_or_else(|| ApiError::not_found("handoff of this case"))?;
     Ok(Json(HandoffBody::from(&handoff)))
 }
 

@@ -4,18 +4,18 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-use super::super::keys::random_text;
 use crate::domain::ids::{AgentId, TeamId};
 use crate::domain::team::Agent;
 use crate::domain::time::Clock;
 use crate::store::{Store, StoreError};
 
-/// 120 random bits.
-const PASSWORD_CHARS: usize = 20;
+/// Shorter passwords are refused.
+pub const PASSWORD_CHARS_MIN: usize = 10;
 /// The login of the first account.
-const FIRST_LOGIN: &str = "admin";
+pub const FIRST_LOGIN: &str = "admin";
 /// Compared with when the login is unknown, so that an answer takes as long as for a known one.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$wQ2LLOGTvOQ6Cw/vDqhPy0zmaMFCNhkVt0Kkbh3pQzk";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$wQ2LLOGTvOQ6Cw/vDqhPy0zmaMFCNhkVt0Kkbh3pQzk";
 
 /// Why an account was not made.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum AccountError {
     /// The login is taken.
     #[error("the login `{0}` is taken; choose another")]
     Taken(String),
+    /// The password is too short.
+    #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters; choose a longer one")]
+    Short,
     /// The password could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hash(String),
@@ -31,7 +34,7 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
-/// An account to be made.
+/// Who gets an account.
 #[derive(Debug, Clone)]
 pub struct NewAgent {
     /// How they sign in.
@@ -49,8 +52,13 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
     if !store.list_agents().await?.is_empty() {
         return Ok(None);
     }
-    let (login, name) = (FIRST_LOGIN.to_owned(), "Administrator".to_owned());
-    match add(store, clock, NewAgent { login, name, teams: Vec::new(), languages: Vec::new() }).await {
+    let admin = NewAgent {
+        login: FIRST_LOGIN.to_owned(),
+        name: "Administrator".to_owned(),
+        teams: Vec::new(),
+        languages: vec!["en".to_owned()],
+    };
+    match invite(store, clock, admin).await {
         Ok(password) => Ok(Some(password)),
         // Another process was first.
         Err(AccountError::Taken(_)) => Ok(None),
@@ -58,23 +66,47 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
     }
 }
 
-/// Makes an account; returns its random password, which is kept nowhere.
-pub async fn add(store: &Store, clock: &dyn Clock, new: NewAgent) -> Result<String, AccountError> {
-    let password: String = random_text().chars().take(PASSWORD_CHARS).collect();
+/// Makes an account with a random password; returns the password once.
+pub async fn invite(store: &Store, clock: &dyn Clock, agent: NewAgent) -> Result<String, AccountError> {
+    let password: String = super::super::keys::random_text().chars().take(20).collect();
+    add(store, clock, agent, &password).await?;
+    Ok(password)
+}
+
+/// Makes an account.
+pub async fn add(
+    store: &Store,
+    clock: &dyn Clock,
+    agent: NewAgent,
+    password: &str,
+) -> Result<Agent, AccountError> {
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(AccountError::Short);
+    }
+    let NewAgent { login, name, teams, languages } = agent;
     let agent = Agent {
         id: AgentId::new(clock.new_id()),
-        login: new.login,
-        name: new.name,
-        password_hash: hash(&password)?,
-        teams: new.teams,
-        languages: new.languages,
+        login: login.clone(),
+        name,
+        password_hash: hash(password)?,
+        teams,
+        languages,
         created_at: clock.now(),
     };
-    if store.add_agent(&agent).await? { Ok(password) } else { Err(AccountError::Taken(agent.login)) }
+    if store.add_agent(&agent).await? { Ok(agent) } else { Err(AccountError::Taken(login)) }
+}
+
+/// Sets a new password and ends every session of the account.
+pub async fn set_password(store: &Store, agent: &AgentId, password: &str) -> Result<(), AccountError> {
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(AccountError::Short);
+    }
+    store.set_password(agent, &hash(password)?).await?;
+    Ok(store.end_sessions_of(agent).await?)
 }
 
 /// The Argon2id hash of a password with a fresh salt, in PHC form.
-fn hash(password: &str) -> Result<String, AccountError> {
+pub fn hash(password: &str) -> Result<String, AccountError> {
     let hashed = Argon2::default().hash_password(password.as_bytes());
     hashed.map(|hash| hash.to_string()).map_err(|error| AccountError::Hash(error.to_string()))
 }

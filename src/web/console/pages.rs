@@ -127,7 +127,8 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
     };
     let waiting: Vec<Value> =
         waiting.iter().map(|one| line(&one.case, one.since, one.reason.as_deref())).collect();
-    let plain = |cases: &[Case]| cases.iter().map(|one| line(one, one.updated_at, None)).collect::<Vec<Value>>();
+    let plain =
+        |cases: &[Case]| cases.iter().map(|one| line(one, one.updated_at, None)).collect::<Vec<Value>>();
     Ok(json!({
         "title": "Console",
         "business": edge.app.config.business.name,
@@ -178,10 +179,9 @@ fn entry(message: &Message) -> Value {
 /// The note in the order in which it is read.
 fn note(handoff: &Handoff) -> Value {
     let note = &handoff.note;
-    let line = |label: &str, known: &Known| {
-        json!({"label": label, "value": known.to_string(), "unknown": matches!(known, Known::Unknown { .. })})
-    };
-    let said = |label: &str, value: String| json!({"label": label, "value": value, "unknown": value.is_empty()});
+    let line = |label: &str, known: &Known| json!({"label": label, "value": known.to_string(), "unknown": matches!(known, Known::Unknown { .. })});
+    let said =
+        |label: &str, value: String| json!({"label": label, "value": value, "unknown": value.is_empty()});
     json!({
         "issue": note.issue.to_string(),
         "why": words(&note.reason),
@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn waiting_is_told_in_the_largest_unit_that_says_something() {
         let told = |minutes: i64| ago(Timestamp(minutes * 60_000), Timestamp(0));
-        assert_eq!([told(0), told(59), told(60), told(1439), told(2880)], ["just now", "59 min", "1 h", "23 h", "2 d"]);
+        assert_eq!(
+            [told(0), told(59), told(60), told(1439), told(2880)],
+            ["just now", "59 min", "1 h", "23 h", "2 d"]
+        );
         assert_eq!(told(-5), "just now");
     }
 }

@@ -37,7 +37,10 @@ fn cookie_name(edge: &Edge) -> &'static str {
 fn cookie(edge: &Edge, value: &str, seconds: i64) -> Option<HeaderValue> {
     let secure = if edge.origins.https() { "; Secure" } else { "" };
     let name = cookie_name(edge);
-    HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")).ok()
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}"
+    ))
+    .ok()
 }
 
 fn token(edge: &Edge, headers: &HeaderMap) -> Option<String> {
@@ -67,14 +70,17 @@ impl FromRequestParts<Arc<Edge>> for SignedIn {
 /// The fields of a form that this very site's page sent; anything else is refused.
 async fn fields(edge: &Arc<Edge>, request: Request) -> Result<BTreeMap<String, String>, ApiError> {
     if !edge.origins.same(request.headers()) {
-        return Err(ApiError::forbidden("this form did not come from this site; open the console and try again"));
+        return Err(ApiError::forbidden(
+            "this form did not come from this site; open the console and try again",
+        ));
     }
     let mut whole = Request::new(Body::default());
     *whole.method_mut() = request.method().clone();
     *whole.headers_mut() = request.headers().clone();
     *whole.body_mut() = Body::from(bytes(request, edge).await?);
     let form = Form::<BTreeMap<String, String>>::from_request(whole, &()).await;
-    form.map(|form| form.0).map_err(|error| ApiError::invalid(format!("this is not a form: {}", error.body_text())))
+    form.map(|form| form.0)
+        .map_err(|error| ApiError::invalid(format!("this is not a form: {}", error.body_text())))
 }
 
 /// The fields of a form that was sent under this session.
@@ -86,7 +92,9 @@ pub(super) async fn form(
     let fields = fields(edge, request).await?;
     let carried = fields.get("csrf").map(String::as_bytes).unwrap_or_default();
     if !bool::from(carried.ct_eq(signed_in.csrf.as_bytes())) {
-        return Err(ApiError::forbidden("this form is from an earlier sign-in; reload the page and try again"));
+        return Err(ApiError::forbidden(
+            "this form is from an earlier sign-in; reload the page and try again",
+        ));
     }
     Ok(fields)
 }
@@ -113,7 +121,8 @@ pub(super) async fn enter(
     })?;
     let earlier = token(&edge, request.headers());
     let mut fields = fields(&edge, request).await?;
-    let mut field = |name| fields.remove(name).filter(|text: &String| text.chars().count() <= FIELD_CHARS_MAX);
+    let mut field =
+        |name| fields.remove(name).filter(|text: &String| text.chars().count() <= FIELD_CHARS_MAX);
     let (Some(login), Some(password)) = (field("login"), field("password")) else {
         return Err(ApiError::invalid("send `login` and `password`"));
     };

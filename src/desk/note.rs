@@ -1,0 +1,345 @@
+//! The handoff note, built from records alone: every field is filled or says why it is not (DESIGN 10).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::summary::{self, Said};
+use crate::domain::assurance::Assurance;
+use crate::domain::case::Case;
+use crate::domain::customer::{Customer, Identity};
+use crate::domain::decision::HandOff;
+use crate::domain::handoff::{Approval, Fact, HandoffNote, Known, Line, Tried};
+use crate::domain::message::{Author, Citation, Message, Visibility};
+use crate::domain::money::Money;
+use crate::domain::procedure::Procedure;
+use crate::domain::receipt::{CallStatus, Effect, Receipt};
+use crate::domain::triage::Urgency;
+
+/// Most facts in a note; the newest receipts come first.
+const FACTS_MAX: usize = 60;
+/// Most entries of a list inside a result that become facts.
+const ENTRIES_MAX: usize = 10;
+/// Most facts in the one line about a call.
+const TRIED_MAX: usize = 6;
+
+/// The records of a case that a note is built from.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    /// The case as it will be stored.
+    pub case: &'a Case,
+    /// Whose it is.
+    pub customer: &'a Customer,
+    /// Their addresses with the evidence.
+    pub identities: &'a [Identity],
+    /// The whole thread, oldest first.
+    pub transcript: &'a [Arc<Message>],
+    /// What was called, oldest first.
+    pub receipts: &'a [&'a Receipt],
+    /// What the assistant gathered, by slot.
+    pub gathered: &'a BTreeMap<String, String>,
+    /// The procedure under way.
+    pub procedure: Option<&'a Procedure>,
+    /// Articles that answers relied on.
+    pub citations: &'a [Citation],
+    /// Why it goes to people.
+    pub handoff: &'a HandOff,
+    /// A write that waits for a person.
+    pub approval: Option<&'a Approval>,
+    /// A draft that did not leave.
+    pub unsent: Option<&'a str>,
+    /// What the customer is told about waiting.
+    pub told: &'a str,
+    /// How soon.
+    pub urgency: Urgency,
+}
+
+/// Builds the note.
+pub fn build(records: &Records<'_>) -> HandoffNote {
+    let public: Vec<&Message> =
+        records.transcript.iter().map(AsRef::as_ref).filter(|m| m.visibility == Visibility::Public).collect();
+    let said: Vec<Said<'_>> =
+        public.iter().map(|m| Said { author: m.author, text: &m.text, channel: Some(&m.channel) }).collect();
+    let key = summary::key_sentence(&said).map(one_line);
+    let mut channels = Vec::new();
+    for message in &public {
+        if channels.last() != Some(&message.channel) {
+            channels.push(message.channel.clone());
+        }
+    }
+    if channels.is_empty() {
+        channels.push(records.case.channel.clone());
+    }
+    let mut seen = BTreeSet::new();
+    let articles = records
+        .citations
+        .iter()
+        .filter(|c| seen.insert(&c.article))
+        .map(|c| format!("{} ({})", c.title, c.article));
+    HandoffNote {
+        customer: Known::or(who(records), "the sender gave no name and no address of theirs is proven"),
+        verified: verified(records),
+        channels,
+        language: records.case.language.clone(),
+        issue: Known::or(
+            records.case.issue.clone().or_else(|| key.clone()),
+            "the customer has written no words yet, only what the transcript shows",
+        ),
+        wants: Known::or(
+            wants(records, key),
+            "no procedure was recognised and no words of the customer are on record",
+        ),
+        facts: facts(records, &public),
+        tried: records.receipts.iter().map(|receipt| tried(receipt)).collect(),
+        articles: articles.collect(),
+        promised: Known::or(promised(records), "nothing was changed for the customer and nothing was agreed"),
+        mood: records.case.sentiment,
+        urgency: records.urgency,
+        reason: records.handoff.reason.clone(),
+        next_step: Known::or(
+            next_step(records),
+            "the records suggest none; read the issue and the transcript",
+        ),
+        told: Known::or(Some(records.told.to_owned()), "nothing was said to the customer about waiting"),
+        approval: records.approval.cloned(),
+        unsent: records.unsent.map(|text| format!("{text}\n\n(Not sent: {}.)", records.handoff.reason)),
+        transcript: public.into_iter().map(line).collect(),
+    }
+}
+
+fn line(message: &Message) -> Line {
+    Line {
+        author: message.author.as_str().to_owned(),
+        channel: message.channel.clone(),
+        text: message.text.clone(),
+        at: message.at,
+    }
+}
+
+fn who(records: &Records<'_>) -> Option<String> {
+    let customer = records.customer;
+    let mut parts: Vec<String> = customer.name.iter().cloned().collect();
+    parts.extend(customer.external_id.iter().map(|id| format!("customer number {id}")));
+    parts.extend(customer.email.iter().cloned());
+    parts.extend(customer.phone.iter().cloned());
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn verified(records: &Records<'_>) -> String {
+    let newest = records.identities.iter().max_by_key(|identity| identity.last_seen);
+    let Some(newest) = newest else {
+        return match records.case.assurance {
+            Assurance::Anonymous => "not proven: nothing is known about who writes".to_owned(),
+            level => format!("{}; no address is on record", level.as_str()),
+        };
+    };
+    let by = match newest.proof.as_str() {
+        "api_key" => "by the operator's API key".to_owned(),
+        "session_token" => "by a signed chat session".to_owned(),
+        "token" => "by a token signed by the operator's site".to_owned(),
+        "code" => "by a one-time code".to_owned(),
+        "typed" => "by nothing but what was typed".to_owned(),
+        other => format!("by {}", other.replace('_', " ")),
+    };
+    let level = match newest.assurance.min(records.case.assurance) {
+        Assurance::Anonymous => return "not proven: nothing is known about who writes".to_owned(),
+        Assurance::Claimed => "claimed, not proven",
+        Assurance::Channel => "the address is proven",
+        Assurance::Verified => "verified",
+    };
+    format!("{level} {by} ({} {})", newest.channel, newest.address)
+}
+
+fn wants(records: &Records<'_>, key: Option<String>) -> Option<String> {
+    match (records.procedure, key) {
+        (Some(procedure), Some(key)) => Some(format!("{}: “{key}”", procedure.title)),
+        (Some(procedure), None) => Some(procedure.title.clone()),
+        (None, key) => key,
+    }
+}
+
+fn facts(records: &Records<'_>, public: &[&Message]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for (slot, value) in records.gathered.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        facts.push(Fact { label: words(slot), value: value.clone(), source: origin(records, public, value) });
+    }
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for receipt in records.receipts.iter().rev().filter(|r| r.status == CallStatus::Done) {
+        let source = format!("receipt:{}", receipt.id);
+        let mut found = Vec::new();
+        gather("", &receipt.result, None, &mut found);
+        for (label, value) in found {
+            if seen.insert(label.clone()) {
+                facts.push(Fact { label, value, source: source.clone() });
+            }
+        }
+    }
+    facts.truncate(FACTS_MAX);
+    facts
+}
+
+/// Where a gathered value was said: the newest message with it, a receipt, or else the newest words of the customer.
+fn origin(records: &Records<'_>, public: &[&Message], value: &str) -> String {
+    let wanted = squash(value);
+    let customer = || public.iter().rev().filter(|m| m.author == Author::Customer);
+    if let Some(message) = customer().find(|m| squash(&m.text).contains(&wanted)) {
+        return format!("message:{}", message.seq);
+    }
+    let receipt = records.receipts.iter().rev().find(|r| squash(&r.result.to_string()).contains(&wanted));
+    match receipt {
+        Some(receipt) => format!("receipt:{}", receipt.id),
+        None => format!("message:{}", customer().next().map_or(records.case.inbound_seq, |m| m.seq)),
+    }
+}
+
+fn squash(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The useful scalars of a result; `about` names the thing they belong to.
+fn gather(about: &str, value: &Value, currency: Option<&str>, found: &mut Vec<(String, String)>) {
+    let Value::Object(fields) = value else { return };
+    let named =
+        ["id", "order_id", "sku", "name"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str));
+    let about = match (about, named) {
+        ("", Some(name)) => name.to_owned(),
+        (outer, Some(name)) if outer != name => format!("{outer} {name}"),
+        (outer, _) => outer.to_owned(),
+    };
+    let currency = fields.get("currency").and_then(Value::as_str).or(currency);
+    for (key, field) in fields {
+        match field {
+            Value::Array(entries) => {
+                let plain: Vec<&str> = entries.iter().filter_map(Value::as_str).collect();
+                if !plain.is_empty() {
+                    found.push((label(&about, key), plain.join(", ")));
+                }
+                for entry in entries.iter().take(ENTRIES_MAX) {
+                    gather(&label(&about, key), entry, currency, found);
+                }
+            }
+            Value::Object(_) => gather(&label(&about, key), field, currency, found),
+            _ if key == "currency" => {}
+            scalar => {
+                if let Some(shown) = shown(key, scalar, currency) {
+                    found.push((label(&about, key.strip_suffix("_minor").unwrap_or(key)), shown));
+                }
+            }
+        }
+    }
+}
+
+fn label(about: &str, key: &str) -> String {
+    if about.is_empty() { words(key) } else { format!("{about}: {}", words(key)) }
+}
+
+fn words(key: &str) -> String {
+    key.replace('_', " ")
+}
+
+fn shown(key: &str, value: &Value, currency: Option<&str>) -> Option<String> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(one_line(text)),
+        Value::Bool(true) => Some("yes".to_owned()),
+        Value::Bool(false) => Some("no".to_owned()),
+        Value::Number(number) => match (key.ends_with("_minor"), number.as_i64(), currency) {
+            (true, Some(minor), Some(currency)) => {
+                Some(Money { minor, currency: currency.to_owned() }.to_string())
+            }
+            (true, _, _) => Some(format!("{number} (minor units)")),
+            _ => Some(number.to_string()),
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn tried(receipt: &Receipt) -> Tried {
+    let result = match receipt.status {
+        CallStatus::Done => outcome(receipt).unwrap_or_else(|| "done; it answered nothing more".to_owned()),
+        CallStatus::Refused => format!("refused: {}", error(&receipt.result)),
+        CallStatus::Failed => format!("failed: {}", error(&receipt.result)),
+        CallStatus::Unknown => {
+            "sent, but no answer came back: it may or may not have happened; check before repeating it"
+                .to_owned()
+        }
+    };
+    Tried {
+        tool: receipt.tool.clone(),
+        effect: receipt.effect,
+        status: receipt.status,
+        result,
+        receipt: receipt.id.to_string(),
+    }
+}
+
+/// The first scalars of an answer in one line.
+fn outcome(receipt: &Receipt) -> Option<String> {
+    let mut found = Vec::new();
+    gather("", &receipt.result, None, &mut found);
+    if found.is_empty() {
+        return None;
+    }
+    let parts: Vec<String> =
+        found.iter().take(TRIED_MAX).map(|(label, value)| format!("{label} {value}")).collect();
+    Some(parts.join("; "))
+}
+
+fn error(result: &Value) -> String {
+    let field = |name: &str| result.get("error").and_then(|e| e.get(name)).and_then(Value::as_str);
+    match (field("code"), field("message")) {
+        (Some(code), Some(message)) => format!("{} ({code})", one_line(message)),
+        (Some(text), None) | (None, Some(text)) => one_line(text),
+        (None, None) => "it gave no reason".to_owned(),
+    }
+}
+
+fn promised(records: &Records<'_>) -> Option<String> {
+    let writes = records.receipts.iter().filter(|receipt| receipt.effect == Effect::Write);
+    let mut parts: Vec<String> = writes
+        .filter_map(|receipt| match receipt.status {
+            CallStatus::Done => {
+                let what = outcome(receipt).map_or(String::new(), |line| format!(" ({line})"));
+                Some(format!("done: {}{what}", words(&receipt.tool)))
+            }
+            CallStatus::Unknown => Some(format!("perhaps done, no answer came: {}", words(&receipt.tool))),
+            CallStatus::Refused | CallStatus::Failed => None,
+        })
+        .collect();
+    if let Some(pending) = &records.case.pending {
+        parts.push(format!("asked for a yes to: {}", one_line(&pending.details)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn next_step(records: &Records<'_>) -> Option<String> {
+    if let Some(step) = &records.handoff.next_step {
+        return Some(step.clone());
+    }
+    if let Some(approval) = records.approval {
+        return Some(format!("Decide about {}: {}.", words(&approval.tool), approval.because));
+    }
+    if let Some(receipt) = records.receipts.iter().rev().find(|receipt| receipt.status == CallStatus::Unknown)
+    {
+        return Some(format!("Check whether {} happened before anything is repeated.", words(&receipt.tool)));
+    }
+    if records.unsent.is_some() {
+        return Some(
+            "Check the draft that was not sent against the facts, correct it and answer.".to_owned(),
+        );
+    }
+    let refused = records.receipts.last().filter(|receipt| receipt.status == CallStatus::Refused);
+    match (refused, records.procedure) {
+        (Some(receipt), _) => Some(format!("Take over where {} was refused.", words(&receipt.tool))),
+        (None, Some(procedure)) => Some(format!("Answer the customer about: {}.", procedure.title)),
+        (None, None) => None,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

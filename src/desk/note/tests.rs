@@ -1,0 +1,196 @@
+//! A note is complete, and every fact in it has its source.
+
+use serde_json::json;
+
+use super::*;
+use crate::domain::case::{CaseState, PendingWrite};
+use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId, ReceiptId, TurnId};
+use crate::domain::time::Timestamp;
+use crate::domain::triage::Sentiment;
+
+fn case() -> Case {
+    Case {
+        id: CaseId::parse("c-1").unwrap(),
+        customer: CustomerId::parse("u-1").unwrap(),
+        state: CaseState::Assistant,
+        version: 1,
+        channel: "web_chat".to_owned(),
+        conversation: "w".to_owned(),
+        assurance: Assurance::Verified,
+        intent: None,
+        issue: None,
+        language: "en".to_owned(),
+        urgency: Urgency::Normal,
+        sentiment: Sentiment::Negative,
+        team: None,
+        agent: None,
+        resolution: None,
+        follows: None,
+        pending: None,
+        memory: String::new(),
+        message_seq: 3,
+        inbound_seq: 2,
+        answered_seq: 0,
+        event_seq: 0,
+        event_hash: String::new(),
+        opened_at: Timestamp(0),
+        updated_at: Timestamp(0),
+        resolved_at: None,
+        snoozed_until: None,
+    }
+}
+
+fn customer(name: Option<&str>) -> Customer {
+    Customer {
+        id: CustomerId::parse("u-1").unwrap(),
+        external_id: name.map(|_| "cust-7".to_owned()),
+        name: name.map(str::to_owned),
+        email: None,
+        phone: None,
+        language: None,
+        created_at: Timestamp(0),
+        version: 1,
+    }
+}
+
+fn message(seq: i64, author: Author, text: &str, visibility: Visibility, channel: &str) -> Arc<Message> {
+    Arc::new(Message {
+        id: MessageId::parse(&format!("m-{seq}")).unwrap(),
+        case: CaseId::parse("c-1").unwrap(),
+        seq,
+        author,
+        agent: None,
+        channel: channel.to_owned(),
+        text: text.to_owned(),
+        at: Timestamp(seq),
+        visibility,
+        citations: Vec::new(),
+        choices: Vec::new(),
+        attachments: Vec::new(),
+        turn: None,
+    })
+}
+
+fn receipt(id: &str, tool: &str, effect: Effect, status: CallStatus, result: Value) -> Receipt {
+    Receipt {
+        id: ReceiptId::parse(id).unwrap(),
+        case: CaseId::parse("c-1").unwrap(),
+        turn: TurnId::parse("t-1").unwrap(),
+        tool: tool.to_owned(),
+        effect,
+        arguments: json!({}),
+        status,
+        result,
+        at: Timestamp(0),
+        duration_ms: 1,
+    }
+}
+
+fn identity(proof: &str, assurance: Assurance, last_seen: i64) -> Identity {
+    Identity {
+        id: IdentityId::parse(&format!("i-{last_seen}")).unwrap(),
+        customer: CustomerId::parse("u-1").unwrap(),
+        channel: "in_app".to_owned(),
+        address: "cust-7".to_owned(),
+        assurance,
+        proof: proof.to_owned(),
+        first_seen: Timestamp(0),
+        last_seen: Timestamp(last_seen),
+    }
+}
+
+#[test]
+fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
+    let (case, customer) = (case(), customer(Some("Ida Berg")));
+    let identities = [identity("typed", Assurance::Claimed, 1), identity("api_key", Assurance::Verified, 2)];
+    let transcript = [
+        message(1, Author::Customer, "refund HP-10042 please, it never came", Visibility::Public, "in_app"),
+        message(2, Author::Agent, "watch this one", Visibility::Internal, "in_app"),
+        message(3, Author::Customer, "hello?", Visibility::Public, "web_chat"),
+    ];
+    let read = json!({"id": "HP-10042", "status": "shipped", "total_minor": 12_905, "currency": "USD", "tracking": null});
+    let done = receipt("r-1", "order_status", Effect::Read, CallStatus::Done, read);
+    let lost = receipt("r-2", "refund_order", Effect::Write, CallStatus::Unknown, json!({}));
+    let refused = receipt(
+        "r-3",
+        "cancel_order",
+        Effect::Write,
+        CallStatus::Refused,
+        json!({"error": {"code": "too_late", "message": "Already shipped"}}),
+    );
+    let gathered = BTreeMap::from([("order_id".to_owned(), "HP-10042".to_owned())]);
+    let handoff = HandOff::because("unknown_write");
+    let note = build(&Records {
+        case: &case,
+        customer: &customer,
+        identities: &identities,
+        transcript: &transcript,
+        receipts: &[&done, &lost, &refused],
+        gathered: &gathered,
+        procedure: None,
+        citations: &[],
+        handoff: &handoff,
+        approval: None,
+        unsent: Some("draft"),
+        told: "A person answers you here.",
+        urgency: Urgency::High,
+    });
+    let fact = |label: &str, value: &str, source: &str| Fact {
+        label: label.to_owned(),
+        value: value.to_owned(),
+        source: source.to_owned(),
+    };
+    assert_eq!(note.facts[0], fact("order id", "HP-10042", "message:1"));
+    assert!(note.facts.contains(&fact("HP-10042: total", "$129.05", "receipt:r-1")), "{:?}", note.facts);
+    assert!(note.facts.contains(&fact("HP-10042: status", "shipped", "receipt:r-1")), "{:?}", note.facts);
+    assert_eq!(note.customer.to_string(), "Ida Berg, customer number cust-7");
+    assert_eq!(note.verified, "verified by the operator's API key (in_app cust-7)");
+    assert_eq!(note.channels, ["in_app", "web_chat"]);
+    assert_eq!(note.tried[2].result, "refused: Already shipped (too_late)");
+    assert_eq!(note.promised.to_string(), "perhaps done, no answer came: refund order");
+    assert_eq!(
+        note.next_step.to_string(),
+        "Check whether refund order happened before anything is repeated."
+    );
+    assert_eq!(note.wants.to_string(), "refund HP-10042 please, it never came");
+    assert_eq!(note.transcript.len(), 2);
+    assert_eq!(note.unsent.as_deref(), Some("draft\n\n(Not sent: unknown_write.)"));
+}
+
+#[test]
+fn an_empty_case_says_why_each_field_is_not_known() {
+    let (mut case, customer) = (case(), customer(None));
+    case.assurance = Assurance::Anonymous;
+    let handoff = HandOff::because("error");
+    let empty = BTreeMap::new();
+    let records = Records {
+        case: &case,
+        customer: &customer,
+        identities: &[],
+        transcript: &[],
+        receipts: &[],
+        gathered: &empty,
+        procedure: None,
+        citations: &[],
+        handoff: &handoff,
+        approval: None,
+        unsent: None,
+        told: "",
+        urgency: Urgency::Normal,
+    };
+    let note = build(&records);
+    for known in [&note.customer, &note.issue, &note.wants, &note.promised, &note.next_step, &note.told] {
+        assert!(known.to_string().starts_with("unknown, because "), "{known}");
+    }
+    assert!(note.verified.starts_with("not proven"));
+    let pending = PendingWrite {
+        tool: "cancel_order".to_owned(),
+        arguments: "{}".to_owned(),
+        details: "I will cancel order HP-10042. Shall I?".to_owned(),
+        asked_seq: 1,
+        expires_at: Timestamp(9),
+    };
+    let waiting = Case { pending: Some(pending), ..case.clone() };
+    let note = build(&Records { case: &waiting, ..records });
+    assert_eq!(note.promised.to_string(), "asked for a yes to: I will cancel order HP-10042. Shall I?");
+}
