@@ -63,8 +63,7 @@ impl Browser {
             "--disable-dev-shm-usage", "--window-size=1280,860", profile,
         ]});
         if let Some((width, height)) = mobile {
-            options["mobileEmulation"] =
-                json!({"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2.0, "touch": true}});
+            options["mobileEmulation"] = json!({"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2.0, "touch": true}});
         }
         let wishes = json!({"browserName": "chrome", "goog:chromeOptions": options});
         let Value::Object(wishes) = wishes else { unreachable!() };
@@ -106,7 +105,8 @@ impl Browser {
 
     /// Presses keys as a person does: they go to whatever has the focus.
     async fn keys(&self, text: &str) {
-        let press = |keys: KeyActions, value| keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        let press =
+            |keys: KeyActions, value| keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
         let keys = text.chars().fold(KeyActions::new("keyboard".to_owned()), press);
         self.client.perform_actions(keys).await.unwrap();
     }
@@ -176,7 +176,9 @@ async fn quick_replies_and_closing_work_by_keyboard_and_nobody_sees_anybody_else
     browser.until("mine().length === 1 && theirs().length >= 1 && settled()").await;
     assert_eq!(browser.ask("return mine()[0];").await, chosen);
     browser.keys(&ESCAPE.to_string()).await;
-    browser.until("root.querySelector('.panel').hidden && root.activeElement.classList.contains('launcher')").await;
+    browser
+        .until("root.querySelector('.panel').hidden && root.activeElement.classList.contains('launcher')")
+        .await;
     // Somebody who signs in on this machine sees nothing of the visitor before, and the other way round.
     browser.open_chat(&site, true).await;
     browser.until("live() && mine().length === 0").await;
@@ -197,7 +199,9 @@ async fn what_is_written_while_the_service_is_gone_arrives_once_when_it_is_back(
     browser.until("all('.on-its-way').length === 1").await;
     browser.shoot("offline.png").await;
     site.start_again().await;
-    browser.until(&format!("settled() && theirs().length > {before} && !root.querySelector('.offline')")).await;
+    browser
+        .until(&format!("settled() && theirs().length > {before} && !root.querySelector('.offline')"))
+        .await;
     let mine = browser.ask("return mine();").await;
     assert!(once(&mine, "hello there") && once(&mine, "what is your return policy"), "{mine}");
     let theirs = browser.ask("return theirs();").await;
@@ -208,7 +212,11 @@ async fn what_is_written_while_the_service_is_gone_arrives_once_when_it_is_back(
     browser.until("all('.on-its-way').length === 1").await;
     site.start_again().await;
     browser.open_chat(&site, true).await;
-    browser.until(&format!("settled() && mine().length === 3 && theirs().length > {}", theirs.as_array().unwrap().len()))
+    browser
+        .until(&format!(
+            "settled() && mine().length === 3 && theirs().length > {}",
+            theirs.as_array().unwrap().len()
+        ))
         .await;
     let mine = browser.ask("return mine();").await;
     assert!(once(&mine, "and how long does delivery take"), "{mine}");
@@ -241,7 +249,9 @@ async fn an_agent_signs_in_reads_the_handoff_and_answers_into_the_chat() {
     let site = Site::start().await;
     customer.open_chat(&site, true).await;
     customer.keys(&format!("I want to talk to a person please{ENTER}")).await;
-    customer.until("theirs().length >= 1 && root.querySelector('.standing').textContent.includes('colleague')").await;
+    customer
+        .until("theirs().length >= 1 && root.querySelector('.standing').textContent.includes('colleague')")
+        .await;
     agent.goto(&site.url("/console")).await;
     agent.until("document.querySelector('input[name=login]') === document.activeElement").await;
     agent.shoot("sign-in.png").await;

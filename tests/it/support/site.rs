@@ -70,6 +70,7 @@ pub(crate) struct Site {
     port: u16,
     program: Running,
     password: String,
+    key: String,
 }
 
 impl Site {
@@ -79,7 +80,8 @@ impl Site {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (program, mut lines) = run(&folder, port);
         let password = lines.find(|line| line.split("admin / ").nth(1)?.split_whitespace().next()).await;
-        let site = Self { folder, port, program, password };
+        let key = lines.find(|line| line.split_whitespace().find(|word| word.starts_with("flk_"))).await;
+        let site = Self { folder, port, program, password, key };
         site.ready().await;
         site
     }
@@ -92,6 +94,11 @@ impl Site {
     /// The password that was printed at the first start.
     pub(crate) fn password(&self) -> &str {
         &self.password
+    }
+
+    /// The API key that was printed at the first start.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Kills the program at once, as a power cut would.
