@@ -288,15 +288,15 @@ fn knowledge_bases_that_open_at_the_same_time_share_a_cache() {
 fn jsonl_answers_each_line_and_names_the_bad_ones() {
     let knowledge = open(shop());
     let line = search_line(&knowledge, r#"{"id":"q1","text":"do gift cards expire"}"#, 2);
-    let answer: Value = serde_json::from_str(&line).unwrap();
+    let answer: Value = serde_json::from_str(&line.unwrap()).unwrap();
     assert_eq!(answer["id"], "q1");
     assert_eq!(answer["hits"][0]["article"], "gift-cards");
     assert_eq!(answer["hits"][0]["passage"], "Gift cards never expire and cannot be refunded.");
     assert!(answer["answerable"].as_f64().unwrap() > 0.5);
-    let bad: Value = serde_json::from_str(&search_line(&knowledge, r#"{"id":7}"#, 2)).unwrap();
+    let bad: Value = serde_json::from_str(&search_line(&knowledge, r#"{"id":7}"#, 2).unwrap_err()).unwrap();
     assert_eq!(bad["id"], json!(7));
     assert!(bad["error"].as_str().unwrap().contains("text"));
-    let worse: Value = serde_json::from_str(&search_line(&knowledge, "nonsense", 2)).unwrap();
+    let worse: Value = serde_json::from_str(&search_line(&knowledge, "nonsense", 2).unwrap_err()).unwrap();
     assert_eq!(worse.as_object().unwrap().keys().collect::<Vec<_>>(), ["error"]);
 }
 

@@ -1,0 +1,141 @@
+//! Amounts of money as people write them, in whole minor units.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{own, read};
+
+/// An amount somebody wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amount {
+    /// Minor units (cents).
+    pub minor: i64,
+    /// ISO 4217 code, when a sign or a word names one.
+    pub currency: Option<String>,
+}
+
+static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    own(
+        r"(?i)(?P<before>[$€£]|\b(?:usd|eur|gbp|chf)\s?)?\s?(?P<number>\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)(?:\s?(?P<after>[$€£]|(?:usd|eur|euros?|gbp|chf|dollars?|bucks?|pounds?|quid|cents?)\b))?",
+    )
+});
+
+/// Texts after a number that make it no amount: a share, a time, a size, a count of days.
+const UNITS: &[&str] = &[
+    "%", "percent", "days", "day", "weeks", "week", "months", "hours", "hrs", "minutes", "am", "pm", "cm",
+    "mm", "kg", "g ", "lb", "liter", "litre", "th", "st ", "nd", "rd", "x ",
+];
+
+/// The amounts in a text. Parts of ids, phone numbers, days and shares are none; `1e3`, negatives and what does not fit
+/// are refused.
+pub fn amounts(text: &str) -> Vec<Amount> {
+    let text = read(text);
+    let Some(form) = FORM.as_ref() else { return Vec::new() };
+    let mut found = Vec::new();
+    for parts in form.captures_iter(&text) {
+        let (Some(whole), Some(number)) = (parts.get(0), parts.name("number")) else { continue };
+        let currency = currency(parts.name("before").or(parts.name("after")).map(|m| m.as_str().trim()));
+        let cents = parts.name("after").is_some_and(|m| m.as_str().to_lowercase().starts_with("cent"));
+        let start = parts.name("before").map_or(number.start(), |m| m.start());
+        if alone(&text, start, whole.end(), currency.is_some())
+            && let Some(minor) = minor(number.as_str(), cents)
+        {
+            found.push(Amount { minor, currency });
+        }
+    }
+    found
+}
+
+/// Whether what stands around leaves it a number of its own.
+fn alone(text: &str, start: usize, end: usize, named: bool) -> bool {
+    let before = text.get(..start).and_then(|head| head.chars().next_back());
+    let rest = text.get(end..).unwrap_or_default();
+    let after = rest.chars().next();
+    if before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '#' | '+' | '/' | '.' | ':' | '_')) {
+        return false;
+    }
+    if after.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '/' | ':' | '_' | '@')) {
+        return false;
+    }
+    // "5. " ends a sentence, "5.7.8" is a version.
+    if rest.starts_with(['.', ',']) && rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit()) {
+        return false;
+    }
+    let lower: String = rest.trim_start().chars().take(8).flat_map(char::to_lowercase).collect();
+    named || !UNITS.iter().any(|unit| lower.starts_with(unit))
+}
+
+fn currency(word: Option<&str>) -> Option<String> {
+    let code = match word?.to_lowercase().as_str() {
+        "$" | "usd" | "dollar" | "dollars" | "buck" | "bucks" | "cent" | "cents" => "USD",
+        "€" | "eur" | "euro" | "euros" => "EUR",
+        "£" | "gbp" | "pound" | "pounds" | "quid" => "GBP",
+        "chf" => "CHF",
+        _ => return None,
+    };
+    Some(code.to_owned())
+}
+
+/// `1,299.00`, `1.299,00`, `9,99`, `900` → minor units; the last separator with one or two digits after it is the decimal one.
+fn minor(number: &str, cents: bool) -> Option<i64> {
+    let digits_after = number.rfind(['.', ',']).map(|at| number.len() - at - 1);
+    let (whole, part) = match digits_after {
+        Some(after @ 1..=2) => number.split_at_checked(number.len() - after - 1)?,
+        Some(_) | None => (number, ""),
+    };
+    let whole: String = whole.chars().filter(char::is_ascii_digit).collect();
+    let part: String = part.chars().filter(char::is_ascii_digit).collect();
+    let whole: i64 = whole.parse().ok()?;
+    if cents {
+        return part.is_empty().then_some(whole);
+    }
+    let part: i64 = match part.len() {
+        0 => 0,
+        1 => part.parse::<i64>().ok()? * 10,
+        _ => part.parse().ok()?,
+    };
+    whole.checked_mul(100)?.checked_add(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_in_minor_units() {
+        for (text, minor, currency) in [
+            ("refund 900 now", 90_000, None),
+            ("$9.99", 999, Some("USD")),
+            ("i paid 1.299,00 €", 129_900, Some("EUR")),
+            ("1,299.50 dollars", 129_950, Some("USD")),
+            ("EUR 20", 2000, Some("EUR")),
+            ("80 bucks", 8000, Some("USD")),
+            ("50 cents", 50, Some("USD")),
+            ("£5", 500, Some("GBP")),
+        ] {
+            assert_eq!(amounts(text), [Amount { minor, currency: currency.map(str::to_owned) }], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_amount_is_none() {
+        for text in [
+            "HP-10042",
+            "1e3",
+            "-5",
+            "10%",
+            "2026-11-24",
+            "24/11",
+            "call +1 555 010 0142",
+            "99999999999999999999",
+            "3 days late",
+            "at 10:30",
+            "v1.2.3",
+            "size 9cm",
+            "TRK6661054045",
+        ] {
+            assert!(amounts(text).is_empty(), "{text}: {:?}", amounts(text));
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Pieces of a message that have a form of their own: addresses, numbers, amounts, days, ids, card numbers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, RwLock};
+
+use regex::Regex;
+
+mod amounts;
+mod cards;
+mod days;
+
+pub use amounts::{Amount, amounts};
+pub use cards::mask_cards;
+pub use days::dates;
+
+/// Texts are read up to this many characters; what a message asks for stands before that.
+const CHARS_MAX: usize = 20_000;
+
+/// A regular expression of our own; one that does not compile finds nothing, and a test shows it.
+fn own(pattern: &str) -> Option<Regex> {
+    Regex::new(pattern).ok()
+}
+
+fn read(text: &str) -> String {
+    text.chars().take(CHARS_MAX).map(dash).collect()
+}
+
+/// Any dash as the plain one.
+fn dash(c: char) -> char {
+    if matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}') {
+        '-'
+    } else {
+        c
+    }
+}
+
+static EMAIL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| own(r"(?i)\b[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*\.[a-z]{2,24}\b"));
+
+/// The email addresses in a text, as written.
+pub fn emails(text: &str) -> Vec<String> {
+    let text = read(text);
+    EMAIL
+        .iter()
+        .flat_map(|form| form.find_iter(&text).map(|found| found.as_str().to_owned()).collect::<Vec<_>>())
+        .collect()
+}
+
+static NUMBER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| own(r"(?:^|[\s(])(\d{1,15})(?:$|[\s,;:!?)]|\.(?:\s|$))"));
+
+/// Whole numbers that stand alone.
+pub fn numbers(text: &str) -> Vec<i64> {
+    // One space more between words, so that neighbours do not share the space that both need.
+    let text = read(text).replace(' ', "  ");
+    let found = NUMBER.iter().flat_map(|form| {
+        form.captures_iter(&text).filter_map(|c| c.get(1)?.as_str().parse().ok()).collect::<Vec<_>>()
+    });
+    found.collect()
+}
+
+/// A compiled form of ids: as declared, and a looser one where the form is letters, a dash and digits.
+struct IdForm {
+    strict: Regex,
+    loose: Option<(Regex, String)>,
+}
+
+impl IdForm {
+    fn compile(pattern: &str) -> Option<Self> {
+        static PLAIN: LazyLock<Option<Regex>> =
+            LazyLock::new(|| own(r"^\^?([A-Za-z]{1,6})-\\d\{(\d{1,2})\}\$?$"));
+        let bare = pattern.trim_start_matches('^').trim_end_matches('$');
+        let strict = Regex::new(&format!(r"(?i)\b(?:{bare})\b")).ok()?;
+        let loose = PLAIN.as_ref().and_then(|plain| plain.captures(pattern)).and_then(|parts| {
+            let (letters, count) = (parts.get(1)?.as_str(), parts.get(2)?.as_str());
+            let form = format!(
+                r"(?i)(?:^|[\s(\[.,:;!?'\x22#])(?:{letters}[\s\-_#.:]{{0,3}}|#\s?|no\.?\s?)?(\d{{{count}}})(?:$|[\s)\].,;:!?'\x22])"
+            );
+            Some((Regex::new(&form).ok()?, letters.to_uppercase()))
+        });
+        Some(Self { strict, loose })
+    }
+}
+
+static FORMS: LazyLock<RwLock<HashMap<String, Option<Arc<IdForm>>>>> = LazyLock::new(RwLock::default);
+/// Forms come from procedures; this many are kept compiled.
+const FORMS_MAX: usize = 1000;
+
+fn form_of(pattern: &str) -> Option<Arc<IdForm>> {
+    if let Ok(forms) = FORMS.read()
+        && let Some(form) = forms.get(pattern)
+    {
+        return form.clone();
+    }
+    let form = IdForm::compile(pattern).map(Arc::new);
+    if let Ok(mut forms) = FORMS.write() {
+        if forms.len() >= FORMS_MAX {
+            forms.clear();
+        }
+        forms.insert(pattern.to_owned(), form.clone());
+    }
+    form
+}
+
+/// Ids of a declared form, in upper case as the form writes them: `hp 10042` and `#10042` for `HP-\d{5}`.
+/// A pattern that does not compile finds nothing.
+pub fn by_pattern(text: &str, pattern: &str) -> Vec<String> {
+    let Some(form) = form_of(pattern) else { return Vec::new() };
+    let text = read(text);
+    let upper = pattern.chars().any(char::is_uppercase) || form.loose.is_some();
+    let shown = |found: &str| if upper { found.to_uppercase() } else { found.to_owned() };
+    let mut ids: Vec<String> = form.strict.find_iter(&text).map(|found| shown(found.as_str())).collect();
+    if let Some((loose, letters)) = &form.loose {
+        for found in loose.captures_iter(&text).filter_map(|parts| parts.get(1)) {
+            let id = format!("{letters}-{}", found.as_str());
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    ids
+}
+
+static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    own(
+        r"(?im)(?:\bto\b|\baddress(?: is|:)?|\bship(?:ped)? (?:it )?to|\bat\b|\bdeliver(?:ed)? (?:it )?to|^)\s*:?\s*(\d{1,6}[a-z]?\s+[^\W\d_][^\n,;!?]{2,60}(?:,\s*[^\n,;!?]{2,60}){0,4})",
+    )
+});
+
+/// A postal address: a house number, a street, and what follows it, after words such as "to" or on a line of its own.
+pub fn address(text: &str) -> Option<String> {
+    let text = read(text);
+    let found = ADDRESS
+        .as_ref()?
+        .captures_iter(&text)
+        .filter_map(|parts| parts.get(1))
+        .map(|found| found.as_str().trim());
+    let complete = |address: &&str| address.contains(',') || address.split_whitespace().count() >= 3;
+    found.filter(complete).map(|address| address.trim_end_matches(['.', ' ']).to_owned()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert!(EMAIL.is_some() && NUMBER.is_some() && ADDRESS.is_some());
+    }
+
+    #[test]
+    fn ids_are_found_however_they_are_typed() {
+        for text in [
+            "HP-10042",
+            "hp-10042",
+            "order hp 10042 please",
+            "HP10042",
+            "HP–10042",
+            "#10042",
+            "it's 10042",
+            "where is (HP-10042)?",
+            "no. 10042",
+        ] {
+            assert_eq!(by_pattern(text, r"HP-\d{5}"), ["HP-10042"], "{text}");
+        }
+        for text in ["100421", "TRK1004212345", "$10042.00", "10042-A", "+1 555 010 1004", "HP-1004"] {
+            assert!(by_pattern(text, r"HP-\d{5}").is_empty(), "{text}");
+        }
+        assert!(by_pattern("anything", "(").is_empty());
+        assert_eq!(by_pattern("HP-10042 and HP-10043", r"HP-\d{5}").len(), 2);
+    }
+
+    #[test]
+    fn addresses_and_numbers_are_found() {
+        assert_eq!(emails("write to Mara.L+x@mail.example, please"), ["Mara.L+x@mail.example"]);
+        assert_eq!(numbers("i need 2 of 3, not HP-10042 or 4.5"), [2, 3]);
+        assert_eq!(
+            address("please ship it to 27 Monroe Street, Madison, WI 53711").as_deref(),
+            Some("27 Monroe Street, Madison, WI 53711")
+        );
+        assert_eq!(address("9 Oak Ave").as_deref(), Some("9 Oak Ave"));
+        assert_eq!(address("i want to 2"), None);
+        assert_eq!(address("where is my order"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange(text in any::<String>()) {
+            let _ = (emails(&text), numbers(&text), by_pattern(&text, r"HP-\d{5}"), address(&text), amounts(&text));
+            let once = mask_cards(&text).into_owned();
+            let twice = mask_cards(&once).into_owned();
+            prop_assert_eq!(once, twice);
+        }
+    }
+}
