@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn every_bad_body_is_refused_with_its_field_and_what_to_do() {
         for (body, expected) in [
-            (r#"[]"#, "`body` must be an object, not a list"),
+            ("[]", "`body` must be an object, not a list"),
             (r#"{"sender":{"id":"u"},"text":"x"}"#, "`id` is missing"),
             (r#"{"id":"1","text":"x"}"#, "`sender` is missing"),
             (

@@ -333,6 +333,7 @@ async fn change<T>(
         let file = read.map_err(|error| act(error.into()))?.ok_or_else(|| act(ActError::NoCase))?;
         let now = at.clock.now();
         let mut book = Draftbook::new(file.case.clone(), now);
+        book.case.updated_at = now;
         let made = decide(&mut book, now).map_err(|illegal| act(illegal.into()))?;
         let unit: Unit = book.close(Vec::new());
         match at.store.commit(unit).await {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, middleware};
@@ -15,6 +16,7 @@ use crate::channels::Bounds;
 use crate::channels::in_app::InApp;
 use crate::channels::web_chat::WebChat;
 use crate::store::ApiKey;
+use crate::templates::Templates;
 
 mod api;
 mod console;
@@ -48,6 +50,7 @@ struct Edge {
     chat_sessions: throttle::PerMinute,
     origins: origin::Origins,
     described: utoipa::openapi::OpenApi,
+    templates: Templates,
 }
 
 /// Everything that is served: the API, the widget, the console, and what operations need.
@@ -68,6 +71,7 @@ pub fn router(app: Arc<App>) -> Router {
         chat_sessions: throttle::PerMinute::new(config.server.chat_sessions_per_minute_max),
         origins: origin::Origins::of(&config.server),
         described,
+        templates: Templates::new(),
         app,
     });
     let router = Router::new()
@@ -75,7 +79,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(widget::router(&edge))
         .merge(console::router())
         .merge(health::router())
-        .route("/openapi.json", get(openapi));
+        .route("/openapi.json", get(openapi))
+        .fallback(|| async { error::of_status(StatusCode::NOT_FOUND, None) });
     around(&edge, router).with_state(edge)
 }
 

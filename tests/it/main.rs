@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
 
+mod agents_api;
+mod bad_input;
+mod browser;
 mod store;
 mod support;

@@ -163,7 +163,8 @@ pub(super) async fn assign(
     call.finish()?;
     let to = match (&call.actor, team) {
         (Actor::Agent(agent), _) => Assignee::Agent(agent.clone()),
-        (Actor::Program(_), team) => Assignee::Queue(team.map(|team| known_team(&edge, &team)).transpose()?),
+        (Actor::Program(_), Some(team)) => Assignee::Queue(Some(known_team(&edge, &team)?)),
+        (Actor::Program(_), None) => Assignee::Queue(None),
     };
     let case = act::assign(call.at(), &to).await?;
     Ok(Json(CaseBody::from(&case)))

@@ -43,8 +43,8 @@ async fn script() -> impl IntoResponse {
 }
 
 /// Renders a page. A page that does not render is a fault of this build.
-fn page(source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
-    match crate::templates::Templates::new().render_html(source, context) {
+fn page(edge: &Edge, source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
+    match edge.templates.render_html(source, context) {
         // With `no-referrer` a form's `Origin` would be `null`; this tells other sites just as little.
         Ok(text) => Ok(([(header::REFERRER_POLICY, "same-origin")], Html(text)).into_response()),
         Err(error) => {

@@ -42,7 +42,7 @@ const LISTED_MAX: i64 = 100;
 /// The lists and nothing chosen.
 pub(super) async fn home(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> Result<Response, ApiError> {
     let frame = frame(&edge, &signed_in, None).await?;
-    page(HOME, &frame)
+    page(&edge, HOME, &frame)
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,7 +57,7 @@ pub(super) async fn lists(
     Asked(asked): Asked<Chosen>,
 ) -> Result<Response, ApiError> {
     let chosen = asked.chosen.and_then(|id| CaseId::parse(&id).ok());
-    page(LISTS, &frame(&edge, &signed_in, chosen.as_ref()).await?)
+    page(&edge, LISTS, &frame(&edge, &signed_in, chosen.as_ref()).await?)
 }
 
 /// One case.
@@ -80,7 +80,7 @@ pub(super) async fn case(
     context["last"] = json!(messages.last().map_or(0, |message| message.seq));
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
     context["mine"] = json!(file.case.agent.as_ref() == Some(&signed_in.agent.id));
-    page(CASE, &context)
+    page(&edge, CASE, &context)
 }
 
 /// One case, live.

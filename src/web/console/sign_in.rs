@@ -106,7 +106,7 @@ pub(super) async fn page(State(edge): State<Arc<Edge>>) -> Result<Response, ApiE
 
 fn shown(edge: &Edge, wrong: Option<&str>) -> Result<Response, ApiError> {
     let business = &edge.app.config.business.name;
-    super::page(PAGE, &json!({"business": business, "title": "Sign in", "wrong": wrong}))
+    super::page(edge, PAGE, &json!({"business": business, "title": "Sign in", "wrong": wrong}))
 }
 
 /// Signs in. What came before under this cookie ends: a session is never carried over.

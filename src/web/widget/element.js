@@ -29,7 +29,7 @@ class FirstlineChat extends HTMLElement {
       node.append(...children);
       return node;
     };
-    this.part = part;
+    this.make = part;
     this.badge = part('span', 'badge', { hidden: '' });
     this.launcher = part('button', 'launcher', { type: 'button', 'aria-expanded': 'false', 'aria-controls': 'panel' },
       icon('M12 3c5 0 9 3.4 9 7.6s-4 7.6-9 7.6c-.9 0-1.800-.1-2.600-.3L4.500 20.500l1-3.900C3.900 15.200 3 13 3 10.600 3 6.400 7 3 12 3z'), this.badge);
@@ -101,7 +101,7 @@ class FirstlineChat extends HTMLElement {
       this.restoring = false;
       if (!this.newest && this.bubbles.size === 0) this.offer((this.getAttribute('suggestions') || '').split('|').filter(Boolean));
       this.count();
-      this.scroll();
+      this.toNewest();
     }
   }
 
@@ -178,7 +178,7 @@ class FirstlineChat extends HTMLElement {
     this.conversation.send(text.trim());
     this.input.value = '';
     this.fit();
-    this.scroll();
+    this.toNewest();
     this.input.focus();
   }
 
@@ -186,35 +186,35 @@ class FirstlineChat extends HTMLElement {
 
   bubble({ author, text, at, citations }, note) {
     const mine = author === 'customer';
-    const words = this.part('p', 'words', { dir: 'auto' });
+    const words = this.make('p', 'words', { dir: 'auto' });
     if (mine) words.textContent = text; else linked(words, text);
-    const small = this.part('span', 'note', {}, note || (at ? clock(at) : ''));
+    const small = this.make('span', 'note', {}, note || (at ? clock(at) : ''));
     const who = { customer: 'You', assistant: 'Assistant', agent: 'Support colleague' }[author] || author;
-    const node = this.part('article', 'bubble ' + (mine ? 'mine' : author), {}, this.part('span', author === 'agent' ? 'who' : 'unseen', {}, who + (author === 'agent' ? '' : ': ')), words);
-    if (citations && citations.length) node.append(this.part('span', 'sources', {}, 'From: ' + citations.map((c) => c.title).join(' · ')));
+    const node = this.make('article', 'bubble ' + (mine ? 'mine' : author), {}, this.make('span', author === 'agent' ? 'who' : 'unseen', {}, who + (author === 'agent' ? '' : ': ')), words);
+    if (citations && citations.length) node.append(this.make('span', 'sources', {}, 'From: ' + citations.map((c) => c.title).join(' · ')));
     node.append(small);
     if (note) node.classList.add('on-its-way');
     this.log.append(node);
-    if (!this.restoring) this.scroll();
+    if (!this.restoring) this.toNewest();
     return { node, note: small, text, pending: false };
   }
 
   offer(choices) {
     const held = this.shadowRoot.activeElement && this.choices.contains(this.shadowRoot.activeElement);
     this.choices.replaceChildren(...choices.map((choice) => {
-      const button = this.part('button', 'choice', { type: 'button' }, choice);
+      const button = this.make('button', 'choice', { type: 'button' }, choice);
       button.addEventListener('click', () => this.say(choice));
       return button;
     }));
     this.choices.hidden = choices.length === 0;
     if (held) (this.choices.firstElementChild || this.input).focus();
-    if (choices.length) this.scroll();
+    if (choices.length) this.toNewest();
   }
 
   setTyping(on) {
     clearTimeout(this.soon);
     this.typing.hidden = !on;
-    if (on) this.scroll();
+    if (on) this.toNewest();
   }
 
   show(open) {
@@ -225,7 +225,7 @@ class FirstlineChat extends HTMLElement {
       this.unread = 0;
       if (this.newest) this.conversation.readUpTo = this.newest.id;
       this.count();
-      this.scroll();
+      this.toNewest();
       this.input.focus();
     } else {
       this.launcher.focus();
@@ -248,7 +248,7 @@ class FirstlineChat extends HTMLElement {
     this.input.style.height = Math.min(this.input.scrollHeight, 140) + 'px';
   }
 
-  scroll() { requestAnimationFrame(() => { this.log.scrollTop = this.log.scrollHeight; }); }
+  toNewest() { requestAnimationFrame(() => { this.log.scrollTop = this.log.scrollHeight; }); }
 }
 
 // Text with its https links made clickable; everything else stays text.

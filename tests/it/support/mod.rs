@@ -1,3 +1,4 @@
 //! What several tests need: databases of their own, and things to put into them.
 
 pub(crate) mod database;
+pub(crate) mod site;
