@@ -93,7 +93,11 @@ fn show(ended: &Ended) {
         }
     }
     match ended.outcome {
-        Some(outcome) => output::remark(&format!("[{}]", outcome.as_str())),
+        Some(outcome) => {
+            let reason =
+                ended.handoff.as_ref().map_or_else(String::new, |handoff| format!(": {}", handoff.reason));
+            output::remark(&format!("[{}{reason}]", outcome.as_str()));
+        }
         None => output::remark("[pending]"),
     }
 }

@@ -13,6 +13,11 @@ use crate::knowledge::Knowledge;
 use crate::language::classify::{Classifier, Example, Training};
 use crate::language::{detect, mood, sentences, signals};
 
+/// From this many words a message is a story …
+const STORY_WORDS_MIN: usize = 20;
+/// … of which at most this many sentences are read one by one.
+const STORY_SENTENCES_MAX: usize = 30;
+
 /// Reads messages with a classifier trained on the examples of the procedures.
 pub struct Reader {
     knowledge: Knowledge,
@@ -82,6 +87,22 @@ impl Reader {
         self.trained.read().ok().and_then(|trained| trained.classifier.clone())
     }
 
+    /// Reads the unread messages of a case. A burst says one thing in pieces, so its requests are read from all of it.
+    pub fn read_all(&self, messages: &[Arc<Message>]) -> Vec<Reading> {
+        let mut readings: Vec<Reading> = messages.iter().map(|message| self.read(message)).collect();
+        if readings.len() > 1 && readings.iter().any(|reading| !reading.requests.is_empty()) {
+            let all: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+            let all = sentences::clean(&all.join("\n"));
+            for reading in &mut readings {
+                reading.requests.clear();
+            }
+            if let Some(last) = readings.last_mut() {
+                last.requests = self.requests(&all, &hear(&all));
+            }
+        }
+        readings
+    }
+
     /// Reads a stored message: its requests one by one, and the signals that go before any of them.
     pub fn read(&self, message: &Arc<Message>) -> Reading {
         let text = sentences::clean(&message.text);
@@ -90,10 +111,7 @@ impl Reader {
         let requests = if small_talk.is_some() || text.trim().is_empty() {
             Vec::new()
         } else {
-            sentences::requests(&text)
-                .into_iter()
-                .map(|part| Request { text: part.to_owned(), triage: self.judge(part, &heard) })
-                .collect()
+            self.requests(&text, &heard)
         };
         Reading {
             message: message.clone(),
@@ -106,10 +124,30 @@ impl Reader {
         }
     }
 
+    fn requests(&self, text: &str, heard: &Heard) -> Vec<Request> {
+        let parts = sentences::requests(text);
+        parts
+            .into_iter()
+            .map(|part| Request { text: part.to_owned(), triage: self.judge_long(part, heard) })
+            .collect()
+    }
+
+    /// A long story hides its request: when the whole says nothing, the clearest sentence speaks for it.
+    fn judge_long(&self, text: &str, heard: &Heard) -> Triage {
+        let whole = self.judge(text, heard);
+        if whole.decision != Decision::Unknown || text.split_whitespace().count() < STORY_WORDS_MIN {
+            return whole;
+        }
+        let sentences = sentences::split(text).into_iter().take(STORY_SENTENCES_MAX);
+        let clear =
+            sentences.map(|sentence| self.judge(sentence, heard)).filter(|t| t.decision != Decision::Unknown);
+        clear.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).unwrap_or(whole)
+    }
+
     /// The triage of a text on its own.
     pub fn triage(&self, text: &str) -> Triage {
         let text = sentences::clean(text);
-        self.judge(&text, &hear(&text))
+        self.judge_long(&text, &hear(&text))
     }
 
     fn judge(&self, text: &str, heard: &Heard) -> Triage {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::resolve::{self, Carried, Ending};
 use super::settle::{self, Committed};
 use super::{Parts, handoff};
-use crate::assistant::{AssistantError, Reading};
+use crate::assistant::AssistantError;
 use crate::domain::case::CaseState;
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
@@ -146,7 +146,7 @@ async fn propose(
     if handoff::too_many_replies(parts, file) {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
-    let readings: Vec<Reading> = unread.iter().map(|message| parts.reader.read(message)).collect();
+    let readings = parts.reader.read_all(&unread);
     match resolve::resolve(parts, turn, file, readings, carried).await {
         Ok(ending) => Ok(ending),
         Err(resolve::ResolveError::Turn(error)) => Err(error),

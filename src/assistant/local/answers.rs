@@ -8,7 +8,7 @@ use crate::assistant::{AssistantError, Reading, Request};
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::procedure::SlotKind;
 use crate::domain::triage::Decision;
-use crate::language::signals::Answer;
+use crate::language::signals::{self, Answer};
 
 impl Run {
     /// Deals with messages that follow a question of the procedure under way.
@@ -91,12 +91,32 @@ impl Run {
                 changed = true;
             }
         }
+        if !changed {
+            changed = self.reject_listed(words);
+        }
         if changed && let Some(frame) = &mut self.memory.frame {
             frame.at = 0;
             frame.results.clear();
             frame.agreed = false;
         }
         changed
+    }
+
+    /// "The other one" of something that was never listed: the value is given up, and the records are looked at.
+    fn reject_listed(&mut self, words: &str) -> bool {
+        if !signals::other_one(words) {
+            return false;
+        }
+        let Some(frame) = &self.memory.frame else { return false };
+        let names = frame.slots.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone());
+        let listed = names.filter(|name| self.slot(name).is_some_and(|slot| slot.from.is_some())).next();
+        let (Some(name), Some(frame)) = (listed, &mut self.memory.frame) else { return false };
+        if let Some(old) = frame.slots.insert(name, Value::Null) {
+            frame.rejected.push(old);
+        }
+        words.clone_into(&mut frame.request);
+        frame.asked = None;
+        true
     }
 
     /// A different request that is clear enough to interrupt what is under way.

@@ -49,6 +49,7 @@ impl Run {
             frame.results.clear();
             frame.version.clone_from(&entry.program.version);
         }
+        self.fill_optional(&entry);
         loop {
             let Some(frame) = &self.memory.frame else { return Ok(None) };
             let Some(instruction) = entry.program.code.get(frame.at).cloned() else {

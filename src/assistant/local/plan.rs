@@ -104,7 +104,8 @@ impl Run {
     /// Turns requests into tasks. Small talk alone gets its human answer.
     pub(super) fn take_up(&mut self, readings: &[Reading]) -> Option<Step> {
         let requests: Vec<&Request> = readings.iter().flat_map(|reading| &reading.requests).collect();
-        if readings.iter().all(|reading| reading.answer.is_some()) {
+        let clear = |request: &&Request| request.triage.decision != Decision::Unknown;
+        if readings.iter().all(|reading| reading.answer.is_some()) && !requests.iter().any(clear) {
             // A yes or no to nothing.
             self.say_phrase("offer_help_after_greeting", &Value::Null);
             return None;

@@ -54,6 +54,23 @@ impl Run {
         entry.program.bound(tool).find_map(|name| frame.results.get(name)).cloned()
     }
 
+    /// Optional slots are never asked for; they are filled when the customer has said them.
+    pub(super) fn fill_optional(&mut self, entry: &Entry) {
+        let Some(frame) = &self.memory.frame else { return };
+        let open = |slot: &&Slot| slot.optional && frame.slots.get(&slot.name).is_none_or(Value::is_null);
+        let words = format!("{}\n{}", frame.request, self.unread());
+        let found: Vec<(String, Value)> = entry
+            .procedure
+            .slots
+            .iter()
+            .filter(open)
+            .filter_map(|slot| Some((slot.name.clone(), self.read_explicit(&slot.name, &words)?)))
+            .collect();
+        for (name, value) in found {
+            self.set(&name, value);
+        }
+    }
+
     fn set(&mut self, name: &str, value: Value) {
         if let Some(frame) = &mut self.memory.frame {
             frame.slots.insert(name.to_owned(), value);

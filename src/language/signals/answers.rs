@@ -26,6 +26,13 @@ pub enum SmallTalk {
 const WORDS_MAX: usize = 9;
 
 const YES: &[&str] = &[
+    "that is correct",
+    "this is correct",
+    "its correct",
+    "it is correct",
+    "looks right",
+    "looks good",
+    "please go ahead",
     "yes",
     "y",
     "yep",
@@ -74,7 +81,6 @@ const YES: &[&str] = &[
     "please",
     "yes please",
     "affirmative",
-    "cancel it",
     "go on",
     "lets do it",
     "by all means",
@@ -173,7 +179,6 @@ const NO: &[&str] = &[
     "leave it",
     "no leave it",
     "stop",
-    "cancel that",
     "never mind",
     "nevermind",
     "forget it",
@@ -245,6 +250,17 @@ const NO: &[&str] = &[
 
 /// Words that may stand around a plain answer without making it something else.
 const AROUND: &[&str] = &[
+    "cancel it",
+    "cancel that",
+    "cancel",
+    "refund it",
+    "send it",
+    "return it",
+    "that one",
+    "this one",
+    "this",
+    "i want that",
+    "i do",
     "please",
     "thanks",
     "thank you",
