@@ -42,6 +42,8 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
         config = workspace.config(Some(&address))?;
     }
     let sender = sender(options.speak_as.as_deref(), &customers, workspace.demo)?;
+    config.telemetry.log = "warn".to_owned();
+    telemetry::start(&config.telemetry);
     let cache = workspace.cache(&config);
     let secret = session_secret(&config)?;
     let (understanding, _) =

@@ -84,7 +84,7 @@ impl Shared {
             .procedures()
             .iter()
             .map(|p| {
-                let entry = Entry { procedure: p.clone(), program: Program::compile(p, &self.templates) };
+                let entry = Entry { procedure: p.clone(), program: Program::compile(p) };
                 (p.id.to_string(), Arc::new(entry))
             })
             .collect();

@@ -104,7 +104,9 @@ impl Run {
     /// Turns requests into tasks. Small talk alone gets its human answer.
     pub(super) fn take_up(&mut self, readings: &[Reading]) -> Option<Step> {
         let requests: Vec<&Request> = readings.iter().flat_map(|reading| &reading.requests).collect();
-        let clear = |request: &&Request| request.triage.decision != Decision::Unknown;
+        let clear = |request: &&Request| {
+            request.triage.decision != Decision::Unknown && request.triage.reason != "article"
+        };
         if readings.iter().all(|reading| reading.answer.is_some()) && !requests.iter().any(clear) {
             // A yes or no to nothing.
             self.say_phrase("offer_help_after_greeting", &Value::Null);

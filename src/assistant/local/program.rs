@@ -35,7 +35,7 @@ pub(super) struct Program {
 
 impl Program {
     /// Compiles the steps of a procedure; one that has none answers from its articles.
-    pub(super) fn compile(procedure: &Procedure, engine: &Templates) -> Self {
+    pub(super) fn compile(procedure: &Procedure) -> Self {
         let mut code = Vec::new();
         if procedure.steps.is_empty() {
             code.push(Instruction::Do(Verb::Answer(procedure.articles.clone())));
@@ -45,7 +45,7 @@ impl Program {
         let mut hasher = Sha256::new();
         hasher.update(format!("{code:?}"));
         let version = hex::encode(hasher.finalize()).chars().take(16).collect();
-        let needs = code.iter().map(|instruction| slots_of(instruction, procedure, engine)).collect();
+        let needs = code.iter().map(|instruction| slots_of(instruction, procedure)).collect();
         Self { code, needs, version }
     }
 }
@@ -96,18 +96,23 @@ impl Program {
     }
 }
 
-/// The slots an instruction refers to: they must be known before it runs. A template that does not compile refers to
-/// nothing here; it fails where it is rendered, and `firstline check` names it before.
-fn slots_of(instruction: &Instruction, procedure: &Procedure, engine: &Templates) -> Vec<String> {
+/// The slots an instruction refers to: they must be known before it runs. Read off the text, because the engine's own
+/// list of variables leaves out those inside a slice.
+fn slots_of(instruction: &Instruction, procedure: &Procedure) -> Vec<String> {
     let mut needed: Vec<String> = Vec::new();
-    for (expression, source) in templates(instruction) {
-        let names =
-            if expression { engine.references_of_expression(source) } else { engine.references(source) };
-        let names = names.unwrap_or_default();
+    for (_, source) in templates(instruction) {
         let slots = procedure.slots.iter().map(|slot| &slot.name);
-        needed.extend(slots.filter(|name| names.contains(&format!("slots.{name}"))).cloned());
+        needed.extend(
+            slots.filter(|name| reads(source, name) && !needed.contains(name)).cloned().collect::<Vec<_>>(),
+        );
     }
     needed
+}
+
+/// Whether `slots.<name>` stands in a text as a whole.
+fn reads(source: &str, name: &str) -> bool {
+    let whole = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    source.split("slots.").skip(1).any(|rest| rest.strip_prefix(name).is_some_and(whole))
 }
 
 /// The templates an instruction evaluates.
@@ -132,7 +137,7 @@ fn templates(instruction: &Instruction) -> Vec<(bool, &str)> {
 /// What a procedure refers to and is not there; what does not compile.
 pub(super) fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>) -> Vec<String> {
     let mut problems = Vec::new();
-    let program = Program::compile(procedure, engine);
+    let program = Program::compile(procedure);
     let mut names: BTreeSet<String> =
         ["slots", "customer", "case", "today", "item"].into_iter().map(str::to_owned).collect();
     let verbs =

@@ -62,7 +62,14 @@ pub fn numbers(text: &str) -> Vec<i64> {
 /// A compiled form of ids: as declared, and a looser one where the form is letters, a dash and digits.
 struct IdForm {
     strict: Regex,
-    loose: Option<(Regex, String)>,
+    loose: Option<Loose>,
+}
+
+/// Ids without their letters: after a word that names them, or in a message that holds little else.
+struct Loose {
+    named: Regex,
+    bare: Regex,
+    letters: String,
 }
 
 impl IdForm {
@@ -74,9 +81,10 @@ impl IdForm {
         let loose = PLAIN.as_ref().and_then(|plain| plain.captures(pattern)).and_then(|parts| {
             let (letters, count) = (parts.get(1)?.as_str(), parts.get(2)?.as_str());
             let form = format!(
-                r"(?i)(?:^|[\s(\[.,:;!?'\x22#])(?:{letters}[\s\-_#.:]{{0,3}}|#\s?|no\.?\s?)?(\d{{{count}}})(?:$|[\s)\].,;:!?'\x22])"
+                r"(?i)(?:^|[\s(\[.,:;!?'\x22#])(?:{letters}[\s\-_#.:]{{0,3}}|#\s?|no\.?\s?|numbers?\s(?:is\s)?|orders?\s(?:no\.?\s|number\s|id\s)?(?:is\s)?)(\d{{{count}}})(?:$|[\s)\].,;:!?'\x22])"
             );
-            Some((Regex::new(&form).ok()?, letters.to_uppercase()))
+            let bare = format!(r"^\W*(?:\w+\W+){{0,2}}?(\d{{{count}}})\W*$");
+            Some(Loose { named: Regex::new(&form).ok()?, bare: Regex::new(&bare).ok()?, letters: letters.to_uppercase() })
         });
         Some(Self { strict, loose })
     }
@@ -110,9 +118,10 @@ pub fn by_pattern(text: &str, pattern: &str) -> Vec<String> {
     let upper = pattern.chars().any(char::is_uppercase) || form.loose.is_some();
     let shown = |found: &str| if upper { found.to_uppercase() } else { found.to_owned() };
     let mut ids: Vec<String> = form.strict.find_iter(&text).map(|found| shown(found.as_str())).collect();
-    if let Some((loose, letters)) = &form.loose {
-        for found in loose.captures_iter(&text).filter_map(|parts| parts.get(1)) {
-            let id = format!("{letters}-{}", found.as_str());
+    if let Some(loose) = &form.loose {
+        let named = loose.named.captures_iter(&text).chain(loose.bare.captures(text.trim()));
+        for found in named.filter_map(|parts| parts.get(1)) {
+            let id = format!("{}-{}", loose.letters, found.as_str());
             if !ids.contains(&id) {
                 ids.push(id);
             }
@@ -165,7 +174,15 @@ mod tests {
         ] {
             assert_eq!(by_pattern(text, r"HP-\d{5}"), ["HP-10042"], "{text}");
         }
-        for text in ["100421", "TRK1004212345", "$10042.00", "10042-A", "+1 555 010 1004", "HP-1004"] {
+        for text in [
+            "100421",
+            "TRK1004212345",
+            "$10042.00",
+            "10042-A",
+            "+1 555 010 1004",
+            "HP-1004",
+            "ship it to 22 Lake Street, Duluth, MN 55802",
+        ] {
             assert!(by_pattern(text, r"HP-\d{5}").is_empty(), "{text}");
         }
         assert!(by_pattern("anything", "(").is_empty());
