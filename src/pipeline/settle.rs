@@ -213,6 +213,7 @@ async fn finish(
             due_at: now,
             opened_at: now,
         }));
+        failpoints::reach("next_turn");
     }
     let case = book.case.id.clone();
     // Noted before the commit, so that whoever the commit wakes finds it; nobody asks before `answered_seq` says so.

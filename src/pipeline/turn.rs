@@ -11,6 +11,7 @@ use crate::domain::case::CaseState;
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
 use crate::domain::turn::{Outcome, Turn};
+use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
 
 /// Why a turn did not come to its end this time.
@@ -101,6 +102,7 @@ async fn bury(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
 }
 
 async fn attempt(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
+    failpoints::reach("turn_begun");
     let mut carried = Carried::default();
     let mut file = parts.store.case(&turn.case).await?;
     for restart in 0..=parts.config.limits.restarts_max {
