@@ -84,6 +84,7 @@ async fn a_kill_between_an_answer_and_the_turn_it_opens_loses_neither() {
     let environment = [("FIRSTLINE_STOP_AT", "next_turn:1"), ("FIRSTLINE__LIMITS__RESTARTS_MAX", "0")];
     let service = Service::start(world.folder.path(), &environment);
     let mut unsent = None;
+    let mut stopped = false;
     for at in 0..500 {
         let message = Outgoing { id: format!("m{at}"), customer: "cust-0001", text: "where is my order".to_owned() };
         let post = tokio::time::timeout(Duration::from_secs(2), service.post(&world.key, &message));
@@ -91,10 +92,12 @@ async fn a_kill_between_an_answer_and_the_turn_it_opens_loses_neither() {
             Some(ack) => world.sent.push(Sent { message, ack }),
             None => unsent = Some(message),
         }
-        if unsent.is_some() || service.has_stopped("next_turn") {
+        stopped = stopped || service.has_stopped("next_turn");
+        if stopped || unsent.is_some() {
             break;
         }
     }
+    assert!(stopped || service.has_stopped("next_turn"), "no turn was ever overtaken");
     service.kill();
     let service = world.start(None);
     if let Some(message) = unsent {

@@ -26,7 +26,7 @@ static BEGINNING: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let made = Command::new(BINARY).args(["key", "add", "kills"]).current_dir(folder.path()).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    Service::start(folder.path(), &[]).finish();
+    Service::start(folder.path(), &[]).kill();
     (folder, String::from_utf8(made.stdout).unwrap().trim().to_owned())
 });
 
@@ -121,13 +121,6 @@ impl Service {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-
-    /// Asks it to end, as Ctrl-C does, and waits.
-    fn finish(mut self) {
-        let ended = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(ended.success());
-        assert!(self.child.wait().unwrap().success());
     }
 
     /// Sends a message; `None` when no answer or none that acknowledges it came.
