@@ -69,7 +69,8 @@ pub(crate) async fn read(store: &Store) -> Vec<Whole> {
 pub(crate) fn findings(cases: &[Whole], sent: &[Sent], shop: &Shop, effects: usize) -> Vec<String> {
     let mut found = Vec::new();
     for sent in sent {
-        let homes = cases.iter().flat_map(|whole| &whole.messages).filter(|m| m.id.as_str() == sent.ack.message);
+        let homes =
+            cases.iter().flat_map(|whole| &whole.messages).filter(|m| m.id.as_str() == sent.ack.message);
         match homes.count() {
             1 => {}
             0 => found.push(format!("{}: acknowledged and lost", sent.message.id)),
@@ -92,7 +93,8 @@ pub(crate) fn findings(cases: &[Whole], sent: &[Sent], shop: &Shop, effects: usi
 impl Whole {
     /// Every message has an end and nothing is left to deliver.
     pub(crate) fn quiet(&self) -> bool {
-        self.unended().is_empty() && self.deliveries.iter().all(|delivery| delivery.state == DeliveryState::Sent)
+        self.unended().is_empty()
+            && self.deliveries.iter().all(|delivery| delivery.state == DeliveryState::Sent)
     }
 
     fn ends(&self) -> Vec<End> {
@@ -130,7 +132,8 @@ impl Whole {
         }
         let said: Vec<_> = self.messages.iter().filter(|m| m.author == Author::Assistant).collect();
         for end in &ends {
-            let words = said.iter().filter(|m| m.turn.as_ref().is_some_and(|turn| turn.as_str() == end.turn)).count();
+            let words =
+                said.iter().filter(|m| m.turn.as_ref().is_some_and(|turn| turn.as_str() == end.turn)).count();
             if words != usize::from(end.speaks) {
                 found.push(format!("turn {} ended and said {words} messages", end.turn));
             }

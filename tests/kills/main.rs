@@ -52,7 +52,8 @@ impl World {
     }
 
     fn start(&self, stop_at: Option<&str>) -> Service {
-        let mut environment: Vec<(&str, &str)> = stop_at.map(|at| ("FIRSTLINE_STOP_AT", at)).into_iter().collect();
+        let mut environment: Vec<(&str, &str)> =
+            stop_at.map(|at| ("FIRSTLINE_STOP_AT", at)).into_iter().collect();
         environment.extend(self.plant.map(|bug| ("FIRSTLINE_PLANT", bug)));
         Service::start(self.folder.path(), &environment)
     }
@@ -118,7 +119,8 @@ impl World {
 
 fn report(name: &str, taken_up: Duration) {
     // Written to the handle itself: the test runner would keep what `eprintln!` says to itself.
-    writeln!(std::io::stderr(), "killed at {name}: answered {} ms after the restart", taken_up.as_millis()).unwrap();
+    writeln!(std::io::stderr(), "killed at {name}: answered {} ms after the restart", taken_up.as_millis())
+        .unwrap();
 }
 
 /// What a kill must lead to.
@@ -217,6 +219,9 @@ mod planted {
     #[tokio::test(flavor = "multi_thread")]
     async fn an_effect_that_was_asked_for_again_is_noticed() {
         let found = found("resend_on_unknown", "write_dispatched", 1, 1).await;
-        assert!(found.contains(&"the shop was asked again 1 times for what it may have done".to_owned()), "{found:?}");
+        assert!(
+            found.contains(&"the shop was asked again 1 times for what it may have done".to_owned()),
+            "{found:?}"
+        );
     }
 }

@@ -24,7 +24,8 @@ const SETTINGS: [(&str, &str); 2] =
 /// A folder in which the service has learnt its procedures and made a key, to begin every test from.
 static BEGINNING: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let made = Command::new(BINARY).args(["key", "add", "kills"]).current_dir(folder.path()).output().unwrap();
+    let made =
+        Command::new(BINARY).args(["key", "add", "kills"]).current_dir(folder.path()).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     Service::start(folder.path(), &[]).kill();
     (folder, String::from_utf8(made.stdout).unwrap().trim().to_owned())
@@ -87,9 +88,14 @@ impl Service {
         let mut service = Self { child, url: String::new(), said: Mutex::new(said), started };
         loop {
             let Ok(line) = announced.recv_timeout(START_MAX) else {
-                panic!("the service did not start: {:?}", service.said.lock().unwrap().try_iter().collect::<Vec<_>>());
+                panic!(
+                    "the service did not start: {:?}",
+                    service.said.lock().unwrap().try_iter().collect::<Vec<_>>()
+                );
             };
-            if let Some(console) = line.split_whitespace().last().and_then(|word| word.strip_suffix("/console")) {
+            if let Some(console) =
+                line.split_whitespace().last().and_then(|word| word.strip_suffix("/console"))
+            {
                 console.clone_into(&mut service.url);
                 return service;
             }
