@@ -252,18 +252,32 @@ impl Pipeline {
         }
         let pipeline = self.clone();
         self.parts.tasks.spawn(async move {
-            let case = turn.case.clone();
-            let opened = turn::run(&pipeline.parts, turn).await;
-            drop(permit);
-            let ended = pipeline.running.lock().map_or(None, |mut running| running.cases.remove(&case));
-            pipeline.deliveries.notify_one();
-            for next in opened.into_iter().chain(ended.into_iter().flat_map(|held| held.next)) {
-                pipeline.begin(next);
+            let mut turn = Some(turn);
+            while let Some(under_way) = turn.take() {
+                let case = under_way.case.clone();
+                let opened = turn::run(&pipeline.parts, under_way).await;
+                pipeline.deliveries.notify_one();
+                turn = pipeline.successor(&case, opened);
             }
+            drop(permit);
             if pipeline.backlog.swap(false, Ordering::SeqCst) {
                 pipeline.wake.notify_one();
             }
         });
+    }
+
+    /// The turn of the case to begin next, if one is held; until there is none the case stays under way.
+    fn successor(&self, case: &CaseId, opened: Option<Turn>) -> Option<Turn> {
+        let mut running = self.running.lock().ok()?;
+        let held = running.cases.get_mut(case)?;
+        held.next.extend(opened);
+        if held.next.is_empty() {
+            running.cases.remove(case);
+            return None;
+        }
+        let next = held.next.remove(0);
+        (held.turn, held.epoch) = (next.id.clone(), next.epoch);
+        Some(next)
     }
 
     /// Claims turns that are free: of other processes, of dead ones, and those that waited for room.

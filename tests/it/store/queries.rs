@@ -51,7 +51,10 @@ fn open_case(case: &Case) -> OpenCase {
 async fn an_arrival_knows_what_there_is_to_know(record: Arc<Record>) {
     let store = &record.store;
     let nothing = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
-    assert_eq!(store.arrival("web_chat", "visitor-ann", "external-ann").await.unwrap(), nothing);
+    assert_eq!(
+        store.arrival("web_chat", "external-ann", ("web_chat", "visitor-ann")).await.unwrap(),
+        nothing
+    );
     store.commit(first("ann")).await.unwrap();
     let known = Arrival {
         inbox: Some(inbox("ann", "external-ann")),
@@ -59,12 +62,12 @@ async fn an_arrival_knows_what_there_is_to_know(record: Arc<Record>) {
         customer: Some(Arc::new(customer("ann"))),
         cases: vec![open_case(&case("ann"))],
     };
-    assert_eq!(store.arrival("web_chat", "visitor-ann", "external-ann").await.unwrap(), known);
+    assert_eq!(store.arrival("web_chat", "external-ann", ("web_chat", "visitor-ann")).await.unwrap(), known);
     let new = Arrival { inbox: None, ..known.clone() };
-    assert_eq!(store.arrival("web_chat", "visitor-ann", "external-new").await.unwrap(), new);
+    assert_eq!(store.arrival("web_chat", "external-new", ("web_chat", "visitor-ann")).await.unwrap(), new);
     let other = Arrival { inbox: known.inbox, ..nothing.clone() };
-    assert_eq!(store.arrival("web_chat", "visitor-bob", "external-ann").await.unwrap(), other);
-    assert_eq!(store.arrival("email", "visitor-ann", "external-ann").await.unwrap(), nothing);
+    assert_eq!(store.arrival("web_chat", "external-ann", ("web_chat", "visitor-bob")).await.unwrap(), other);
+    assert_eq!(store.arrival("email", "external-ann", ("email", "visitor-ann")).await.unwrap(), nothing);
 }
 
 async fn an_arrival_names_the_newest_twenty_cases(record: Arc<Record>) {
@@ -79,7 +82,7 @@ async fn an_arrival_names_the_newest_twenty_cases(record: Arc<Record>) {
             .await
             .unwrap();
     }
-    let arrival = store.arrival("web_chat", "visitor-ann", "x").await.unwrap();
+    let arrival = store.arrival("web_chat", "x", ("web_chat", "visitor-ann")).await.unwrap();
     let times: Vec<_> = arrival.cases.iter().map(|case| case.updated_at.ms_since(NOW)).collect();
     assert!(times.into_iter().eq((9..=28).rev()), "the newest first, none that is closed");
 }
@@ -366,7 +369,7 @@ async fn text_loses_its_nul_bytes_and_nothing_else(record: Arc<Record>) {
     assert_eq!(known.case.issue.as_deref(), Some(clean.as_str()));
     assert_eq!(known, store.case_fresh(&case_id("ann")).await.unwrap().unwrap());
     // Whoever sends the same id again is known again.
-    let found = store.arrival("web_chat", "visitor-\u{0}ann", "x\u{0}y").await.unwrap();
+    let found = store.arrival("web_chat", "x\u{0}y", ("web_chat", "visitor-\u{0}ann")).await.unwrap();
     assert_eq!(found.inbox.map(|inbox| inbox.message), Some(entry.message));
     assert!(found.identity.is_some());
     assert_eq!(store.receipts(&case_id("ann")).await.unwrap(), [Arc::new(receipt("ann", 1))]);
