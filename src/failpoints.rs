@@ -4,7 +4,7 @@
 //! whose environment names a place (`FIRSTLINE_STOP_AT=turn_commit:2`, the second time it is reached)
 //! says so on standard error and stands still there until somebody kills it.
 
-/// A step boundary; the name is listed in `tests/it/kills.rs`.
+/// A step boundary; the name is listed in `tests/kills/main.rs`.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub fn reach(_place: &str) {}

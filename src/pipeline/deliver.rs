@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::Parts;
 use crate::channels::ChannelError;
 use crate::domain::event::EventKind;
+use crate::failpoints;
 use crate::store::{Change, CommitError, Delivery, DeliveryState, Draftbook, Refusal, Unit};
 
 /// Most deliveries taken up in one look.
@@ -57,10 +58,12 @@ async fn send(parts: &Parts, delivery: Delivery) {
         }
     };
     let attempts = delivery.attempts + 1;
+    failpoints::reach("delivery_taken");
     let outcome = match parts.channels.get(&delivery.channel) {
         Some(channel) => channel.send(&delivery.conversation, &message).await,
         None => Err(ChannelError::Permanent(format!("there is no channel `{}`", delivery.channel))),
     };
+    failpoints::reach("delivery_sent");
     let worker = &parts.config.worker;
     let (state, due_at) = match &outcome {
         Ok(()) => (DeliveryState::Sent, parts.clock.now()),
@@ -83,6 +86,7 @@ async fn send(parts: &Parts, delivery: Delivery) {
     if let Err(error) = recorded {
         tracing::error!(error = %error, "a delivery could not be recorded");
     }
+    failpoints::reach("delivery_recorded");
 }
 
 /// A channel that refuses for good is visible in the case's log.

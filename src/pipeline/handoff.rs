@@ -14,6 +14,7 @@ use crate::domain::event::EventKind;
 use crate::domain::handoff::{Approval, Handoff};
 use crate::domain::ids::HandoffId;
 use crate::domain::message::{Author, Citation};
+use crate::failpoints;
 use crate::store::{CaseFile, Change, Draftbook};
 
 /// An hour, the window of `replies_per_hour_max`.
@@ -87,6 +88,7 @@ pub(super) async fn compose(
     book.push(Change::Handoff(Box::new(stored)));
     settle::speak(parts, book, &draft, Some(&end.turn.id), now);
     book.event(EventKind::HandedOff, &settle::end_body(end, body));
+    failpoints::reach("handoff_composed");
     metrics::counter!("firstline_handoffs_total", "reason" => handoff.reason.clone()).increment(1);
     Ok(())
 }

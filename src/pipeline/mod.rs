@@ -91,6 +91,11 @@ impl Ends {
     fn note(&self, case: CaseId, end: await_end::End) {
         self.0.insert(case, end);
     }
+
+    /// What was noted did not come about: the log tells what did.
+    fn forget(&self, case: &CaseId) {
+        self.0.invalidate(case);
+    }
 }
 
 /// The worker and the way in.
@@ -112,8 +117,8 @@ struct Running {
 struct Held {
     turn: TurnId,
     epoch: i64,
-    /// More came for this case in the meantime: look for a turn when this one ends.
-    again: bool,
+    /// Held too, to be begun when this one ends; often they are the same turn, and then the fence stops the second.
+    next: Vec<Turn>,
 }
 
 impl Pipeline {
@@ -239,24 +244,40 @@ impl Pipeline {
         };
         if let Ok(mut running) = self.running.lock() {
             if let Some(held) = running.cases.get_mut(&turn.case) {
-                held.again = true;
+                held.next.push(turn);
                 return;
             }
-            let held = Held { turn: turn.id.clone(), epoch: turn.epoch, again: false };
+            let held = Held { turn: turn.id.clone(), epoch: turn.epoch, next: Vec::new() };
             running.cases.insert(turn.case.clone(), held);
         }
         let pipeline = self.clone();
         self.parts.tasks.spawn(async move {
-            let case = turn.case.clone();
-            turn::run(&pipeline.parts, turn).await;
+            let mut turn = Some(turn);
+            while let Some(under_way) = turn.take() {
+                let case = under_way.case.clone();
+                let opened = turn::run(&pipeline.parts, under_way).await;
+                pipeline.deliveries.notify_one();
+                turn = pipeline.successor(&case, opened);
+            }
             drop(permit);
-            let again =
-                pipeline.running.lock().is_ok_and(|mut r| r.cases.remove(&case).is_some_and(|h| h.again));
-            pipeline.deliveries.notify_one();
-            if again || pipeline.backlog.swap(false, Ordering::SeqCst) {
+            if pipeline.backlog.swap(false, Ordering::SeqCst) {
                 pipeline.wake.notify_one();
             }
         });
+    }
+
+    /// The turn of the case to begin next, if one is held; until there is none the case stays under way.
+    fn successor(&self, case: &CaseId, opened: Option<Turn>) -> Option<Turn> {
+        let mut running = self.running.lock().ok()?;
+        let held = running.cases.get_mut(case)?;
+        held.next.extend(opened);
+        if held.next.is_empty() {
+            running.cases.remove(case);
+            return None;
+        }
+        let next = held.next.remove(0);
+        (held.turn, held.epoch) = (next.id.clone(), next.epoch);
+        Some(next)
     }
 
     /// Claims turns that are free: of other processes, of dead ones, and those that waited for room.
@@ -292,7 +313,11 @@ impl Pipeline {
     async fn renew(&self) {
         let held: Vec<(TurnId, i64)> = self.running.lock().map_or_else(
             |_| Vec::new(),
-            |running| running.cases.values().map(|held| (held.turn.clone(), held.epoch)).collect(),
+            |running| {
+                let now = running.cases.values().map(|held| (held.turn.clone(), held.epoch));
+                let next = running.cases.values().flat_map(|held| &held.next);
+                now.chain(next.map(|turn| (turn.id.clone(), turn.epoch))).collect()
+            },
         );
         if held.is_empty() {
             return;

@@ -31,10 +31,10 @@ pub(super) struct End<'a> {
 }
 
 /// Whether it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Committed {
-    /// It is durable.
-    Yes,
+    /// It is durable, and perhaps the next turn is opened and held by this process.
+    Yes(Option<Turn>),
     /// The case has changed since it was read; nothing was committed.
     Stale,
 }
@@ -201,29 +201,37 @@ async fn finish(
     let reads = carried.receipts.iter().filter(|receipt| receipt.effect == Effect::Read);
     let mut changes: Vec<Change> = reads.cloned().map(Change::Receipt).collect();
     changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });
-    if end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant {
-        // It answered what it had read; what came since gets a turn of its own.
-        changes.push(Change::OpenTurn(Turn {
-            id: TurnId::new(parts.clock.new_id()),
-            case: book.case.id.clone(),
-            epoch: 0,
-            holder: String::new(),
-            leased_until: Timestamp(0),
-            attempts: 0,
-            due_at: now,
-            opened_at: now,
-        }));
+    let overtaken = end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant;
+    // It answered what it had read; what came since gets a turn of its own.
+    let next = overtaken.then(|| Turn {
+        id: TurnId::new(parts.clock.new_id()),
+        case: book.case.id.clone(),
+        epoch: 1,
+        holder: parts.holder.clone(),
+        leased_until: now.plus_ms(parts.config.worker.lease_ms),
+        attempts: 1,
+        due_at: now,
+        opened_at: now,
+    });
+    if let Some(next) = &next {
+        changes.push(Change::OpenTurn(next.clone()));
+        failpoints::reach("next_turn");
     }
     let case = book.case.id.clone();
     // Noted before the commit, so that whoever the commit wakes finds it; nobody asks before `answered_seq` says so.
-    parts.ends.note(case, await_end::End { turn: end.turn.id.clone(), outcome, after, through: end.through });
+    parts.ends.note(
+        case.clone(),
+        await_end::End { turn: end.turn.id.clone(), outcome, after, through: end.through },
+    );
     failpoints::reach("turn_commit");
-    match parts.store.commit(book.close(changes)).await {
-        Ok(()) => {}
-        Err(CommitError::Refused(Refusal::Stale)) => return Ok(Committed::Stale),
-        Err(error) => return Err(error.into()),
+    if let Err(error) = parts.store.commit(book.close(changes)).await {
+        parts.ends.forget(&case);
+        return match error {
+            CommitError::Refused(Refusal::Stale) => Ok(Committed::Stale),
+            error => Err(error.into()),
+        };
     }
     failpoints::reach("turn_committed");
     metrics::counter!("firstline_turns_total", "outcome" => outcome.as_str()).increment(1);
-    Ok(Committed::Yes)
+    Ok(Committed::Yes(next))
 }

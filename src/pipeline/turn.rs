@@ -11,6 +11,7 @@ use crate::domain::case::CaseState;
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
 use crate::domain::turn::{Outcome, Turn};
+use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
 
 /// Why a turn did not come to its end this time.
@@ -42,7 +43,8 @@ impl From<CommitError> for TurnError {
 }
 
 /// Runs a turn that this process holds. It ends in an outcome, is given back for another try, or is a dead letter.
-pub(super) async fn run(parts: &Arc<Parts>, turn: Turn) {
+/// Returns the next turn of the case when one was opened and is held.
+pub(super) async fn run(parts: &Arc<Parts>, turn: Turn) -> Option<Turn> {
     let limit = Duration::from_millis(parts.config.worker.turn_timeout_ms);
     let work = {
         let (parts, turn) = (parts.clone(), turn.clone());
@@ -50,12 +52,14 @@ pub(super) async fn run(parts: &Arc<Parts>, turn: Turn) {
         parts.tasks.clone().spawn(async move { tokio::time::timeout(limit, attempt(&parts, &turn)).await })
     };
     let failure = match work.await {
-        Ok(Ok(Ok(()) | Err(TurnError::LostLease))) => return,
+        Ok(Ok(Ok(next))) => return next,
+        Ok(Ok(Err(TurnError::LostLease))) => return None,
         Ok(Ok(Err(error))) => error.to_string(),
         Ok(Err(_)) => format!("not finished within {} ms", limit.as_millis()),
         Err(error) => format!("it panicked or was ended: {error}"),
     };
     fail(parts, &turn, &failure).await;
+    None
 }
 
 /// Another try later, or after the last one a dead letter: an alert, and people have the case.
@@ -93,30 +97,35 @@ async fn bury(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
         let through = file.case.inbound_seq;
         let end = settle::End { turn, file: &file, through, outcome_if_handed: Outcome::Dead };
         match settle::commit(parts, &end, &carried, &ending).await? {
-            Committed::Yes => return Ok(()),
+            Committed::Yes(_) => return Ok(()),
             Committed::Stale => {}
         }
     }
     Err(TurnError::Restless)
 }
 
-async fn attempt(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
+/// Brings a turn to its end; what came meanwhile may have opened the next one.
+async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> {
+    failpoints::reach("turn_begun");
     let mut carried = Carried::default();
     let mut file = parts.store.case(&turn.case).await?;
     for restart in 0..=parts.config.limits.restarts_max {
-        let Some(open) = file else { return close_empty(parts, turn).await };
-        let through = open.case.inbound_seq;
-        let ending = propose(parts, turn, &open, &mut carried).await?;
+        let Some(open) = file else { return close_empty(parts, turn).await.map(|()| None) };
+        let unread = unread(parts, &open).await?;
+        // Of a very long burst only a part is read at once; the rest is the next turn's.
+        let through = unread.last().map_or(open.case.inbound_seq, |message| message.seq);
+        let ending = propose(parts, turn, &open, &unread, &mut carried).await?;
         let mut current = open;
         while !ending.stale {
             let end = settle::End { turn, file: &current, through, outcome_if_handed: Outcome::HandedOff };
-            if settle::commit(parts, &end, &carried, &ending).await? == Committed::Yes {
-                return Ok(());
+            if let Committed::Yes(next) = settle::commit(parts, &end, &carried, &ending).await? {
+                return Ok(next);
             }
             let Some(fresh) = parts.store.case_fresh(&turn.case).await? else {
-                return close_empty(parts, turn).await;
+                return close_empty(parts, turn).await.map(|()| None);
             };
-            let newer = fresh.case.inbound_seq > through && restart < parts.config.limits.restarts_max;
+            let newer = fresh.case.inbound_seq > current.case.inbound_seq
+                && restart < parts.config.limits.restarts_max;
             let taken =
                 fresh.case.state != CaseState::Assistant && current.case.state == CaseState::Assistant;
             current = fresh;
@@ -134,12 +143,12 @@ async fn propose(
     parts: &Parts,
     turn: &Turn,
     file: &Arc<CaseFile>,
+    unread: &[Arc<Message>],
     carried: &mut Carried,
 ) -> Result<Ending, TurnError> {
     if file.case.state != CaseState::Assistant {
         return Ok(Ending::silent("with_people"));
     }
-    let unread = unread(parts, file).await?;
     if unread.is_empty() {
         return Ok(Ending::silent("nothing_new"));
     }

@@ -9,25 +9,31 @@ use super::connection::Dialect;
 use super::rows::storable;
 use super::{Store, StoreError};
 
+/// No turn is put off or held for longer than this (or two leases): what lies further ahead was written by a clock
+/// that has been set back since, and nobody shall wait for that moment.
+const AHEAD_MS_MAX: i64 = 600_000;
+
 /// The statement that takes turns. The test is repeated outside, because between the choice and the update another
 /// process may have taken the row; and the choice is made once, because PostgreSQL may otherwise make it per row.
 macro_rules! claim {
     ($lock:literal) => {
         concat!(
-            "with chosen as materialized (select id from turns where closed_at is null and due_at <= $3
-                and (holder = '' or leased_until <= $3) order by due_at, id limit $4 ",
+            "with chosen as materialized (select id from turns where closed_at is null
+                and (due_at <= $3 or due_at > $5) and (holder = '' or leased_until <= $3 or leased_until > $5) order by due_at, id limit $4 ",
             $lock,
             ") update turns
                 set holder = $1, leased_until = $2, epoch = epoch + 1, attempts = attempts + 1
                 where id in (select id from chosen)
-                and closed_at is null and due_at <= $3 and (holder = '' or leased_until <= $3)
+                and closed_at is null
+                and (due_at <= $3 or due_at > $5) and (holder = '' or leased_until <= $3 or leased_until > $5)
                 returning id, case_id, epoch, holder, leased_until, attempts, due_at, opened_at"
         )
     };
 }
 
 impl Store {
-    /// Takes open turns that are due and free, or whose holder let the lease run out; the longest due first. Each
+    /// Takes open turns that are due and free, or whose holder let the lease run out; the longest due first. A moment
+    /// that lies too far ahead counts as past, because a clock was set back. Each
     /// claim raises the epoch, so that whoever held it before can write nothing more.
     pub async fn claim_turns(
         &self,
@@ -44,7 +50,8 @@ impl Store {
             .bind(storable(holder))
             .bind(now.plus_ms(lease_ms).0)
             .bind(now.0)
-            .bind(max as i64);
+            .bind(max as i64)
+            .bind(now.plus_ms(AHEAD_MS_MAX.max(lease_ms.saturating_mul(2))).0);
         let rows = self.write(query).await?;
         let mut turns =
             rows.iter().map(|row| turn(&Columns::of(row, "turns"))).collect::<Result<Vec<_>, _>>()?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use firstline::store::Store;
 
+use crate::pipeline;
 use crate::support::database::{Database, POSTGRES, postgres_server};
 
 /// A test's record: the database and the store open on it.
@@ -42,11 +43,11 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-async fn on_sqlite<F: Future<Output = ()>>(test: fn(Arc<Record>) -> F) {
+pub(crate) async fn on_sqlite<F: Future<Output = ()>>(test: fn(Arc<Record>) -> F) {
     on(Database::sqlite(), test).await;
 }
 
-async fn on_postgres<F: Future<Output = ()>>(test: fn(Arc<Record>) -> F) {
+pub(crate) async fn on_postgres<F: Future<Output = ()>>(test: fn(Arc<Record>) -> F) {
     if let Some(server) = postgres_server() {
         on(Database::postgres(&server).await, test).await;
     }
@@ -63,10 +64,11 @@ async fn on<F: Future<Output = ()>>(database: Database, test: fn(Arc<Record>) ->
 
 #[test]
 fn says_how_many_postgres_tests_are_left_out() {
-    let count: usize = [accounts::NAMES, commit::NAMES, faults::NAMES, queries::NAMES, work::NAMES]
-        .iter()
-        .map(|n| n.len())
-        .sum();
+    let count: usize =
+        [accounts::NAMES, commit::NAMES, faults::NAMES, queries::NAMES, work::NAMES, pipeline::NAMES]
+            .iter()
+            .map(|n| n.len())
+            .sum();
     let count = count + faults::POSTGRES_ONLY;
     assert!(count > faults::POSTGRES_ONLY, "the lists are read");
     if postgres_server().is_none() {

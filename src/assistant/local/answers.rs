@@ -69,10 +69,14 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return Ok(None);
         }
+        let declined = plain == Some(Answer::No) || readings.iter().any(|reading| reading.takes_back);
         if let Some(elsewhere) = self.elsewhere(readings) {
+            if declined {
+                self.memory.frame = None;
+            }
             return Ok(self.interrupt(&elsewhere));
         }
-        if plain == Some(Answer::No) || readings.iter().any(|reading| reading.takes_back) {
+        if declined {
             return Ok(self.drop_frame());
         }
         self.ask_again()
@@ -129,7 +133,7 @@ impl Run {
                 let triage = &request.triage;
                 let other = triage.intent.as_ref().map(ToString::to_string) != current;
                 match triage.decision {
-                    Decision::Tier1 if triage.reason == "article" => request.text.contains('?'),
+                    Decision::Tier1 if triage.reason == "article" => is_question(&request.text),
                     Decision::Tier1 | Decision::Escalate => {
                         other && triage.confidence >= self.shared.triage.switch_min
                     }
@@ -204,6 +208,14 @@ impl Run {
         frame.asked = None;
         frame.asks = 0;
     }
+}
+
+/// Whether words ask something, with or without a question mark.
+fn is_question(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let asks = ["how ", "what ", "when ", "which ", "why ", "where ", "do you ", "can i ", "is there "];
+    text.contains('?')
+        || asks.iter().any(|word| lower.starts_with(word) || lower.contains(&format!(" {word}")))
 }
 
 impl Frame {

@@ -132,7 +132,7 @@ pub fn by_pattern(text: &str, pattern: &str) -> Vec<String> {
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     own(
-        r"(?im)(?:\bto\b|\baddress(?: is|:)?|\bship(?:ped)? (?:it )?to|\bat\b|\bdeliver(?:ed)? (?:it )?to|^)\s*:?\s*(\d{1,6}[a-z]?\s+[^\W\d_][^\n,;!?]{2,60}(?:,\s*[^\n,;!?]{2,60}){0,4})",
+        r"(?im)(?:\bto\b|\baddress(?: is|:|,)?|\bship(?:ped)? (?:it )?to|\bat\b|\bdeliver(?:ed)? (?:it )?to|^)\s*:?\s*(\d{1,6}[a-z]?\s+[^\W\d_][^\n,;!?]{2,60}(?:,\s*[^\n,;!?]{2,60}){0,4})",
     )
 });
 
@@ -197,6 +197,8 @@ mod tests {
             address("please ship it to 27 Monroe Street, Madison, WI 53711").as_deref(),
             Some("27 Monroe Street, Madison, WI 53711")
         );
+        let to = "please ship my order to a different address, 22 Lake Street, Duluth, MN 55802";
+        assert_eq!(address(to).as_deref(), Some("22 Lake Street, Duluth, MN 55802"));
         assert_eq!(address("9 Oak Ave").as_deref(), Some("9 Oak Ave"));
         assert_eq!(address("i want to 2"), None);
         assert_eq!(address("where is my order"), None);
