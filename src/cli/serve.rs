@@ -141,7 +141,7 @@ async fn announce(app: &App, address: SocketAddr, demo: bool) -> Result<(), Fail
     }
     output::line(&format!("Where people work       http://{address}/console"));
     if let Some(password) = accounts::first(&app.store, clock).await.map_err(Failure::usage)? {
-        output::line(&format!("  first sign-in         admin / {password}   (shown once; change it)"));
+        output::line(&format!("  first sign-in         admin / {password}   (shown once)"));
     }
     if demo && app.store.list_keys().await.context("the record failed")?.is_empty() {
         let (stored, key) = keys::mint(clock, "demo", &[], None);
