@@ -10,6 +10,7 @@ use crate::assistant::{AssistantError, Reading};
 use crate::domain::case::CaseState;
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
+use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
@@ -148,6 +149,13 @@ async fn propose(
 ) -> Result<Ending, TurnError> {
     if file.case.state != CaseState::Assistant {
         return Ok(Ending::silent("with_people"));
+    }
+    let unknown = |receipt: &Arc<Receipt>| {
+        receipt.turn == turn.id && receipt.effect == Effect::Write && receipt.status == CallStatus::Unknown
+    };
+    if carried.receipts.is_empty() && file.receipts.iter().any(unknown) {
+        // Opened because of it, or interrupted after it: a person finds out whether it happened.
+        return Ok(Ending::hand_off(HandOff::because("effect_unknown")));
     }
     if unread.is_empty() {
         return Ok(Ending::silent("nothing_new"));
