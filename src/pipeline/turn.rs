@@ -116,8 +116,12 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
         // Of a very long burst only a part is read at once; the rest is the next turn's.
         let through = unread.last().map_or(open.case.inbound_seq, |message| message.seq);
         let ending = propose(parts, turn, &open, &unread, &mut carried).await?;
+        if ending.stale {
+            file = parts.store.case_fresh(&turn.case).await?;
+            continue;
+        }
         let mut current = open;
-        while !ending.stale {
+        loop {
             let end = settle::End { turn, file: &current, through, outcome_if_handed: Outcome::HandedOff };
             if let Committed::Yes(next) = settle::commit(parts, &end, &carried, &ending).await? {
                 return Ok(next);
@@ -134,7 +138,7 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
                 break;
             }
         }
-        file = if ending.stale { parts.store.case_fresh(&turn.case).await? } else { Some(current) };
+        file = Some(current);
     }
     Err(TurnError::Restless)
 }
