@@ -199,11 +199,13 @@ async fn known_effect(parts: &Parts, asking: &Asking<'_>, earlier: &LedgerEntry)
             return Ok(Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) });
         }
     }
-    let unknown = json!({"error": {"code": "unknown", "message": "sent before; no answer was recorded"}});
-    let change = Change::Settle { key: earlier.key.clone(), status: CallStatus::Unknown };
-    let unit = crate::store::Unit { case: asking.file.case.id.clone(), changes: vec![change] };
-    parts.store.commit(unit).await?;
-    Ok(Seen::Called { status: CallStatus::Unknown, result: Arc::new(unknown) })
+    let result = json!({"error": {"code": "unknown", "message": "sent before; no answer was recorded"}});
+    let unknown = CallResult { status: CallStatus::Unknown, result, duration_ms: 0 };
+    let receipt = receipt(parts, asking, Effect::Write, unknown);
+    if earlier.status.is_none() {
+        settle(parts, asking, &earlier.key, &receipt).await?;
+    }
+    Ok(Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) })
 }
 
 /// Looks again before it acts: the claim is refused when the case has changed or the turn was lost.

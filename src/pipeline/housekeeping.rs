@@ -1,12 +1,17 @@
-//! What time brings about: snoozes that end, resolved cases that close.
+//! What time brings about: snoozes that end, resolved cases that close, effects whose result nobody waits for any more.
+
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::Parts;
-use crate::domain::case::Move;
+use crate::domain::case::{CaseState, Move};
 use crate::domain::event::EventKind;
-use crate::domain::ids::CaseId;
-use crate::store::{CommitError, Draftbook, Refusal, StoreError};
+use crate::domain::ids::{CaseId, ReceiptId, TurnId};
+use crate::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
+use crate::domain::time::Timestamp;
+use crate::domain::turn::Turn;
+use crate::store::{Change, CommitError, Draftbook, Refusal, StoreError};
 
 /// Most cases moved in one round.
 const ROUND_MAX: usize = 200;
@@ -16,6 +21,9 @@ pub(super) async fn tidy_up(parts: &Parts) {
     let now = parts.clock.now();
     let settled_before = now.plus_ms(-parts.config.cases.close_ms);
     let work = async {
+        for claim in parts.store.unsettled_claims(now.plus_ms(-parts.config.worker.unsettled_ms)).await? {
+            forsaken(parts, claim).await?;
+        }
         for case in parts.store.snoozed_until(now, ROUND_MAX).await? {
             step(parts, &case, Move::Woke, EventKind::Assigned, "snooze_over").await?;
         }
@@ -43,9 +51,62 @@ async fn step(
     }
     book.case.snoozed_until = None;
     book.event(kind, &json!({ "reason": reason }));
-    match parts.store.commit(book.close(Vec::new())).await {
+    record(parts, book, Vec::new()).await;
+    Ok(())
+}
+
+/// A claimed effect whose turn ended without its result is unknown for good: that is recorded, and unless people have
+/// the case a turn is opened that gives it to them.
+async fn forsaken(parts: &Parts, claim: LedgerEntry) -> Result<(), StoreError> {
+    let Some(file) = parts.store.case_fresh(&claim.case).await? else { return Ok(()) };
+    let now = parts.clock.now();
+    let mut book = Draftbook::new(file.case.clone(), now);
+    let turn = TurnId::new(parts.clock.new_id());
+    let receipt = Receipt {
+        id: ReceiptId::new(parts.clock.new_id()),
+        case: claim.case.clone(),
+        turn: turn.clone(),
+        tool: claim.tool.clone(),
+        effect: Effect::Write,
+        arguments: serde_json::from_str(&claim.arguments).unwrap_or_default(),
+        status: CallStatus::Unknown,
+        result: json!({"error": {"code": "unknown", "message": "claimed; no result was recorded"}}),
+        at: now,
+        duration_ms: 0,
+    };
+    let body = json!({"receipt": receipt.id, "tool": receipt.tool, "status": receipt.status});
+    book.event(EventKind::ToolCalled, &body);
+    let mut changes = vec![
+        Change::Receipt(Arc::new(receipt)),
+        Change::Settle { key: claim.key, status: CallStatus::Unknown },
+    ];
+    match book.case.state {
+        CaseState::Assistant => changes.push(Change::OpenTurn(Turn {
+            id: turn,
+            case: claim.case,
+            epoch: 0,
+            holder: String::new(),
+            leased_until: Timestamp(0),
+            attempts: 0,
+            due_at: now,
+            opened_at: now,
+        })),
+        CaseState::Resolved | CaseState::Closed => {
+            if book.case.step(Move::Reopened).is_ok() {
+                book.case.team = Some(parts.desk.team_for(None, &book.case.language));
+                book.event(EventKind::Reopened, &json!({"reason": "effect_unknown"}));
+            }
+        }
+        CaseState::Queued | CaseState::Agent | CaseState::Snoozed => {}
+    }
+    record(parts, book, changes).await;
+    Ok(())
+}
+
+/// Commits; a case that changed meanwhile is looked at again in the next round.
+async fn record(parts: &Parts, book: Draftbook, changes: Vec<Change>) {
+    match parts.store.commit(book.close(changes)).await {
         Ok(()) | Err(CommitError::Refused(Refusal::Stale)) => {}
         Err(error) => tracing::error!(error = %error, "a case could not be moved"),
     }
-    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::assistant::AssistantError;
 use crate::domain::case::CaseState;
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
+use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
@@ -115,8 +116,12 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
         // Of a very long burst only a part is read at once; the rest is the next turn's.
         let through = unread.last().map_or(open.case.inbound_seq, |message| message.seq);
         let ending = propose(parts, turn, &open, &unread, &mut carried).await?;
+        if ending.stale {
+            file = parts.store.case_fresh(&turn.case).await?;
+            continue;
+        }
         let mut current = open;
-        while !ending.stale {
+        loop {
             let end = settle::End { turn, file: &current, through, outcome_if_handed: Outcome::HandedOff };
             if let Committed::Yes(next) = settle::commit(parts, &end, &carried, &ending).await? {
                 return Ok(next);
@@ -133,7 +138,7 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
                 break;
             }
         }
-        file = if ending.stale { parts.store.case_fresh(&turn.case).await? } else { Some(current) };
+        file = Some(current);
     }
     Err(TurnError::Restless)
 }
@@ -148,6 +153,13 @@ async fn propose(
 ) -> Result<Ending, TurnError> {
     if file.case.state != CaseState::Assistant {
         return Ok(Ending::silent("with_people"));
+    }
+    let unknown = |receipt: &Arc<Receipt>| {
+        receipt.turn == turn.id && receipt.effect == Effect::Write && receipt.status == CallStatus::Unknown
+    };
+    if carried.receipts.is_empty() && file.receipts.iter().any(unknown) {
+        // Opened because of it, or interrupted after it: a person finds out whether it happened.
+        return Ok(Ending::hand_off(HandOff::because("effect_unknown")));
     }
     if unread.is_empty() {
         return Ok(Ending::silent("nothing_new"));

@@ -15,12 +15,13 @@ use firstline::domain::case::CaseState;
 use firstline::domain::decision::{Draft, Step};
 use firstline::domain::ids::{CaseId, ProcedureId};
 use firstline::domain::message::{Author, InboundMessage, Message, Sender};
+use firstline::domain::receipt::{CallStatus, LedgerEntry};
 use firstline::domain::time::{Clock, Timestamp};
 use firstline::domain::turn::Outcome;
 use firstline::knowledge::{Knowledge, Limits, Origin};
 use firstline::pipeline::triage::Reader;
 use firstline::pipeline::{Ends, IngestError, Parts, Pipeline};
-use firstline::store::Store;
+use firstline::store::{Announcement, Change, Store, Unit};
 use firstline::templates::{Phrases, Templates};
 use firstline::tools::Toolbox;
 use futures_util::future::{BoxFuture, join_all};
@@ -40,6 +41,7 @@ on_both! {
     a_thousand_messages_of_one_case_are_all_read
     a_turn_that_always_breaks_ends_with_a_person
     a_clock_that_jumps_back_holds_nobody_up
+    an_effect_whose_result_nobody_waits_for_goes_to_a_person
     a_database_that_takes_nothing_acknowledges_nothing_and_heals
 }
 
@@ -370,6 +372,41 @@ async fn a_clock_that_jumps_back_holds_nobody_up(record: Arc<Record>) {
     clock.advance(-DAY_MS);
     other.pipeline.drain().await;
     assert_eq!(other.said(&free.case).await.len(), 2);
+}
+
+async fn an_effect_whose_result_nobody_waits_for_goes_to_a_person(record: Arc<Record>) {
+    let process = Process::one(&record, Pace::Free).await;
+    let accepted = process.pipeline.ingest(message("m1", "hello")).await.unwrap();
+    process.idle().await;
+    let claim = LedgerEntry {
+        key: "k".to_owned(),
+        case: accepted.case.clone(),
+        customer: accepted.customer.clone(),
+        tool: "cancel_order".to_owned(),
+        arguments: "{}".to_owned(),
+        amount_minor: None,
+        status: None,
+        claimed_at: process.clock.now(),
+    };
+    let unit = Unit { case: accepted.case.clone(), changes: vec![Change::Claim(claim)] };
+    process.store().commit(unit).await.unwrap();
+    process.clock.advance(process.pipeline.parts().config.worker.unsettled_ms + 1);
+    let mut news = process.store().subscribe(&accepted.case);
+    process.pipeline.start();
+    loop {
+        let one = news.next().await.expect("the store is open");
+        if matches!(one, Announcement::State { state: CaseState::Queued, .. }) {
+            break;
+        }
+    }
+    process.pipeline.parts().shutdown.cancel();
+    process.idle().await;
+    let settled = process.store().ledger("k").await.unwrap().unwrap();
+    assert_eq!(settled.status, Some(CallStatus::Unknown));
+    let handoff = process.store().handoff(&accepted.case).await.unwrap().unwrap();
+    assert_eq!(handoff.reason, "effect_unknown");
+    let note = serde_json::to_string(&handoff.note).unwrap();
+    assert!(note.contains("cancel_order"), "{note}");
 }
 
 async fn a_database_that_takes_nothing_acknowledges_nothing_and_heals(record: Arc<Record>) {

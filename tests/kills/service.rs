@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_firstline");
 /// Long enough to learn the procedures on a busy machine.
-const START_MAX: Duration = Duration::from_secs(120);
+const START_MAX: Duration = Duration::from_mins(2);
 /// A stop place that is not reached by then is not on the way.
 const STOP_MAX: Duration = Duration::from_secs(30);
 const REQUEST_MAX: Duration = Duration::from_secs(20);
