@@ -1,6 +1,6 @@
 //! A text as a sparse vector: words, pairs of words, and pieces of words, weighted by how rare they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
@@ -32,10 +32,9 @@ pub(super) struct Vocabulary {
     unseen: f32,
 }
 
-/// A text's features as hashes with their counts, by view.
+/// A text's features as hashes with their counts, by view; in a fixed order, for sums that round the same every time.
 pub(super) struct Counted {
-    /// Ascending by hash, so that sums do not depend on a map's order.
-    counts: [Vec<(u64, f32)>; 2],
+    counts: [BTreeMap<u64, f32>; 2],
 }
 
 /// Hashes with FNV-1a: stable between releases, so that a kept model still reads.
@@ -76,7 +75,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
 pub(super) fn count(text: &str) -> Counted {
     let stemmer = Stemmer::create(Algorithm::English);
     let words = words(text);
-    let mut counts: [HashMap<u64, f32>; 2] = [HashMap::new(), HashMap::new()];
+    let mut counts = [BTreeMap::new(), BTreeMap::new()];
     let stems: Vec<_> = words.iter().map(|word| stemmer.stem(word)).collect();
     let mut add = |view: View, key: u64, by: f32| *counts[view as usize].entry(key).or_insert(0.0) += by;
     for (at, stem) in stems.iter().enumerate() {
@@ -94,13 +93,7 @@ pub(super) fn count(text: &str) -> Counted {
             }
         }
     }
-    Counted {
-        counts: counts.map(|counts| {
-            let mut counts: Vec<(u64, f32)> = counts.into_iter().collect();
-            counts.sort_unstable_by_key(|(key, _)| *key);
-            counts
-        }),
-    }
+    Counted { counts }
 }
 
 impl Vocabulary {
@@ -109,7 +102,7 @@ impl Vocabulary {
         let mut frequency: HashMap<u64, (u32, u32)> = HashMap::new();
         for text in texts {
             for (view, counts) in text.counts.iter().enumerate() {
-                for (key, _) in counts {
+                for key in counts.keys() {
                     let entry = frequency.entry(*key).or_insert((0, view as u32));
                     entry.0 += 1;
                 }

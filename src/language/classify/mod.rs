@@ -1,11 +1,29 @@
 //! What a message is about: a classifier that learns from a procedure's examples and knows when it does not know.
 //!
-//! Words, pairs of words and pieces of words (TF-IDF) go into one linear separator per label; their
-//! margins are turned into probabilities that hold, also for messages that are about nothing known.
+//! Words, pairs of words and pieces of words (TF-IDF) go into a softmax over the labels, to which the
+//! likeness of the nearest example is added; the scores are turned into probabilities that hold, also
+//! for messages that are about nothing known.
 //! For that the training set is split in rounds: each round leaves out some examples of every label
 //! *and* some labels altogether, trains on the rest, and looks at what the left-out messages score.
 //! A small logistic model learns from these rounds how likely the best label is right and the
 //! message in scope at all.
+//!
+//! What was tried, as accuracy in per cent on banking77 (development half) / the shop's own procedures
+//! (5 folds, two splits) / the mean of three HINT3 bots (the same). One message in 1,003 is 0.1 of the first.
+//!
+//! | | banking77 | shop | HINT3 |
+//! |---|---|---|---|
+//! | one linear SVM per label, no neighbours | 89.8 | 85.7 | 85.0 |
+//! | with the nearest example (0.8) | 90.7 | 85.6 | 84.2 |
+//! | softmax instead of the SVM, nearest example 0.4 | 91.5 | 85.8 | 83.9 |
+//! | **the same, half of the features dropped at every step** | 91.9 | 86.8 | 84.7 |
+//! | SVM and that softmax added, nearest example 0.2 | 91.1 | 86.2 | 85.1 |
+//!
+//! Against the SVM with neighbours, clinc150 rose from 92.7 to 93.3 (AUROC in or out of scope 96.0 to 96.7);
+//! banking77 with near misses fell from 88.4 to 87.1 in scope (AUROC 86.9 to 86.6).
+//! Without gain, each on top of a softmax: skipped word pairs (91.2 / 85.7), pieces across words (90.8 / 85.5),
+//! unstemmed words beside stems (with dropping 91.3 / 86.1), smoothed labels (with dropping 90.8 / 87.1), no
+//! learnt bias (with dropping 91.6 on banking77). Complement naive Bayes added to the SVM: 89.9 / 84.5.
 
 use std::collections::HashMap;
 
@@ -34,10 +52,12 @@ pub struct Example<'a> {
 /// How a classifier is trained.
 #[derive(Debug, Clone, Copy)]
 pub struct Training {
-    /// How much a misplaced example costs (the C of a support vector machine).
-    pub cost: f32,
-    /// Most passes over the examples for one label.
-    pub passes_max: usize,
+    /// Passes over the examples.
+    pub passes: usize,
+    /// The first learning step.
+    pub rate: f32,
+    /// The share of an example's features that every step ignores, 0 to less than 1.
+    pub dropped: f32,
     /// Rounds in which examples and labels are left out to learn what a score is worth.
     pub rounds: usize,
     /// Candidates a prediction names.
@@ -46,7 +66,7 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { cost: 0.7, passes_max: 30, rounds: 4, candidates_max: 5 }
+        Self { passes: 30, rate: 2.0, dropped: 0.5, rounds: 4, candidates_max: 5 }
     }
 }
 
@@ -90,9 +110,8 @@ impl Model {
     fn train(texts: &[&Counted], labels_of: &[u32], labels: usize, training: &Training) -> Self {
         let vocabulary = Vocabulary::learn(texts);
         let vectors: Vec<Sparse> = texts.iter().map(|text| vocabulary.vector(text).0).collect();
-        let borrowed: Vec<&Sparse> = vectors.iter().collect();
-        let solver = Solver { cost: training.cost, passes_max: training.passes_max, tolerance: 0.02 };
-        let separators = Separators::train(&borrowed, labels_of, labels, vocabulary.len(), solver);
+        let solver = Solver { passes: training.passes, rate: training.rate, dropped: training.dropped };
+        let separators = Separators::train(&vectors, labels_of, labels, vocabulary.len(), solver);
         let neighbours = Neighbours::new(&vectors, labels_of, vocabulary.len());
         Self { vocabulary, separators, neighbours }
     }
@@ -113,8 +132,8 @@ fn look(
     (scores, signs)
 }
 
-/// How much the likeness to the nearest example of a label adds to the label's margin.
-const NEAR_SHARE: f32 = 0.8;
+/// How much the likeness to the nearest example of a label adds to the label's score.
+const NEAR_SHARE: f32 = 0.4;
 
 impl Classifier {
     /// Learns from examples. The same examples give the same classifier.

@@ -10,7 +10,7 @@ use super::linear::Separators;
 use super::neighbours::Neighbours;
 
 /// Changes with everything that is learnt or written differently.
-const FORM: &str = "firstline classifier 1";
+const FORM: &str = "firstline classifier 2";
 
 /// What stands before the numbers, as JSON on a line of its own.
 #[derive(Serialize, Deserialize)]
