@@ -1,5 +1,7 @@
 //! Gives a case to people: the note, the team, and one sentence to the customer about what happens next.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::Parts;
@@ -13,18 +15,27 @@ use crate::domain::decision::{Draft, HandOff};
 use crate::domain::event::EventKind;
 use crate::domain::handoff::{Approval, Handoff};
 use crate::domain::ids::HandoffId;
-use crate::domain::message::{Author, Citation};
+use crate::domain::message::{Author, Citation, Message};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, Draftbook};
+use crate::store::{CaseFile, Change, Draftbook, StoreError};
 
 /// An hour, the window of `replies_per_hour_max`.
 const HOUR_MS: i64 = 3_600_000;
 
-/// Whether the assistant has answered this case so often that a person should look.
-pub(super) fn too_many_replies(parts: &Parts, file: &CaseFile) -> bool {
+/// Whether the assistant has answered this case so often within the hour that a person should look.
+pub(super) async fn too_many_replies(parts: &Parts, file: &CaseFile) -> Result<bool, StoreError> {
+    let limit = parts.config.limits.replies_per_hour_max;
     let since = parts.clock.now().plus_ms(-HOUR_MS);
-    let said = file.messages.iter().filter(|m| m.author == Author::Assistant && m.at > since).count();
-    said as i64 >= parts.config.limits.replies_per_hour_max
+    let said = |messages: &[Arc<Message>]| {
+        messages.iter().filter(|m| m.author == Author::Assistant && m.at > since).count() as i64
+    };
+    // The messages at hand tell, unless all of them are younger than the hour and there may be more.
+    let whole = file.messages.first().is_none_or(|first| first.seq == 1 || first.at <= since);
+    if whole || file.case.message_seq < limit {
+        return Ok(said(&file.messages) >= limit);
+    }
+    let from = (file.case.message_seq - 3 * limit).max(0);
+    Ok(said(&parts.store.messages(&file.case.id, from, 3 * limit).await?) >= limit)
 }
 
 /// Writes the handoff into the book: note first, then the queue, then the words to the customer.

@@ -164,7 +164,7 @@ async fn propose(
     if unread.is_empty() {
         return Ok(Ending::silent("nothing_new"));
     }
-    if handoff::too_many_replies(parts, file) {
+    if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
     let readings = parts.reader.read_all(&unread);

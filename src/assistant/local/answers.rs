@@ -8,6 +8,7 @@ use crate::assistant::{AssistantError, Reading, Request};
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::procedure::SlotKind;
 use crate::domain::triage::Decision;
+use crate::language::sentences;
 use crate::language::signals::{self, Answer};
 
 impl Run {
@@ -69,7 +70,11 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return Ok(None);
         }
-        let declined = plain == Some(Answer::No) || readings.iter().any(|reading| reading.takes_back);
+        // "No, change the address instead": the first sentence declines, whatever follows.
+        let opening = sentences::split(words).first().and_then(|first| signals::affirmation(first));
+        let declined = plain == Some(Answer::No)
+            || opening == Some(Answer::No)
+            || readings.iter().any(|reading| reading.takes_back);
         if let Some(elsewhere) = self.elsewhere(readings) {
             if declined {
                 self.memory.frame = None;

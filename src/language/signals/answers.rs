@@ -577,7 +577,7 @@ pub fn small_talk(text: &str) -> Option<SmallTalk> {
 /// Takes back what was asked for: "forget it", "actually don't".
 pub fn takes_back(text: &str) -> bool {
     let plain = plain(text);
-    plain.split(' ').count() <= 14
+    plain.split(' ').count() <= 24
         && has_any(
             &plain,
             &[
