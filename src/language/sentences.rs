@@ -5,9 +5,12 @@ use unicode_normalization::UnicodeNormalization;
 /// More requests than this in one message are read as one text.
 const REQUESTS_MAX: usize = 5;
 
+/// A text longer than this is pasted matter, not a list of requests, and is read as one.
+const REQUESTS_BYTES_MAX: usize = 16_000;
+
 /// Whether a character only steers how text is shown: zero width, direction, joiners, the byte order mark.
 fn invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{00AD}')
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{E0000}'..='\u{E007F}')
         || (c.is_control() && c != '\n')
 }
 
@@ -43,6 +46,10 @@ pub fn split(text: &str) -> Vec<&str> {
         let mut from = 0;
         let mut chars = line.char_indices().peekable();
         while let Some((at, c)) = chars.next() {
+            // Looked at first: a long row of full stops must not be read again from its start at each of them.
+            if chars.peek().is_some_and(|(_, next)| !next.is_whitespace()) {
+                continue;
+            }
             let ends = match c {
                 '?' | '!' | '…' => true,
                 '.' => {
@@ -52,8 +59,7 @@ pub fn split(text: &str) -> Vec<&str> {
                 }
                 _ => false,
             };
-            let next = chars.peek().map(|(_, next)| *next);
-            if ends && next.is_none_or(char::is_whitespace) {
+            if ends {
                 push(&mut sentences, line.get(from..at + c.len_utf8()));
                 from = at + c.len_utf8();
             }
@@ -147,6 +153,9 @@ const ASKING: [&str; 52] = [
 ///
 /// Sentences that ask for nothing (context, greetings) stay with the request they stand beside.
 pub fn requests(text: &str) -> Vec<&str> {
+    if text.len() > REQUESTS_BYTES_MAX {
+        return vec![text.trim()];
+    }
     let mut pieces: Vec<&str> = Vec::new();
     for sentence in split(text) {
         pieces.extend(at_joints(sentence));
