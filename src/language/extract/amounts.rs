@@ -62,8 +62,72 @@ fn alone(text: &str, start: usize, end: usize, named: bool) -> bool {
     if rest.starts_with(['.', ',']) && rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit()) {
         return false;
     }
+    if !named && !bare_amount(text, start, end) {
+        return false;
+    }
     let lower: String = rest.trim_start().chars().take(8).flat_map(char::to_lowercase).collect();
     named || !UNITS.iter().any(|unit| lower.starts_with(unit))
+}
+
+/// Words before a number that make it the number of something, not money.
+const NUMBERED: &[&str] = &[
+    "-",
+    "order",
+    "orders",
+    "size",
+    "zip",
+    "postcode",
+    "number",
+    "no",
+    "nr",
+    "tracking",
+    "phone",
+    "call",
+    "tel",
+    "in",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+];
+
+/// An amount in an ordinary message has fewer digits than this when it names no currency.
+const BARE_DIGITS_MAX: usize = 7;
+
+/// Whether a number without a currency can be money, by its form and the words beside it.
+fn bare_amount(text: &str, start: usize, end: usize) -> bool {
+    let (head, number) =
+        (text.get(..start).unwrap_or_default(), text.get(start..end).unwrap_or_default().trim());
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    if digits > BARE_DIGITS_MAX || (digits > 1 && number.starts_with('0') && !number.contains(['.', ','])) {
+        return false;
+    }
+    let rest = text.get(end..).unwrap_or_default();
+    let word = rest.split_whitespace().next().unwrap_or_default().to_lowercase();
+    let month = NUMBERED.iter().skip_while(|known| **known != "january").any(|known| *known == word);
+    let last: String = head.trim_end().chars().rev().take(16).take_while(|c| !c.is_whitespace()).collect();
+    let last: String = last.chars().rev().collect();
+    // Letters in capitals are the head of an id: "HP 10042", "TRK 666".
+    let id = (2..=4).contains(&last.len()) && last.bytes().all(|b| b.is_ascii_uppercase()) && digits >= 4;
+    !rest.starts_with(')') && !month && !id && !NUMBERED.contains(&last.to_lowercase().as_str())
 }
 
 fn currency(word: Option<&str>) -> Option<String> {
@@ -134,6 +198,14 @@ mod tests {
             "v1.2.3",
             "size 9cm",
             "TRK6661054045",
+            "HP 10042",
+            "order 10042",
+            "3 december",
+            "(555) 010-0142",
+            "TRK 6661054045",
+            "size 9",
+            "call 0900123456",
+            "- 5",
         ] {
             assert!(amounts(text).is_empty(), "{text}: {:?}", amounts(text));
         }
