@@ -25,296 +25,40 @@ pub enum SmallTalk {
 /// A message with more words than this is no plain answer.
 const WORDS_MAX: usize = 9;
 
-const YES: &[&str] = &[
-    "that is correct",
-    "this is correct",
-    "its correct",
-    "it is correct",
-    "looks right",
-    "looks good",
-    "please go ahead",
-    "yes",
-    "y",
-    "yep",
-    "yeah",
-    "yea",
-    "yup",
-    "ya",
-    "yess",
-    "yesss",
-    "sure",
-    "sure thing",
-    "ok",
-    "okay",
-    "okey",
-    "k",
-    "kk",
-    "absolutely",
-    "definitely",
-    "certainly",
-    "of course",
-    "correct",
-    "right",
-    "thats right",
-    "that is right",
-    "exactly",
-    "confirm",
-    "confirmed",
-    "i confirm",
-    "agreed",
-    "i agree",
-    "go ahead",
-    "go for it",
-    "do it",
-    "do that",
-    "do so",
-    "proceed",
-    "please do",
-    "make it so",
-    "sounds good",
-    "fine",
-    "thats fine",
-    "fine by me",
-    "perfect",
-    "great",
-    "good",
-    "please",
-    "yes please",
-    "affirmative",
-    "go on",
-    "lets do it",
-    "by all means",
-    "that works",
-    "works for me",
-    "alright",
-    "all right",
-    "you can",
-    "you may",
-    "thats correct",
-    "ja",
-    "ja bitte",
-    "jawohl",
-    "gerne",
-    "ja gerne",
-    "klar",
-    "na klar",
-    "bitte",
-    "mach das",
-    "machen sie das",
-    "genau",
-    "richtig",
-    "in ordnung",
-    "einverstanden",
-    "passt",
-    "ok ja",
-    "bitte machen",
-    "oui",
-    "oui merci",
-    "ouais",
-    "bien sûr",
-    "daccord",
-    "allez y",
-    "vas y",
-    "svp",
-    "sil vous plaît",
-    "oui sil vous plaît",
-    "exact",
-    "sí",
-    "si",
-    "sí por favor",
-    "si por favor",
-    "claro",
-    "vale",
-    "de acuerdo",
-    "adelante",
-    "hazlo",
-    "hágalo",
-    "correcto",
-    "por favor",
-    "sì",
-    "certo",
-    "va bene",
-    "daccordo",
-    "procedi",
-    "proceda",
-    "esatto",
-    "sì grazie",
-    "per favore",
-    "sì per favore",
-    "sim",
-    "sim por favor",
-    "claro que sim",
-    "pode",
-    "pode ser",
-    "está bem",
-    "confirmo",
-    "isso",
-    "certo sim",
-    "ja graag",
-    "graag",
-    "prima",
-    "akkoord",
-    "zeker",
-    "doe maar",
-    "doe het",
-    "klopt",
-    "ja hoor",
-    "alstublieft",
-];
+const YES: &str = "yes|yes please do|y|yep|yeah|yea|yup|ya|yess|yesss|sure|sure thing|ok|okay|okey|k|kk|absolutely|definitely|\
+    certainly|of course|correct|right|thats right|that is right|exactly|confirm|confirmed|i confirm|\
+    agreed|i agree|go ahead|go for it|do it|do that|do so|proceed|make it so|sounds good|fine|\
+    thats fine|fine by me|perfect|great|good|please|yes please|affirmative|yes i am|please do|\
+    that is correct|go on|lets do it|by all means|that works|works for me|alright|all right|you can|\
+    you may|thats correct|ja|ja bitte|jawohl|gerne|ja gerne|klar|na klar|bitte|mach das|machen sie das|\
+    genau|richtig|in ordnung|einverstanden|passt|ok ja|bitte machen|oui|oui merci|ouais|bien sûr|\
+    daccord|allez y|vas y|svp|sil vous plaît|oui sil vous plaît|exact|sí|si|sí por favor|si por favor|\
+    claro|vale|de acuerdo|adelante|hazlo|hágalo|correcto|por favor|sì|certo|va bene|daccordo|procedi|\
+    proceda|esatto|sì grazie|per favore|sì per favore|sim|sim por favor|claro que sim|pode|pode ser|\
+    está bem|confirmo|isso|certo sim|ja graag|graag|prima|akkoord|zeker|doe maar|doe het|klopt|ja hoor|\
+    alstublieft|jep|gern|claro que sí|claro que si|dale|that one is correct|das stimmt|stimmt|\
+    tout à fait|va benissimo|com certeza";
 
-const NO: &[&str] = &[
-    "no",
-    "n",
-    "nope",
-    "nah",
-    "no thanks",
-    "no thank you",
-    "not now",
-    "dont",
-    "do not",
-    "dont do it",
-    "do not do it",
-    "dont do that",
-    "please dont",
-    "leave it",
-    "no leave it",
-    "stop",
-    "never mind",
-    "nevermind",
-    "forget it",
-    "forget about it",
-    "negative",
-    "not really",
-    "rather not",
-    "id rather not",
-    "wrong",
-    "thats wrong",
-    "not that",
-    "no way",
-    "no dont",
-    "hold on",
-    "wait",
-    "wait no",
-    "no stop",
-    "no wait",
-    "please no",
-    "absolutely not",
-    "not yet",
-    "i changed my mind",
-    "changed my mind",
-    "keep it",
-    "no keep it",
-    "no im good",
-    "im good",
-    "thats all",
-    "no thats all",
-    "no thats it",
-    "nein",
-    "nein danke",
-    "nee",
-    "lieber nicht",
-    "bitte nicht",
-    "nicht",
-    "lass es",
-    "lassen sie es",
-    "vergiss es",
-    "non",
-    "non merci",
-    "pas maintenant",
-    "laissez",
-    "laisse tomber",
-    "surtout pas",
-    "no gracias",
-    "mejor no",
-    "déjalo",
-    "déjelo",
-    "ahora no",
-    "para nada",
-    "no grazie",
-    "meglio di no",
-    "lascia stare",
-    "lasci stare",
-    "não",
-    "nao",
-    "não obrigado",
-    "não obrigada",
-    "melhor não",
-    "deixa",
-    "deixe",
-    "nee bedankt",
-    "nee dank je",
-    "liever niet",
-    "niet doen",
-    "laat maar",
-];
+const NO: &str = "no|n|nope|nah|no thanks|no thank you|not now|dont|do not|dont do it|do not do it|dont do that|\
+    please dont|leave it|no leave it|stop|cancel that|never mind|nevermind|forget it|forget about it|\
+    negative|not really|rather not|id rather not|wrong|thats wrong|not that|no way|no dont|hold on|wait|\
+    wait no|no stop|no wait|please no|absolutely not|not yet|i changed my mind|changed my mind|keep it|\
+    no keep it|no im good|im good|thats all|no thats all|no thats it|nein|nein danke|nee|lieber nicht|\
+    bitte nicht|nicht|lass es|lassen sie es|vergiss es|non|non merci|pas maintenant|laissez|\
+    laisse tomber|surtout pas|no gracias|mejor no|déjalo|déjelo|ahora no|para nada|no grazie|\
+    meglio di no|lascia stare|lasci stare|não|nao|não obrigado|não obrigada|melhor não|deixa|deixe|\
+    nee bedankt|nee dank je|liever niet|niet doen|laat maar|nee dank u|i dont want that|\
+    no i dont want that|its wrong|not that one|auf keinen fall|certo que não|de jeito nenhum|\
+    nee laat maar|lascia perdere";
+
+/// "Cancel it" may be the act that was offered, or the wish to stop it; one of these words beside it settles which.
+const CLEAR: &[&str] = &["yes", "yeah", "yep", "yup", "yea", "no", "nope", "dont", "confirm", "confirmed"];
 
 /// Words that may stand around a plain answer without making it something else.
-const AROUND: &[&str] = &[
-    "cancel it",
-    "cancel that",
-    "cancel",
-    "refund it",
-    "send it",
-    "return it",
-    "that one",
-    "this one",
-    "this",
-    "i want that",
-    "i do",
-    "please",
-    "thanks",
-    "thank you",
-    "bitte",
-    "danke",
-    "merci",
-    "gracias",
-    "por favor",
-    "grazie",
-    "obrigado",
-    "obrigada",
-    "bedankt",
-    "graag",
-    "alstublieft",
-    "yes",
-    "yeah",
-    "ok",
-    "okay",
-    "ja",
-    "oui",
-    "sí",
-    "si",
-    "sì",
-    "sim",
-    "no",
-    "nein",
-    "non",
-    "não",
-    "nee",
-    "do it",
-    "go ahead",
-    "thats fine",
-    "cancel it",
-    "that",
-    "it",
-    "then",
-    "now",
-    "i am sure",
-    "im sure",
-    "leave it",
-    "dont",
-    "stop",
-    "right",
-    "correct",
-    "exactly",
-    "of course",
-    "well",
-    "oh",
-    "uh",
-    "um",
-    "so",
-    "just",
-    "sure",
-];
+const AROUND: &str = "please|thanks|thank you|bitte|danke|merci|gracias|por favor|grazie|obrigado|obrigada|bedankt|graag|\
+    alstublieft|yes|yeah|ok|okay|ja|oui|sí|si|sì|sim|no|nein|non|não|nee|do it|go ahead|thats fine|\
+    cancel it|that|it|then|now|i am sure|im sure|leave it|dont|stop|right|correct|exactly|of course|\
+    well|oh|uh|um|so|just|sure";
 
 /// A plain yes or no and nothing else; "yes but only the stove" is neither.
 pub fn affirmation(text: &str) -> Option<Answer> {
@@ -328,6 +72,14 @@ pub fn affirmation(text: &str) -> Option<Answer> {
     if plain.split(' ').count() > WORDS_MAX {
         return None;
     }
+    let words: Vec<&str> = plain.split(' ').collect();
+    if plain.ends_with("cancel it") && !words.iter().any(|word| CLEAR.contains(word)) {
+        return None;
+    }
+    // "please don't" holds a polite word that alone would be a yes.
+    if holds(NO, &plain) {
+        return Some(Answer::No);
+    }
     let (yes, no) = (made_of(&plain, YES), made_of(&plain, NO));
     match (yes, no) {
         (true, false) => Some(Answer::Yes),
@@ -335,15 +87,16 @@ pub fn affirmation(text: &str) -> Option<Answer> {
         // "no" stands in both when only polite words surround it; the plain word decides.
         (true, true) => {
             let first = plain.split(' ').next().unwrap_or_default();
-            let negative = NO.contains(&first) && !YES.contains(&first);
-            (negative || YES.contains(&plain.as_str())).then_some(if negative {
-                Answer::No
-            } else {
-                Answer::Yes
-            })
+            let negative = holds(NO, first) && !holds(YES, first);
+            (negative || holds(YES, &plain)).then_some(if negative { Answer::No } else { Answer::Yes })
         }
         (false, false) => None,
     }
+}
+
+/// Whether a list of phrases, parted by bars, has this one.
+fn holds(phrases: &str, phrase: &str) -> bool {
+    phrases.split('|').any(|known| known == phrase)
 }
 
 fn by_sign(text: &str) -> Option<Answer> {
@@ -359,8 +112,8 @@ fn by_sign(text: &str) -> Option<Answer> {
 }
 
 /// Whether a text is one of these phrases with nothing but [`AROUND`] about it.
-fn made_of(plain: &str, phrases: &[&str]) -> bool {
-    if phrases.contains(&plain) {
+fn made_of(plain: &str, phrases: &str) -> bool {
+    if holds(phrases, plain) {
         return true;
     }
     let words: Vec<&str> = plain.split(' ').collect();
@@ -369,8 +122,8 @@ fn made_of(plain: &str, phrases: &[&str]) -> bool {
     while at < words.len() {
         let longest = (1..=4.min(words.len() - at)).rev().find_map(|size| {
             let piece = words.get(at..at + size)?.join(" ");
-            let wanted = phrases.contains(&piece.as_str());
-            (wanted || AROUND.contains(&piece.as_str())).then_some((size, wanted))
+            let wanted = holds(phrases, &piece);
+            (wanted || holds(AROUND, &piece)).then_some((size, wanted))
         });
         let Some((size, wanted)) = longest else { return false };
         hit |= wanted;
@@ -379,165 +132,26 @@ fn made_of(plain: &str, phrases: &[&str]) -> bool {
     hit
 }
 
-const GREETINGS: &[&str] = &[
-    "hi",
-    "hii",
-    "hiii",
-    "hello",
-    "helo",
-    "hey",
-    "heya",
-    "hiya",
-    "yo",
-    "good morning",
-    "good afternoon",
-    "good evening",
-    "morning",
-    "greetings",
-    "howdy",
-    "hi there",
-    "hello there",
-    "hey there",
-    "hallo",
-    "guten tag",
-    "guten morgen",
-    "guten abend",
-    "moin",
-    "servus",
-    "grüß gott",
-    "bonjour",
-    "salut",
-    "bonsoir",
-    "hola",
-    "buenos días",
-    "buenas",
-    "buenas tardes",
-    "buenas noches",
-    "ciao",
-    "buongiorno",
-    "buonasera",
-    "salve",
-    "olá",
-    "oi",
-    "bom dia",
-    "boa tarde",
-    "boa noite",
-    "goedemorgen",
-    "goedemiddag",
-    "goedenavond",
-    "dag",
-    "how are you",
-    "hows it going",
-    "whats up",
-    "sup",
-    "anyone there",
-    "anybody there",
-    "are you there",
-    "is anyone there",
-    "test",
-];
-const THANKS: &[&str] = &[
-    "thanks",
-    "thank you",
-    "thx",
-    "ty",
-    "thanks a lot",
-    "thank you so much",
-    "thanks so much",
-    "many thanks",
-    "cheers",
-    "much appreciated",
-    "great thanks",
-    "perfect thanks",
-    "ok thanks",
-    "okay thanks",
-    "awesome thanks",
-    "that helps",
-    "that helped",
-    "got it thanks",
-    "great",
-    "perfect",
-    "awesome",
-    "cool",
-    "nice",
-    "you are great",
-    "brilliant",
-    "lovely",
-    "thats great",
-    "thank you very much",
-    "wonderful",
-    "super",
-    "danke",
-    "vielen dank",
-    "danke schön",
-    "dankeschön",
-    "merci",
-    "merci beaucoup",
-    "gracias",
-    "muchas gracias",
-    "grazie",
-    "grazie mille",
-    "obrigado",
-    "obrigada",
-    "muito obrigado",
-    "bedankt",
-    "dank je",
-    "dank u",
-    "dank je wel",
-    "got it",
-    "understood",
-    "thats all",
-    "thats it",
-    "all good",
-    "problem solved",
-    "it works now",
-    "for your help",
-    "for the help",
-    "for that",
-    "much",
-    "so much",
-    "you",
-    "very much",
-    "a lot",
-    "again",
-];
-const GOODBYES: &[&str] = &[
-    "bye",
-    "goodbye",
-    "good bye",
-    "bye bye",
-    "see you",
-    "see ya",
-    "cya",
-    "have a nice day",
-    "have a good day",
-    "have a great day",
-    "take care",
-    "good night",
-    "later",
-    "ttyl",
-    "tschüss",
-    "auf wiedersehen",
-    "schönen tag",
-    "au revoir",
-    "bonne journée",
-    "adiós",
-    "hasta luego",
-    "arrivederci",
-    "buona giornata",
-    "tchau",
-    "até logo",
-    "adeus",
-    "tot ziens",
-    "doei",
-    "fijne dag",
-    "you too",
-];
+const GREETINGS: &str = "hi|hii|hiii|hello|helo|hey|heya|hiya|yo|good morning|good afternoon|good evening|morning|greetings|\
+    howdy|hi there|hello there|hey there|hallo|guten tag|guten morgen|guten abend|moin|servus|grüß gott|\
+    bonjour|salut|bonsoir|hola|buenos días|buenas|buenas tardes|buenas noches|ciao|buongiorno|buonasera|\
+    salve|olá|oi|bom dia|boa tarde|boa noite|goedemorgen|goedemiddag|goedenavond|dag|how are you|\
+    hows it going|whats up|sup|anyone there|anybody there|are you there|is anyone there|test|\
+    buenos dias|ola|hoi|goedendag|how are you doing";
+const THANKS: &str = "thanks|thank you|thx|ty|thanks a lot|thank you so much|thanks so much|many thanks|cheers|\
+    much appreciated|great thanks|perfect thanks|ok thanks|okay thanks|awesome thanks|that helps|\
+    that helped|got it thanks|great|perfect|awesome|cool|nice|you are great|brilliant|lovely|\
+    thats great|thank you very much|wonderful|super|danke|vielen dank|danke schön|dankeschön|merci|\
+    merci beaucoup|gracias|muchas gracias|grazie|grazie mille|obrigado|obrigada|muito obrigado|bedankt|\
+    dank je|dank u|dank je wel|got it|understood|thats all|thats it|all good|problem solved|\
+    it works now|tysm|thank u|dankjewel|muito obrigada|thanks for everything";
+const GOODBYES: &str = "bye|goodbye|good bye|bye bye|see you|see ya|cya|have a nice day|have a good day|have a great day|\
+    take care|good night|later|ttyl|tschüss|auf wiedersehen|schönen tag|au revoir|bonne journée|adiós|\
+    hasta luego|arrivederci|buona giornata|tchau|até logo|adeus|tot ziens|doei|fijne dag|you too|adios|\
+    à bientôt|bis bald|tschau|ate logo";
 /// Names and fillers that may stand in small talk.
-const FILLERS: &[&str] = &[
-    "there", "team", "all", "everyone", "guys", "folks", "and", "ok", "okay", "well", "oh", "sir", "madam",
-    "bot", "again", "support", "no", "yes",
-];
+const FILLERS: &str = "there|team|all|everyone|guys|folks|and|ok|okay|well|oh|sir|madam|bot|again|support|no|yes|\
+    for your help|for the help|for that|much|so much|you|very much|a lot|mate|today|doing";
 
 /// A greeting, thanks or a goodbye, and nothing else in the message.
 pub fn small_talk(text: &str) -> Option<SmallTalk> {
@@ -557,10 +171,10 @@ pub fn small_talk(text: &str) -> Option<SmallTalk> {
             [(GOODBYES, SmallTalk::Goodbye), (THANKS, SmallTalk::Thanks), (GREETINGS, SmallTalk::Greeting)];
         let longest = (1..=4.min(words.len() - at)).rev().find_map(|size| {
             let piece = words.get(at..at + size)?.join(" ");
-            if let Some((_, kind)) = kinds.iter().find(|(list, _)| list.contains(&piece.as_str())) {
+            if let Some((_, kind)) = kinds.iter().find(|(list, _)| holds(list, &piece)) {
                 return Some((size, Some(*kind)));
             }
-            FILLERS.contains(&piece.as_str()).then_some((size, None))
+            holds(FILLERS, &piece).then_some((size, None))
         });
         let (size, kind) = longest?;
         found = match (found, kind) {
@@ -574,51 +188,86 @@ pub fn small_talk(text: &str) -> Option<SmallTalk> {
     found
 }
 
+/// Taking back in these words is all that the message says, or its end: "leave it at the door" is a wish.
+const TAKEN_BACK_AT_END: &str = "forget it|forget about it|forget that|never mind|nevermind|nvm|leave it|dont do it|dont do that|\
+    do not do it|do not do that|dont bother|scrap that|scrap it|stop that|stop it|i dont want that|vergiss es|\
+    vergessen sie es|lass es|lassen sie es|hat sich erledigt|doch nicht|laisse tomber|laissez tomber|déjalo|déjelo|olvídalo|\
+    olvídelo|lascia stare|lascia perdere|deixa para lá|deixa|esquece|esqueça|laat maar|laat maar zitten|actually no|\
+    actually dont|cancel that|cancel that request|please stop|keep it|on second thought no";
+
+/// Taking back wherever these stand, unless the message asks for something as well.
+const TAKEN_BACK: &[&str] = &[
+    "changed my mind",
+    "change of mind",
+    "on second thought",
+    "i dont want it anymore",
+    "no longer needed",
+    "not needed anymore",
+    "keep the order",
+    "keep my order",
+    "dont cancel",
+];
+
+/// Words of a request that begins where another ends.
+const ASKS_ELSE: &[&str] = &[
+    "return",
+    "refund",
+    "exchange",
+    "send it back",
+    "send them back",
+    "how",
+    "where",
+    "when",
+    "what",
+    "can i",
+    "instead",
+    "is it",
+    "in stock",
+    "cancel it",
+    "cancel the",
+    "cancel my",
+];
+
+/// Words after "forget it" that change nothing.
+const AFTERWARDS: &str = "then|please|thanks|thank you|for now|ok|okay|bitte|danke|merci|gracias|grazie|obrigado|obrigada|bedankt|\
+    por favor|svp|now|its fine|its ok|im good";
+
 /// Takes back what was asked for: "forget it", "actually don't".
 pub fn takes_back(text: &str) -> bool {
-    let plain = plain(text);
-    plain.split(' ').count() <= 24
-        && has_any(
-            &plain,
-            &[
-                "forget it",
-                "forget about it",
-                "forget that",
-                "never mind",
-                "nevermind",
-                "nvm",
-                "leave it",
-                "dont do it",
-                "dont do that",
-                "do not do it",
-                "dont bother",
-                "changed my mind",
-                "change of mind",
-                "on second thought",
-                "scrap that",
-                "stop that",
-                "i dont want it anymore",
-                "i dont want that",
-                "no longer needed",
-                "not needed anymore",
-                "vergiss es",
-                "vergessen sie es",
-                "hat sich erledigt",
-                "doch nicht",
-                "laisse tomber",
-                "laissez tomber",
-                "olvídalo",
-                "olvídelo",
-                "lascia stare",
-                "deixa para lá",
-                "esquece",
-                "laat maar",
-                "keep the order",
-                "keep my order",
-                "dont cancel",
-            ],
-        )
+    let text: String = text.chars().take(TAKES_BACK_CHARS).collect();
+    let plain = plain(&text);
+    if plain.split(' ').count() > 14 || text.contains('?') {
+        return false;
+    }
+    let mut said = plain.as_str();
+    while let Some(shorter) =
+        AFTERWARDS.split('|').find_map(|word| said.strip_suffix(word)?.strip_suffix(' '))
+    {
+        said = shorter;
+    }
+    if matches!(
+        said,
+        "stop" | "no stop" | "ok stop" | "stopp" | "arrête" | "arrêtez" | "para" | "basta" | "pare"
+    ) {
+        return true;
+    }
+    let at_end = TAKEN_BACK_AT_END.split('|').any(|phrase| {
+        said.strip_suffix(phrase).is_some_and(|head| {
+            head.is_empty()
+                || (head.ends_with(' ') && !ASKED_BEFORE.iter().any(|word| head.starts_with(word)))
+        })
+    });
+    let starts = ["never mind", "forget it", "nevermind"].iter().any(|phrase| plain.starts_with(phrase));
+    let anywhere = starts || has_any(&plain, TAKEN_BACK);
+    at_end || (anywhere && !has_any(&plain, ASKS_ELSE))
 }
+
+/// How a sentence begins that asks or tells whether somebody forgot, left or stopped it.
+const ASKED_BEFORE: [&str; 9] =
+    ["did ", "do you ", "can ", "could ", "should ", "to ", "they ", "the driver ", "he "];
+
+/// Nobody takes back in more characters than this.
+const TAKES_BACK_CHARS: usize = 400;
 
 #[cfg(test)]
 mod tests {
@@ -644,7 +293,7 @@ mod tests {
             "sim",
             "doe maar",
             "yes do it please",
-            "ok cancel it",
+            "yes, cancel it",
         ] {
             assert_eq!(affirmation(text), Some(Answer::Yes), "{text}");
         }
@@ -660,11 +309,16 @@ mod tests {
             "não",
             "stop",
             "no, stop",
+            "please don't",
         ] {
             assert_eq!(affirmation(text), Some(Answer::No), "{text}");
         }
         for text in [
             "yes but only the stove",
+            // After "refund 40 euros, yes?" this takes the refund back; a yes must be one whatever was asked.
+            "cancel it",
+            "ok cancel it",
+            "no go ahead",
             "yes if it is free",
             "what?",
             "ok?",
@@ -697,6 +351,46 @@ mod tests {
             "stove",
             "good morning, cancel my order",
         ] {
+            assert_eq!(small_talk(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn taking_back_is_told_from_a_wish_in_the_same_words() {
+        for text in [
+            "forget it",
+            "never mind",
+            "stop",
+            "dont do that",
+            "leave it",
+            "actually leave it",
+            "ok forget it then",
+            "i changed my mind",
+            "laat maar",
+            "lass es bitte",
+            "déjalo, gracias",
+            "never mind, found it",
+        ] {
+            assert!(takes_back(text), "{text}");
+        }
+        for text in [
+            "leave it with a neighbour",
+            "please leave it at my porch",
+            "stop sending me emails",
+            "i changed my mind about the boots and want to return them",
+            "the item is not needed anymore, how do i send it back",
+            "did you forget it",
+            "never mind the colour, is it in stock",
+            "the stove won't stop",
+            "where is my order",
+        ] {
+            assert!(!takes_back(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_thanks_alone_are_no_small_talk() {
+        for text in ["you", "again", "much", "for that", "so much"] {
             assert_eq!(small_talk(text), None, "{text}");
         }
     }
