@@ -25,7 +25,8 @@ pub enum SmallTalk {
 /// A message with more words than this is no plain answer.
 const WORDS_MAX: usize = 9;
 
-const YES: &str = "yes|yes please do|y|yep|yeah|yea|yup|ya|yess|yesss|sure|sure thing|ok|okay|okey|k|kk|absolutely|definitely|\
+const YES: &str = "this is correct|its correct|it is correct|looks right|looks good|please go ahead|\
+    yes|yes please do|y|yep|yeah|yea|yup|ya|yess|yesss|sure|sure thing|ok|okay|okey|k|kk|absolutely|definitely|\
     certainly|of course|correct|right|thats right|that is right|exactly|confirm|confirmed|i confirm|\
     agreed|i agree|go ahead|go for it|do it|do that|do so|proceed|make it so|sounds good|fine|\
     thats fine|fine by me|perfect|great|good|please|yes please|affirmative|yes i am|please do|\
@@ -40,7 +41,7 @@ const YES: &str = "yes|yes please do|y|yep|yeah|yea|yup|ya|yess|yesss|sure|sure 
     tout à fait|va benissimo|com certeza";
 
 const NO: &str = "no|n|nope|nah|no thanks|no thank you|not now|dont|do not|dont do it|do not do it|dont do that|\
-    please dont|leave it|no leave it|stop|cancel that|never mind|nevermind|forget it|forget about it|\
+    please dont|leave it|no leave it|stop|never mind|nevermind|forget it|forget about it|\
     negative|not really|rather not|id rather not|wrong|thats wrong|not that|no way|no dont|hold on|wait|\
     wait no|no stop|no wait|please no|absolutely not|not yet|i changed my mind|changed my mind|keep it|\
     no keep it|no im good|im good|thats all|no thats all|no thats it|nein|nein danke|nee|lieber nicht|\
@@ -55,7 +56,8 @@ const NO: &str = "no|n|nope|nah|no thanks|no thank you|not now|dont|do not|dont 
 const CLEAR: &[&str] = &["yes", "yeah", "yep", "yup", "yea", "no", "nope", "dont", "confirm", "confirmed"];
 
 /// Words that may stand around a plain answer without making it something else.
-const AROUND: &str = "please|thanks|thank you|bitte|danke|merci|gracias|por favor|grazie|obrigado|obrigada|bedankt|graag|\
+const AROUND: &str = "cancel that|cancel|refund it|send it|return it|that one|this one|this|i want that|i do|\
+    please|thanks|thank you|bitte|danke|merci|gracias|por favor|grazie|obrigado|obrigada|bedankt|graag|\
     alstublieft|yes|yeah|ok|okay|ja|oui|sí|si|sì|sim|no|nein|non|não|nee|do it|go ahead|thats fine|\
     cancel it|that|it|then|now|i am sure|im sure|leave it|dont|stop|right|correct|exactly|of course|\
     well|oh|uh|um|so|just|sure";
@@ -73,7 +75,7 @@ pub fn affirmation(text: &str) -> Option<Answer> {
         return None;
     }
     let words: Vec<&str> = plain.split(' ').collect();
-    if plain.ends_with("cancel it") && !words.iter().any(|word| CLEAR.contains(word)) {
+    if has_any(&plain, &["cancel it", "cancel that"]) && !words.iter().any(|word| CLEAR.contains(word)) {
         return None;
     }
     // "please don't" holds a polite word that alone would be a yes.
@@ -318,6 +320,7 @@ mod tests {
             // After "refund 40 euros, yes?" this takes the refund back; a yes must be one whatever was asked.
             "cancel it",
             "ok cancel it",
+            "ok cancel it then",
             "no go ahead",
             "yes if it is free",
             "what?",
