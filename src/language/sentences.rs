@@ -152,7 +152,7 @@ pub fn requests(text: &str) -> Vec<&str> {
         pieces.extend(at_joints(sentence));
     }
     let asking = pieces.iter().filter(|piece| asks(piece)).count();
-    if asking < 2 || asking > REQUESTS_MAX {
+    if !(2..=REQUESTS_MAX).contains(&asking) {
         return vec![text.trim()];
     }
     // Each request reaches from its first piece to the last one before the next request.
