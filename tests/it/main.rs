@@ -5,5 +5,6 @@
 mod agents_api;
 mod bad_input;
 mod browser;
+mod evals;
 mod store;
 mod support;
