@@ -326,7 +326,7 @@ fn apply_environment(table: &mut Table, environment: &Environment, problems: &mu
                 section.insert(key.to_owned(), typed);
             }
             None => {
-                problems.push(format!("{name}: its value does not have the type of the setting it replaces"))
+                problems.push(format!("{name}: its value does not have the type of the setting it replaces"));
             }
         }
     }

@@ -6,12 +6,12 @@
 
 /// A step boundary; the name is listed in `tests/kills/main.rs`.
 #[cfg(not(feature = "failpoints"))]
-#[inline(always)]
+#[inline]
 pub fn reach(_place: &str) {}
 
 /// Whether a planted bug is switched on.
 #[cfg(not(feature = "failpoints"))]
-#[inline(always)]
+#[inline]
 pub fn planted(_bug: &str) -> bool {
     false
 }

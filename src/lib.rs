@@ -9,18 +9,23 @@
 //!
 //! | Layer | Modules | May import |
 //! |---|---|---|
-//! | 0 | [`domain`] what things are | nothing of ours |
+//! | 0 | [`domain`] what things are; [`failpoints`] where a test may kill the process | nothing of ours |
 //! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] | 0 |
 //! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters | 0-1, never each other |
 //! | 3 | [`tools`] what may be called; [`desk`] the human side | 0-2, never each other |
 //! | 4 | [`assistant`] who proposes a step | 0-3 |
-//! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage |
+//! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage (below) |
 //! | 6 | [`app`] builds every component once | 0-5 |
 //! | 7 | [`web`] the edge; [`demo`] a shop; [`evals`] measuring | 0-6, never each other |
 //! | 8 | [`cli`] and `main` | all |
 //!
-//! `tests/tidy.rs` enforces the table. Deliberately absent: SQL outside `store`, `tantivy` outside
-//! `knowledge`, `axum` outside `web` and `demo` (and the listener in `cli::serve`), `minijinja`
+//! `tests/tidy.rs` enforces the table, with one exception: `telemetry` reads the settings of `config`. The
+//! stages of the pipeline (`ingest`, `triage`, `guard`, `deliver`, …) meet only in `pipeline::mod`. A turn is one
+//! stage in five files that know each other: `turn` holds it, `resolve` works on it (and asks `guard`), `effect`
+//! calls the tools, `settle` commits it, `handoff` passes it on.
+//!
+//! Deliberately absent: SQL outside `store`, `tantivy` outside
+//! `knowledge`, `axum` outside `web` and `demo` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
 //! outside `templates`, environment reads outside `config`, clock reads outside `app` and `main`.
 //!
 //! # Where to begin

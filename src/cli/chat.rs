@@ -44,7 +44,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     let sender = sender(options.speak_as.as_deref(), &customers, workspace.demo)?;
     config.telemetry.log = "warn".to_owned();
     telemetry::start(&config.telemetry);
-    let cache = workspace.cache(&config);
+    let cache = Workspace::cache(&config);
     let secret = session_secret(&config)?;
     let (understanding, _) =
         Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;

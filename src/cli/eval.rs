@@ -115,13 +115,13 @@ fn write_reports(folder: &Path, report: &Report) -> Result<()> {
 
 async fn play_all(workspace: &Workspace, scenarios: &[Scenario], trials: usize) -> Result<Report, Failure> {
     let config = workspace.config(None)?;
-    let cache = workspace.cache(&config);
+    let cache = Workspace::cache(&config);
     let (understanding, problems) =
         Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;
     for problem in problems {
         output::remark(&problem.to_string());
     }
-    let start = starter(workspace, understanding)?;
+    let start = starter(workspace, understanding);
     let progress = indicatif::ProgressBar::new(scenarios.len() as u64);
     let mut results = Vec::new();
     for scenario in scenarios {
@@ -175,12 +175,12 @@ impl Clock for ShiftedClock {
 }
 
 /// Starts a world per trial: a shop on its opening day, a record in a folder that is cleared away afterwards.
-fn starter(workspace: &Workspace, understanding: Understanding) -> Result<Start, Failure> {
+fn starter(workspace: &Workspace, understanding: Understanding) -> Start {
     let shared = Arc::new((workspace.clone(), understanding));
-    Ok(Box::new(move |scenario: &Scenario| {
+    Box::new(move |scenario: &Scenario| {
         let (shared, scenario) = (shared.clone(), scenario.clone());
         Box::pin(async move { open(&shared.0, &shared.1, &scenario).await })
-    }))
+    })
 }
 
 async fn open(workspace: &Workspace, understanding: &Understanding, scenario: &Scenario) -> Result<Place> {

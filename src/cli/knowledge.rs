@@ -39,7 +39,7 @@ enum Command {
 pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let workspace = Workspace::find(globals)?;
     let config = workspace.config(None)?;
-    let cache = workspace.cache(&config).map(|folder| folder.join("index"));
+    let cache = Workspace::cache(&config).map(|folder| folder.join("index"));
     let limits = knowledge::Limits::from(&config.knowledge);
     let (knowledge, problems) = Knowledge::open(workspace.origin(), cache.as_deref(), limits);
     for problem in problems {

@@ -123,11 +123,10 @@ pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), 
         }
         UserCommand::List { json } => list_agents(&store, json).await,
         UserCommand::Remove { login } => {
-            match store.remove_agent(&login).await.context("the record failed")? {
-                true => Ok(()),
-                false => {
-                    Err(Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`")))
-                }
+            if store.remove_agent(&login).await.context("the record failed")? {
+                Ok(())
+            } else {
+                Err(Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`")))
             }
         }
     };
@@ -165,11 +164,10 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
         }
         KeyCommand::List { json } => list_keys(&store, json).await,
         KeyCommand::Revoke { id } => {
-            match store.revoke_key(&id, SystemClock.now()).await.context("the record failed")? {
-                true => Ok(()),
-                false => {
-                    Err(Failure::Usage(format!("there is no key `{id}` in force; see `firstline key list`")))
-                }
+            if store.revoke_key(&id, SystemClock.now()).await.context("the record failed")? {
+                Ok(())
+            } else {
+                Err(Failure::Usage(format!("there is no key `{id}` in force; see `firstline key list`")))
             }
         }
     };

@@ -93,7 +93,7 @@ impl World {
             None
         };
         config.server.listen = listen;
-        let cache = workspace.cache(&config);
+        let cache = Workspace::cache(&config);
         let (understanding, problems) =
             Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;
         for problem in problems {

@@ -34,7 +34,7 @@ struct Answer<'a> {
 pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let workspace = Workspace::find(globals)?;
     let config = workspace.config(None)?;
-    let cache = workspace.cache(&config);
+    let cache = Workspace::cache(&config);
     let (understanding, _) =
         Understanding::build(&config, workspace.origin(), cache).map_err(Failure::usage)?;
     lines::answer(&options.files, |line| match serde_json::from_str::<Line>(line) {

@@ -88,7 +88,7 @@ impl Workspace {
     }
 
     /// A folder for what need not be worked out again; none, said once, where nothing can be written.
-    pub(super) fn cache(&self, config: &Config) -> Option<PathBuf> {
+    pub(super) fn cache(config: &Config) -> Option<PathBuf> {
         let cache = config.data_folder().join("cache");
         match std::fs::create_dir_all(&cache) {
             Ok(()) => Some(cache),

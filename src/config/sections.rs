@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub struct Server {
     /// Address and port.
     pub listen: String,
-    /// How the outside reaches this service; empty: http://<listen>.
+    /// How the outside reaches this service; empty: `http://` and `listen`.
     pub public_base_url: String,
     /// Largest request body.
     pub body_bytes_max: usize,

@@ -200,10 +200,10 @@ impl State {
                 self.note("warranty_claim", Some(id), customer, Some(order), format!("{sku}: {problem}"));
             }
             Change::EmailChangeAsked { customer, new_email } => {
-                self.note("email_change", None, &customer, None, new_email)
+                self.note("email_change", None, &customer, None, new_email);
             }
             Change::PasswordLinkSent { customer } => {
-                self.note("password_link", None, &customer, None, String::new())
+                self.note("password_link", None, &customer, None, String::new());
             }
             Change::DeletionAsked { customer, id, complete_by } => {
                 self.note("deletion", Some(id), &customer, None, complete_by.to_string());

@@ -104,8 +104,7 @@ impl Report {
                 let _ = writeln!(text, "    {failure}");
             }
         }
-        let _ =
-            writeln!(text, "{:<14} {:>9} {:>7} {:>7}  {}", "suite", "scenarios", "passed", "share", "95 %");
+        let _ = writeln!(text, "{:<14} {:>9} {:>7} {:>7}  95 %", "suite", "scenarios", "passed", "share");
         for (suite, summary) in &self.suites {
             let [low, high] = summary.interval;
             let _ = writeln!(
@@ -121,7 +120,7 @@ impl Report {
         text
     }
 
-    /// For machines that read JUnit's XML.
+    /// For machines that read `JUnit`'s XML.
     pub fn junit(&self) -> String {
         let failures = self.results.iter().filter(|r| !r.whole()).count();
         let mut text = format!(

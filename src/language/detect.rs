@@ -135,7 +135,7 @@ pub fn language(text: &str) -> Option<String> {
         .iter()
         .map(|(code, _, small)| (words.iter().filter(|word| small.contains(word)).count(), *code))
         .collect();
-    scores.sort_by(|a, b| b.0.cmp(&a.0));
+    scores.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let by_words = match scores.as_slice() {
         [(first, code), (second, _), ..] if *first >= 2 && first > second => Some(*code),
         _ => None,

@@ -110,11 +110,11 @@ fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason
     match parts.desk.presence(team, parts.clock.now()) {
         Presence::Open => {
             let key = if reason == "over_limit" { "handoff_approval" } else { "handoff_now" };
-            parts.phrases.say(language, key, &json!({ "team": name }))
+            parts.phrases.say(language, key, json!({ "team": name }))
         }
         Presence::Closed { opens } => {
             let opens = opens.map_or(Value::Null, Value::from);
-            parts.phrases.say(language, "handoff_closed", &json!({ "team": name, "opens": opens }))
+            parts.phrases.say(language, "handoff_closed", json!({ "team": name, "opens": opens }))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the assistant may call: declared tools, who may call them, the write ledger's keys, and dispatch.
 //!
-//! Authority is code: [`authority::permit`] decides, and [`dispatch`] looks again before anything leaves.
+//! Authority is code: [`authority::permit`] decides, and [`dispatch()`] looks again before anything leaves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 mod agents_api;
 mod bad_input;
 mod browser;
+mod evals;
 mod pipeline;
 mod store;
 mod support;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::memory::{Asked, Frame};
 use super::{Run, Task};
-use crate::assistant::{AssistantError, Reading, Request};
+use crate::assistant::{Reading, Request};
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::procedure::SlotKind;
 use crate::domain::triage::Decision;
@@ -13,9 +13,9 @@ use crate::language::signals::{self, Answer};
 
 impl Run {
     /// Deals with messages that follow a question of the procedure under way.
-    pub(super) fn answer_frame(&mut self, readings: &[Reading]) -> Result<Option<Step>, AssistantError> {
+    pub(super) fn answer_frame(&mut self, readings: &[Reading]) -> Option<Step> {
         let Some(asked) = self.memory.frame.as_ref().and_then(|frame| frame.asked.clone()) else {
-            return Ok(self.take_up(readings));
+            return self.take_up(readings);
         };
         let words = readings.iter().map(|r| r.message.text.as_str()).collect::<Vec<_>>().join("\n");
         match asked {
@@ -24,23 +24,18 @@ impl Run {
         }
     }
 
-    fn answer_slot(
-        &mut self,
-        name: &str,
-        words: &str,
-        readings: &[Reading],
-    ) -> Result<Option<Step>, AssistantError> {
+    fn answer_slot(&mut self, name: &str, words: &str, readings: &[Reading]) -> Option<Step> {
         let kind = self.slot(name).map(|slot| slot.kind);
         if let Some(value) = self.read_answer(name, words) {
             self.fill(name, value);
             self.agenda.push_back(Task::Continue);
-            return Ok(None);
+            return None;
         }
         if readings.iter().any(|reading| reading.takes_back) {
-            return Ok(self.drop_frame());
+            return self.drop_frame();
         }
         if let Some(elsewhere) = self.elsewhere(readings) {
-            return Ok(self.interrupt(&elsewhere));
+            return self.interrupt(&elsewhere);
         }
         let said = !words.trim().is_empty() && readings.iter().any(|reading| reading.small_talk.is_none());
         if said
@@ -49,12 +44,12 @@ impl Run {
         {
             self.fill(name, Value::String(words.trim().to_owned()));
             self.agenda.push_back(Task::Continue);
-            return Ok(None);
+            return None;
         }
         self.ask_again()
     }
 
-    fn answer_write(&mut self, words: &str, readings: &[Reading]) -> Result<Option<Step>, AssistantError> {
+    fn answer_write(&mut self, words: &str, readings: &[Reading]) -> Option<Step> {
         let plain = match readings {
             [only] => only.answer,
             _ => None,
@@ -64,11 +59,11 @@ impl Run {
                 frame.agreed = true;
             }
             self.agenda.push_back(Task::Continue);
-            return Ok(None);
+            return None;
         }
         if self.change_of_mind(words) {
             self.agenda.push_back(Task::Continue);
-            return Ok(None);
+            return None;
         }
         // "No, change the address instead": the first sentence declines, whatever follows.
         let opening = sentences::split(words).first().and_then(|first| signals::affirmation(first));
@@ -79,10 +74,10 @@ impl Run {
             if declined {
                 self.memory.frame = None;
             }
-            return Ok(self.interrupt(&elsewhere));
+            return self.interrupt(&elsewhere);
         }
         if declined {
-            return Ok(self.drop_frame());
+            return self.drop_frame();
         }
         self.ask_again()
     }
@@ -185,11 +180,11 @@ impl Run {
     }
 
     /// Asks the same again, a little plainer; after the limit a person takes over.
-    pub(super) fn ask_again(&mut self) -> Result<Option<Step>, AssistantError> {
+    pub(super) fn ask_again(&mut self) -> Option<Step> {
         let limit = self.shared.limits.asks_max as u32;
-        let Some(frame) = &mut self.memory.frame else { return Ok(None) };
+        let Some(frame) = &mut self.memory.frame else { return None };
         if frame.asks >= limit {
-            return Ok(Some(self.hand_off(HandOff::because("answer_not_understood"))));
+            return Some(self.hand_off(HandOff::because("answer_not_understood")));
         }
         let hint = match frame.asked {
             Some(Asked::Write) => Some("confirm_hint"),
@@ -200,7 +195,7 @@ impl Run {
             self.say_phrase(hint, &Value::Null);
         }
         self.agenda.push_back(Task::Continue);
-        Ok(None)
+        None
     }
 
     fn fill(&mut self, name: &str, value: Value) {

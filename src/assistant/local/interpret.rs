@@ -89,12 +89,12 @@ impl Run {
                 let holds = self
                     .shared
                     .templates
-                    .condition(&condition, &self.context())
-                    .map_err(|e| self.broken(entry, &e))?;
+                    .condition(&condition, self.context())
+                    .map_err(|e| Self::broken(entry, &e))?;
                 if holds {
-                    self.step_on()
+                    self.step_on();
                 } else {
-                    self.go_to(target)
+                    self.go_to(target);
                 }
                 Ok(Flow::On)
             }
@@ -154,7 +154,7 @@ impl Run {
                 Some(expression) => self.shared.templates.evaluate(expression.trim(), &context),
                 None => self.shared.templates.render(template, &context).map(Value::String),
             }
-            .map_err(|e| self.broken(entry, &e))?;
+            .map_err(|e| Self::broken(entry, &e))?;
             if !value.is_null() {
                 arguments.insert(name.clone(), value);
             }
@@ -320,7 +320,7 @@ impl Run {
     }
 
     pub(super) fn render(&self, entry: &Entry, template: &str) -> Result<String, AssistantError> {
-        self.shared.templates.render(template, &self.context()).map_err(|e| self.broken(entry, &e))
+        self.shared.templates.render(template, self.context()).map_err(|e| Self::broken(entry, &e))
     }
 
     /// What templates of a procedure may read: slots, bound results, the customer's proven fields, the case.
@@ -351,7 +351,7 @@ impl Run {
         Value::Object(context)
     }
 
-    pub(super) fn broken(&self, entry: &Entry, cause: &dyn std::fmt::Display) -> AssistantError {
+    pub(super) fn broken(entry: &Entry, cause: &dyn std::fmt::Display) -> AssistantError {
         AssistantError::Procedure { procedure: entry.procedure.id.to_string(), cause: cause.to_string() }
     }
 

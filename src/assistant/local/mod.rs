@@ -183,7 +183,7 @@ impl Proposer for Run {
 impl Run {
     fn proceed(&mut self, seen: Seen) -> Result<Step, AssistantError> {
         let begun = match (std::mem::replace(&mut self.waiting, Waiting::Nothing), seen) {
-            (_, Seen::Begin) => self.plan()?,
+            (_, Seen::Begin) => self.plan(),
             (waiting, seen) => self.receive(waiting, seen)?,
         };
         if let Some(step) = begun {
@@ -215,7 +215,7 @@ impl Run {
                 if let Some(title) = title {
                     self.say_phrase("back_to", &serde_json::json!({ "title": title }));
                 }
-                self.ask_again()
+                Ok(self.ask_again())
             }
         }
     }

@@ -1,10 +1,12 @@
 //! What the unread messages ask for, in order: the agenda of a turn.
 
+use std::ops::ControlFlow;
+
 use serde_json::Value;
 
 use super::memory::Offer;
 use super::{Run, Task};
-use crate::assistant::{AssistantError, Reading, Request};
+use crate::assistant::{Reading, Request};
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::Tier;
@@ -16,23 +18,23 @@ const REQUESTS_MAX: usize = 3;
 
 impl Run {
     /// Reads what is new and fills the agenda; a step at once when a person is due.
-    pub(super) fn plan(&mut self) -> Result<Option<Step>, AssistantError> {
+    pub(super) fn plan(&mut self) -> Option<Step> {
         if let Some(step) = self.person_due() {
-            return Ok(Some(step));
+            return Some(step);
         }
         let readings = self.situation.readings.clone();
-        if let Some(step) = self.foreign(&readings) {
-            return Ok(step);
+        if self.foreign(&readings) {
+            return None;
         }
         if let Some(offer) = self.memory.offer.take()
-            && let Some(done) = self.answer_offer(&offer, &readings)
+            && let ControlFlow::Break(done) = self.answer_offer(&offer, &readings)
         {
-            return Ok(done);
+            return done;
         }
         if self.memory.frame.as_ref().is_some_and(|frame| frame.asked.is_some()) {
             return self.answer_frame(&readings);
         }
-        Ok(self.take_up(&readings))
+        self.take_up(&readings)
     }
 
     /// Words that call for a person come before everything else.
@@ -61,9 +63,9 @@ impl Run {
     }
 
     /// Another language than the procedures speak: the articles may have it, else a person who speaks it.
-    fn foreign(&mut self, readings: &[Reading]) -> Option<Option<Step>> {
+    fn foreign(&mut self, readings: &[Reading]) -> bool {
         if self.situation.language == self.shared.business.language || self.memory.frame.is_some() {
-            return None;
+            return false;
         }
         for reading in readings {
             match reading.small_talk {
@@ -71,28 +73,32 @@ impl Run {
                 None => self.agenda.push_back(Task::Look { request: reading.message.text.clone() }),
             }
         }
-        Some(None)
+        true
     }
 
-    /// An answer to a question outside any procedure. `None`: it was no answer.
-    fn answer_offer(&mut self, offer: &Offer, readings: &[Reading]) -> Option<Option<Step>> {
-        let last = readings.last()?;
+    /// An answer to a question outside any procedure. `Continue`: it was no answer.
+    fn answer_offer(&mut self, offer: &Offer, readings: &[Reading]) -> ControlFlow<Option<Step>> {
+        let Some(last) = readings.last() else { return ControlFlow::Continue(()) };
         match offer {
             Offer::Person => match last.answer {
-                Some(Answer::Yes) => Some(Some(self.hand_off(HandOff::because("person_asked")))),
+                Some(Answer::Yes) => {
+                    ControlFlow::Break(Some(self.hand_off(HandOff::because("person_asked"))))
+                }
                 Some(Answer::No) => {
                     self.memory.failures = 0;
                     self.say_phrase("declined_ok", &Value::Null);
-                    Some(None)
+                    ControlFlow::Break(None)
                 }
-                None => None,
+                None => ControlFlow::Continue(()),
             },
             Offer::Matter { procedures, request } => {
                 let titles: Vec<String> = procedures.iter().map(|id| self.title(id)).collect();
-                let chosen = crate::language::signals::choice(&last.message.text, &titles)?;
-                let procedure = procedures.get(chosen)?.clone();
+                let chosen = crate::language::signals::choice(&last.message.text, &titles);
+                let Some(procedure) = chosen.and_then(|chosen| procedures.get(chosen)).cloned() else {
+                    return ControlFlow::Continue(());
+                };
                 self.agenda.push_back(Task::Start { procedure, request: request.clone() });
-                Some(None)
+                ControlFlow::Break(None)
             }
         }
     }
@@ -197,7 +203,7 @@ impl Run {
             .take(3)
             .map(|candidate| candidate.intent.to_string())
             .collect();
-        if likely.len() < 2 && likely.first().is_none() {
+        if likely.len() < 2 && likely.is_empty() {
             return self.nothing_known(&request.text);
         }
         let mut choices: Vec<String> = likely.iter().map(|id| self.title(id)).collect();

@@ -124,8 +124,9 @@ fn templates(instruction: &Instruction) -> Vec<(bool, &str)> {
             .map(|(_, template)| (false, template.as_str()))
             .chain(confirm.iter().map(|c| (false, c.as_str())))
             .collect(),
-        Instruction::Do(Verb::Say(text)) => vec![(false, text.as_str())],
-        Instruction::Do(Verb::HandOff { say: Some(text), .. }) => vec![(false, text.as_str())],
+        Instruction::Do(Verb::Say(text) | Verb::HandOff { say: Some(text), .. }) => {
+            vec![(false, text.as_str())]
+        }
         Instruction::Do(
             Verb::HandOff { say: None, .. } | Verb::Answer(_) | Verb::Ask(_) | Verb::Block(_),
         )

@@ -242,10 +242,13 @@ impl Run {
             context["item"] = item.clone();
             let fits =
                 source.when.as_ref().map_or(Ok(true), |when| self.shared.templates.condition(when, &context));
-            let label =
-                self.shared.templates.render(&source.label, &context).map_err(|e| self.broken(&entry, &e))?;
+            let label = self
+                .shared
+                .templates
+                .render(&source.label, &context)
+                .map_err(|e| Self::broken(&entry, &e))?;
             let value = item.get(&source.value).cloned().unwrap_or(item);
-            if fits.map_err(|e| self.broken(&entry, &e))? {
+            if fits.map_err(|e| Self::broken(&entry, &e))? {
                 fitting.push((value.clone(), label.clone()));
             }
             all.push((value, label));

@@ -44,7 +44,7 @@ pub struct GuardContext<'a> {
     pub reply_chars_max: usize,
 }
 
-/// One rule: what it found, if anything. A [`Sight`] is the draft and its context, folded and read once.
+/// One rule: what it found, if anything. A `Sight` is the draft and its context, folded and read once.
 pub type Rule = fn(&Sight<'_>) -> Option<Violation>;
 
 /// Every rule, in the order they are tried.
