@@ -108,10 +108,7 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
         let through = open.case.inbound_seq;
         let ending = propose(parts, turn, &open, &mut carried).await?;
         let mut current = open;
-        loop {
-            if ending.stale {
-                break;
-            }
+        while !ending.stale {
             let end = settle::End { turn, file: &current, through, outcome_if_handed: Outcome::HandedOff };
             if settle::commit(parts, &end, &carried, &ending).await? == Committed::Yes {
                 return Ok(());

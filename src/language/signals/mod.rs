@@ -1,7 +1,6 @@
 //! What a message signals beside its request: a yes, a greeting, the wish for a person, danger.
 
 mod alarms;
-mod answer_words;
 mod answers;
 mod options;
 mod people;
