@@ -44,7 +44,7 @@ struct Service {
     child: Child,
     address: String,
     key: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Service {
@@ -188,8 +188,7 @@ async fn main() {
 async fn begin(folder: tempfile::TempDir) -> (Service, f64) {
     let began = Instant::now();
     let (child, address, key) = start(folder.path());
-    let service =
-        Service { child, address, key: key.expect("the first start prints a key"), _folder: folder };
+    let service = Service { child, address, key: key.expect("the first start prints a key"), folder: folder };
     let mut client = Client::connect(&service.address, &service.key).await;
     assert!(client.turn("cust-0021", "first", "first", "do gift cards expire").await);
     (service, began.elapsed().as_secs_f64())
@@ -200,7 +199,7 @@ async fn restart(mut service: Service) -> f64 {
     service.child.kill().unwrap();
     service.child.wait().unwrap();
     let began = Instant::now();
-    let (child, address, _) = start(service._folder.path());
+    let (child, address, _) = start(service.folder.path());
     service.child = child;
     let mut client = Client::connect(&address, &service.key).await;
     assert!(client.turn("cust-0021", "again", "again", "do gift cards expire").await);

@@ -42,7 +42,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
         config = workspace.config(Some(&address))?;
     }
     let sender = sender(options.speak_as.as_deref(), &customers, workspace.demo)?;
-    config.telemetry.log = "warn".to_owned();
+    "warn".clone_into(&mut config.telemetry.log);
     telemetry::start(&config.telemetry);
     let cache = Workspace::cache(&config);
     let secret = session_secret(&config)?;

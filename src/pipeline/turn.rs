@@ -167,7 +167,7 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
-    let readings = parts.reader.read_all(&unread);
+    let readings = parts.reader.read_all(unread);
     match resolve::resolve(parts, turn, file, readings, carried).await {
         Ok(ending) => Ok(ending),
         Err(resolve::ResolveError::Turn(error)) => Err(error),

@@ -113,7 +113,8 @@ impl Run {
         }
         let Some(frame) = &self.memory.frame else { return false };
         let names = frame.slots.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone());
-        let listed = names.filter(|name| self.slot(name).is_some_and(|slot| slot.from.is_some())).next();
+        let mut names = names;
+        let listed = names.find(|name| self.slot(name).is_some_and(|slot| slot.from.is_some()));
         let (Some(name), Some(frame)) = (listed, &mut self.memory.frame) else { return false };
         if let Some(old) = frame.slots.insert(name, Value::Null) {
             frame.rejected.push(old);

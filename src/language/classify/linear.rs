@@ -69,9 +69,13 @@ impl Separators {
     fn learn(&mut self, vector: &Sparse, label: u32, rate: f32) {
         let mut errors = self.scores(vector);
         let top = errors.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        errors.iter_mut().for_each(|score| *score = (*score - top).exp());
+        for score in &mut errors {
+            *score = (*score - top).exp();
+        }
         let sum: f32 = errors.iter().sum();
-        errors.iter_mut().for_each(|share| *share /= sum);
+        for share in &mut errors {
+            *share /= sum;
+        }
         errors[label as usize] -= 1.0;
         for (feature, value) in vector {
             let from = *feature as usize * self.labels;
