@@ -188,7 +188,7 @@ async fn main() {
 async fn begin(folder: tempfile::TempDir) -> (Service, f64) {
     let began = Instant::now();
     let (child, address, key) = start(folder.path());
-    let service = Service { child, address, key: key.expect("the first start prints a key"), folder: folder };
+    let service = Service { child, address, key: key.expect("the first start prints a key"), folder };
     let mut client = Client::connect(&service.address, &service.key).await;
     assert!(client.turn("cust-0021", "first", "first", "do gift cards expire").await);
     (service, began.elapsed().as_secs_f64())

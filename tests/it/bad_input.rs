@@ -54,7 +54,7 @@ async fn a_body_that_is_no_message_is_refused_by_the_field_that_is_wrong() {
     let long = json!({"id": "1", "sender": {"id": "u"}, "text": "x".repeat(20_001)}).to_string();
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     for (body, says) in [
-        ("".to_owned(), "`body` is not the JSON"),
+        (String::new(), "`body` is not the JSON"),
         ("{".to_owned(), "`body` is not the JSON"),
         ("null".to_owned(), "`body` must be an object"),
         (deep, "nested too deep"),

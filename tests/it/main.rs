@@ -1,6 +1,12 @@
 //! The integration tests, in one binary.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails panics; what is left out is said"
+)]
 
 mod agents_api;
 mod bad_input;
