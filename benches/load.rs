@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench load` starts the binary of the same build in an empty folder (the demo, SQLite
 //! with `synchronous=FULL`, the local assistant), drives it over loopback with `wait_ms`, and prints
-//! what it measured. The loads are bounded in count, so it ends by itself.
+//! what it measured. The loads are bounded in count, so it ends by itself. A first argument that is a path
+//! names another binary to measure.
 
 #![expect(
     clippy::print_stdout,
@@ -58,7 +59,8 @@ impl Drop for Service {
 fn start(folder: &Path) -> (Child, String, Option<String>) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_firstline"))
+    let named = std::env::args().nth(1).filter(|argument| Path::new(argument).is_file());
+    let mut child = Command::new(named.as_deref().unwrap_or(env!("CARGO_BIN_EXE_firstline")))
         .args(["serve", "--listen", &address])
         .current_dir(folder)
         .env("FIRSTLINE__TELEMETRY__LOG", "error")
