@@ -218,8 +218,8 @@ async fn together(service: &Service) {
         tasks.push(tokio::spawn(async move {
             let mut times = Vec::with_capacity(TURNS_EACH);
             for turn in 0..TURNS_EACH {
-                // Sixty customers of the shop: a few write in two conversations at once.
-                let customer = format!("cust-{:04}", conversation % 60 + 1);
+                // The sixty customers of the shop, and a few whom it does not know.
+                let customer = format!("cust-{:04}", conversation + 1);
                 let id = format!("t{conversation}-{turn}");
                 let sent = Instant::now();
                 let text = MESSAGES[(conversation + turn) % MESSAGES.len()];

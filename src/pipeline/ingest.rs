@@ -23,8 +23,8 @@ use crate::store::{Arrival, Change, CommitError, InboxEntry, OpenCase, Refusal, 
 
 /// Where the operator's own id of a person is kept as an identity.
 const OPERATOR: &str = "operator";
-/// Concurrent first messages of one person lose against each other at most this often.
-const TRIES_MAX: usize = 8;
+/// A message may lose against other changes of its case this often before it is refused, with nothing promised.
+const TRIES_MAX: usize = 64;
 /// An identity's last sight is written at most this often.
 const SEEN_EVERY_MS: i64 = 3_600_000;
 
