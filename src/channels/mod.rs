@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 
 use crate::config::Config;
 use crate::domain::message::{InboundMessage, Message};
+use crate::failpoints;
 
 pub mod in_app;
 pub mod json;
@@ -56,6 +57,11 @@ pub trait ChannelAdapter: Send + Sync {
     fn limits(&self) -> ChannelLimits;
     /// Reads one message; never panics, whatever the bytes are.
     fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError>;
+    /// Whether its readers follow the case's own record: what is stored and announced has then arrived, and
+    /// nothing needs to be carried.
+    fn follows_the_record(&self) -> bool {
+        false
+    }
     /// Gives one message to the medium, to the thread `conversation` of it.
     fn send<'a>(
         &'a self,
@@ -78,6 +84,11 @@ impl Channels {
     pub fn get(&self, name: &str) -> Option<&dyn ChannelAdapter> {
         let named = |wanted: &str| self.0.iter().find(|channel| channel.name() == wanted);
         named(name).or_else(|| named(in_app::NAME)).map(AsRef::as_ref)
+    }
+
+    /// Whether what is stored for the channel called `name` has arrived, with nothing to carry.
+    pub fn arrived_when_stored(&self, name: &str) -> bool {
+        self.get(name).is_some_and(ChannelAdapter::follows_the_record) && !failpoints::planted("pushed")
     }
 }
 

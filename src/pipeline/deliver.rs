@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Notify;
 
 use super::Parts;
 use crate::channels::ChannelError;
@@ -16,12 +15,12 @@ use crate::store::{Change, CommitError, Delivery, DeliveryState, Draftbook, Refu
 const BATCH_MAX: usize = 128;
 
 /// Delivers whatever is due until shutdown.
-pub(super) async fn run(parts: Arc<Parts>, notify: Arc<Notify>, poll: Duration) {
+pub(super) async fn run(parts: Arc<Parts>, poll: Duration) {
     loop {
         due(&parts).await;
         tokio::select! {
             () = parts.shutdown.cancelled() => return,
-            () = notify.notified() => {}
+            () = parts.store.outbox_filled() => {}
             () = tokio::time::sleep(poll) => {}
         }
     }

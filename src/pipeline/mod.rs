@@ -105,7 +105,6 @@ pub struct Pipeline {
     permits: Arc<Semaphore>,
     wake: Notify,
     backlog: AtomicBool,
-    deliveries: Arc<Notify>,
 }
 
 /// Turns under way in this process.
@@ -131,7 +130,6 @@ impl Pipeline {
             permits,
             wake: Notify::new(),
             backlog: AtomicBool::new(false),
-            deliveries: Arc::new(Notify::new()),
         })
     }
 
@@ -171,8 +169,7 @@ impl Pipeline {
             Box::pin(async move { housekeeping::tidy_up(&pipeline.parts).await })
         });
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
-        let (parts, notify) = (self.parts.clone(), self.deliveries.clone());
-        self.parts.tasks.spawn(deliver::run(parts, notify, poll));
+        self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
     }
 
     /// Runs all open turns and deliveries that are due to their end; for programs that do not [`start`](Self::start).
@@ -256,7 +253,6 @@ impl Pipeline {
             while let Some(under_way) = turn.take() {
                 let case = under_way.case.clone();
                 let opened = turn::run(&pipeline.parts, under_way).await;
-                pipeline.deliveries.notify_one();
                 turn = pipeline.successor(&case, opened);
             }
             drop(permit);

@@ -1,22 +1,18 @@
 //! The writer: one task that commits units, those that wait at the same moment in one transaction.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row as _};
+use sqlx::any::AnyArguments;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
 use super::rows::{Row, Rows};
-use super::statements::{STATEMENTS, Slot, Statement};
+use super::statements::Statement;
 use super::unit::{Change, CommitError, Refusal, Unit};
-
-/// Rows per statement, most first; few sizes, so that the statements stay prepared.
-const CHUNKS: [usize; 8] = [64, 32, 16, 8, 4, 3, 2, 1];
 
 /// What the writer is sent.
 pub(super) enum Order {
@@ -38,7 +34,6 @@ pub(super) struct Writer {
     pub(super) files: Arc<CaseFiles>,
     pub(super) announcements: Arc<Announcements>,
     pub(super) batch_units_max: usize,
-    texts: HashMap<(Slot, usize), Arc<str>>,
 }
 
 impl Writer {
@@ -48,7 +43,7 @@ impl Writer {
         announcements: Arc<Announcements>,
         batch_units_max: usize,
     ) -> Self {
-        Self { link, files, announcements, batch_units_max: batch_units_max.max(1), texts: HashMap::new() }
+        Self { link, files, announcements, batch_units_max: batch_units_max.max(1) }
     }
 
     /// Commits until the queue is closed and empty. Nothing cancels it, so no transaction is ever left half begun.
@@ -122,22 +117,26 @@ impl Writer {
     }
 
     /// One transaction. Returns the refused units by place; when there are any, nothing was committed.
-    async fn attempt(&mut self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
-        let rows = Rows::of(batch.iter().map(|waiting| &waiting.unit))?;
-        let link = Arc::clone(&self.link);
-        let mut slot = link.lock().await;
-        let result = match self.transact(link.connected(&mut slot).await?, rows).await {
-            // The connection may have died while it was idle; nothing was sent yet, so once more on a new one. A lock
-            // of SQLite was waited for already.
-            Err(Failure::Begin(error))
-                if link.dialect == Dialect::Postgres || error.as_database_error().is_none() =>
-            {
-                *slot = None;
-                let rows = Rows::of(batch.iter().map(|waiting| &waiting.unit))?;
-                self.transact(link.connected(&mut slot).await?, rows).await
-            }
-            other => other,
-        };
+    async fn attempt(&self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
+        let dialect = self.link.dialect;
+        let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit));
+        // A call to SQLite wakes a thread, so a unit alone has few of them. The statements of many are few for each,
+        // and stay prepared one by one.
+        let few = dialect == Dialect::Sqlite && batch.len() == 1;
+        let mut slot = self.link.lock().await;
+        let mut result =
+            transact(self.link.connected(&mut slot).await?, calls(dialect, rows()?, few)?).await;
+        let again = result.as_ref().is_err_and(|failure| match failure {
+            // The connection may have died while it was idle. A lock of SQLite was waited for already.
+            Failure::Begin(error) if dialect == Dialect::Postgres || error.as_database_error().is_none() => true,
+            // What comes after a refused row may break a constraint; one by one it is not reached.
+            Failure::Begin(error) | Failure::Later(error) => few && error.as_database_error().is_some(),
+        });
+        if again {
+            *slot = None;
+            let connection = self.link.connected(&mut slot).await?;
+            result = transact(connection, calls(dialect, rows()?, false)?).await;
+        }
         if result.is_err() {
             *slot = None;
         }
@@ -145,100 +144,94 @@ impl Writer {
             Failure::Begin(error) | Failure::Later(error) => error,
         })
     }
-
-    async fn transact(
-        &mut self,
-        connection: &mut AnyConnection,
-        mut rows: Rows,
-    ) -> Result<HashMap<usize, Refusal>, Failure> {
-        let mut transaction =
-            connection.begin_with(self.link.dialect.begin()).await.map_err(Failure::Begin)?;
-        for statement in &STATEMENTS {
-            let refused = self
-                .store(&mut transaction, statement, rows.take(statement.slot))
-                .await
-                .map_err(Failure::Later)?;
-            if !refused.is_empty() {
-                transaction.rollback().await.map_err(Failure::Later)?;
-                return Ok(refused);
-            }
-        }
-        transaction.commit().await.map_err(Failure::Later)?;
-        Ok(HashMap::new())
-    }
-
-    /// Stores the rows of one statement and returns the units whose rows it did not accept.
-    async fn store(
-        &mut self,
-        connection: &mut AnyConnection,
-        statement: &'static Statement,
-        mut rows: Vec<Row>,
-    ) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
-        let mut refused = HashMap::new();
-        while !rows.is_empty() {
-            let size = CHUNKS.into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
-            let rest = rows.split_off(size);
-            let mut asked: Vec<(String, usize)> = Vec::new();
-            let mut arguments = AnyArguments::default();
-            let columns = rows.first().map_or(0, |row| row.values.len());
-            for row in rows {
-                if statement.guard.is_some() {
-                    asked.push((row.key().to_owned(), row.unit));
-                }
-                for value in row.values {
-                    value.bind(&mut arguments)?;
-                }
-            }
-            let query = sqlx::query_with(AssertSqlSafe(self.text(statement, size, columns)), arguments);
-            if let Some(refusal) = statement.guard {
-                let returned: Vec<AnyRow> = query.fetch_all(&mut *connection).await?;
-                let accepted = returned
-                    .iter()
-                    .map(|row| row.try_get::<String, _>(0))
-                    .collect::<Result<HashSet<_>, _>>()?;
-                refused.extend(
-                    asked
-                        .into_iter()
-                        .filter(|(key, _)| !accepted.contains(key))
-                        .map(|(_, unit)| (unit, refusal)),
-                );
-            } else {
-                query.execute(&mut *connection).await?;
-            }
-            rows = rest;
-        }
-        Ok(refused)
-    }
-
-    /// The text of a statement for so many rows. Only the marks of the values differ between the databases:
-    /// SQLite looks up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
-    fn text(&mut self, statement: &Statement, rows: usize, columns: usize) -> Arc<str> {
-        let dialect = self.link.dialect;
-        let text = self.texts.entry((statement.slot, rows)).or_insert_with(|| {
-            let mut text = statement.head.to_owned();
-            for place in 0..rows * columns {
-                text.push_str(match (place % columns, place) {
-                    (0, 0) => "(",
-                    (0, _) => "), (",
-                    _ => ", ",
-                });
-                match dialect {
-                    Dialect::Sqlite => text.push('?'),
-                    Dialect::Postgres => _ = write!(text, "${}", place + 1),
-                }
-            }
-            text.push(')');
-            text.push_str(statement.tail);
-            text.into()
-        });
-        Arc::clone(text)
-    }
 }
 
 /// How far a transaction came that failed.
 enum Failure {
+    /// Its first call.
     Begin(sqlx::Error),
     Later(sqlx::Error),
+}
+
+/// What is sent to the database at once.
+#[derive(Default)]
+struct Call {
+    text: String,
+    arguments: AnyArguments,
+    /// Rows that may be passed over: the statement, the row's key, and its unit and refusal.
+    asked: HashMap<(usize, String), (usize, Refusal)>,
+}
+
+/// The calls of a transaction: one per statement, or as few as can be: what may be refused, then the rest.
+fn calls(dialect: Dialect, rows: Rows, few: bool) -> Result<Vec<Call>, sqlx::Error> {
+    let chunks: Vec<_> = rows.chunks().collect();
+    let sure = chunks.iter().rposition(|(statement, _)| statement.guard.is_some()).map_or(0, |last| last + 1);
+    let mut call = Call::default();
+    let mut calls = Vec::new();
+    call.say(dialect.begin());
+    for (place, (statement, rows)) in chunks.into_iter().enumerate() {
+        if !few || place == sure {
+            calls.push(std::mem::take(&mut call));
+        }
+        call.store(dialect, statement, rows)?;
+    }
+    if !few {
+        calls.push(std::mem::take(&mut call));
+    }
+    call.say("commit");
+    calls.push(call);
+    Ok(calls)
+}
+
+/// Makes the calls; the first with a refused row is the last, and nothing is kept.
+async fn transact(
+    connection: &mut AnyConnection,
+    calls: Vec<Call>,
+) -> Result<HashMap<usize, Refusal>, Failure> {
+    for (place, call) in calls.into_iter().enumerate() {
+        let made = call.run(connection).await;
+        let refused = made.map_err(|e| if place == 0 { Failure::Begin(e) } else { Failure::Later(e) })?;
+        if !refused.is_empty() {
+            sqlx::query("rollback").execute(connection).await.map_err(Failure::Later)?;
+            return Ok(refused);
+        }
+    }
+    Ok(HashMap::new())
+}
+
+impl Call {
+    fn say(&mut self, words: &str) {
+        if !self.text.is_empty() {
+            self.text.push_str("; ");
+        }
+        self.text.push_str(words);
+    }
+
+    fn store(&mut self, dialect: Dialect, statement: &Statement, rows: Vec<Row>) -> Result<(), sqlx::Error> {
+        let columns = rows.first().map_or(0, |row| row.values.len());
+        self.say(statement.head);
+        statement.finish(&mut self.text, dialect, rows.len(), columns);
+        for row in rows {
+            if let Some(guard) = statement.guard {
+                let key = (statement.slot as usize, row.key().to_owned());
+                self.asked.insert(key, (row.unit, guard.refusal));
+            }
+            for value in row.values {
+                value.bind(&mut self.arguments)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The units whose rows were passed over.
+    async fn run(mut self, connection: &mut AnyConnection) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(self.text), self.arguments);
+        for row in query.fetch_all(connection).await? {
+            let place: i64 = row.try_get(1)?;
+            self.asked.remove(&(place as usize, row.try_get(0)?));
+        }
+        Ok(self.asked.into_values().collect())
+    }
 }
 
 /// Whether the error may be the fault of one unit, or of another process at the same rows.

@@ -54,7 +54,9 @@ impl World {
     fn start(&self, stop_at: Option<&str>) -> Service {
         let mut environment: Vec<(&str, &str)> =
             stop_at.map(|at| ("FIRSTLINE_STOP_AT", at)).into_iter().collect();
-        environment.extend(self.plant.map(|bug| ("FIRSTLINE_PLANT", bug)));
+        // Every channel carries what it says here, so that a process can die between saying and knowing.
+        let planted = format!("pushed,{}", self.plant.unwrap_or_default());
+        environment.push(("FIRSTLINE_PLANT", &planted));
         Service::start(self.folder.path(), &environment)
     }
 
