@@ -1,6 +1,10 @@
 //! What the parts of a turn cost by themselves, one line per figure: `cargo bench --bench parts`.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program of its own that stops when something is off")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program of its own that stops when something is off"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -59,8 +63,14 @@ fn review() {
         ..Settled::default()
     };
     for (name, text) in [
-        ("knowledge", "Express delivery costs 9.90 € and takes 1 to 2 working days; standard delivery is free from 50 €."),
-        ("order", "Order HP-10042 left us on 4 November 2026 with Northline (NL4829104471) and should arrive by Saturday 7 November 2026."),
+        (
+            "knowledge",
+            "Express delivery costs 9.90 € and takes 1 to 2 working days; standard delivery is free from 50 €.",
+        ),
+        (
+            "order",
+            "Order HP-10042 left us on 4 November 2026 with Northline (NL4829104471) and should arrive by Saturday 7 November 2026.",
+        ),
         ("plain", "Hello! How can I help you today?"),
     ] {
         let draft = Draft { text: text.to_owned(), ..Draft::default() };

@@ -1,7 +1,10 @@
 //! One turn from its claim to its end, whatever happens in between.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt as _;
 
 use super::resolve::{self, Carried, Ending};
 use super::settle::{self, Committed};
@@ -47,17 +50,14 @@ impl From<CommitError> for TurnError {
 /// Returns the next turn of the case when one was opened and is held.
 pub(super) async fn run(parts: &Arc<Parts>, turn: Turn) -> Option<Turn> {
     let limit = Duration::from_millis(parts.config.worker.turn_timeout_ms);
-    let work = {
-        let (parts, turn) = (parts.clone(), turn.clone());
-        // A task of its own turns a panic into an error that is dealt with like any other.
-        parts.tasks.clone().spawn(async move { tokio::time::timeout(limit, attempt(&parts, &turn)).await })
-    };
-    let failure = match work.await {
+    // A panic is a failure like any other; what it leaves behind is dropped, and the next try reads the case anew.
+    let work = AssertUnwindSafe(attempt(parts, &turn)).catch_unwind();
+    let failure = match tokio::time::timeout(limit, work).await {
         Ok(Ok(Ok(next))) => return next,
         Ok(Ok(Err(TurnError::LostLease))) => return None,
         Ok(Ok(Err(error))) => error.to_string(),
-        Ok(Err(_)) => format!("not finished within {} ms", limit.as_millis()),
-        Err(error) => format!("it panicked or was ended: {error}"),
+        Ok(Err(_)) => "it panicked".to_owned(),
+        Err(_) => format!("not finished within {} ms", limit.as_millis()),
     };
     fail(parts, &turn, &failure).await;
     None

@@ -66,7 +66,8 @@ impl Announcements {
 
     /// Announces a unit that was committed: the words first, then the state, then the end of the turn.
     pub(super) fn committed(&self, unit: &Unit) {
-        let leaves = |change: &Change| matches!(change, Change::Deliver(new) if new.state == DeliveryState::Pending);
+        let leaves =
+            |change: &Change| matches!(change, Change::Deliver(new) if new.state == DeliveryState::Pending);
         if unit.changes.iter().any(leaves) {
             self.outbox.notify_one();
         }

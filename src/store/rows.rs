@@ -102,7 +102,9 @@ impl Rows {
 
     /// The rows of each statement in its order, a few sizes at a time.
     pub(super) fn chunks(self) -> impl Iterator<Item = (&'static Statement, Vec<Row>)> {
-        STATEMENTS.iter().zip(self.0).flat_map(|(statement, mut rows)| {
+        let mut all = self.0;
+        STATEMENTS.iter().flat_map(move |statement| {
+            let mut rows = all.get_mut(statement.slot as usize).map(std::mem::take).unwrap_or_default();
             std::iter::from_fn(move || {
                 let size = CHUNKS.into_iter().find(|size| *size <= rows.len())?;
                 let rest = rows.split_off(size);

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::connection::Dialect;
+use super::rows::Row;
 use super::unit::Refusal;
 
 /// A multi-row statement.
@@ -27,10 +28,12 @@ pub(super) struct Guard {
 }
 
 impl Statement {
-    /// Writes what follows the head, for so many rows. Only the marks of the values differ between the databases:
-    /// SQLite looks up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
-    pub(super) fn finish(&self, text: &mut String, dialect: Dialect, rows: usize, columns: usize) {
-        for place in 0..rows * columns {
+    /// Writes the statement for these rows, which are not none. Only the marks of the values differ between the
+    /// databases: SQLite looks up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
+    pub(super) fn write(&self, text: &mut String, dialect: Dialect, rows: &[Row]) {
+        text.push_str(self.head);
+        let columns = rows.first().map_or(0, |row| row.values.len());
+        for place in 0..rows.len() * columns {
             text.push_str(match (place % columns, place) {
                 (0, 0) => "(",
                 (0, _) => "), (",
@@ -38,18 +41,16 @@ impl Statement {
             });
             match dialect {
                 Dialect::Sqlite => text.push('?'),
+                // A `String` takes every write.
                 Dialect::Postgres => _ = write!(text, "${}", place + 1),
             }
         }
         text.push(')');
         text.push_str(self.tail);
-        if let Some(guard) = self.guard {
-            _ = write!(text, " returning {}, cast({} as bigint)", guard.returning, self.slot as usize);
-        }
     }
 }
 
-/// Which statement a row belongs to; the number is its place in [`STATEMENTS`].
+/// Which statement a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Slot {
     NewCustomer,
@@ -211,15 +212,3 @@ pub(super) static STATEMENTS: [Statement; 18] = [
         guard: None,
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slot_is_the_place_of_its_statement() {
-        for (place, statement) in STATEMENTS.iter().enumerate() {
-            assert_eq!(statement.slot as usize, place);
-        }
-    }
-}

@@ -1,9 +1,11 @@
 //! The writer: one task that commits units, those that wait at the same moment in one transaction.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sqlx::any::AnyArguments;
+use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,7 +13,6 @@ use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
 use super::rows::{Row, Rows};
-use super::statements::Statement;
 use super::unit::{Change, CommitError, Refusal, Unit};
 
 /// What the writer is sent.
@@ -120,23 +121,35 @@ impl Writer {
     async fn attempt(&self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
         let dialect = self.link.dialect;
         let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit));
-        // A call to SQLite wakes a thread, so a unit alone has few of them. The statements of many are few for each,
-        // and stay prepared one by one.
-        let few = dialect == Dialect::Sqlite && batch.len() == 1;
         let mut slot = self.link.lock().await;
-        let mut result =
-            transact(self.link.connected(&mut slot).await?, calls(dialect, rows()?, few)?).await;
-        let again = result.as_ref().is_err_and(|failure| match failure {
-            // The connection may have died while it was idle. A lock of SQLite was waited for already.
-            Failure::Begin(error) if dialect == Dialect::Postgres || error.as_database_error().is_none() => true,
-            // What comes after a refused row may break a constraint; one by one it is not reached.
-            Failure::Begin(error) | Failure::Later(error) => few && error.as_database_error().is_some(),
-        });
-        if again {
-            *slot = None;
-            let connection = self.link.connected(&mut slot).await?;
-            result = transact(connection, calls(dialect, rows()?, false)?).await;
+        let connection = self.link.connected(&mut slot).await?;
+        // A call to SQLite wakes a thread, twice, so a unit alone is one call. The statements of many are few for
+        // each, and stay prepared one by one.
+        if dialect == Dialect::Sqlite && batch.len() == 1 {
+            match at_once(connection, rows()?).await {
+                Ok(true) => return Ok(HashMap::new()),
+                // Something is refused or breaks a constraint: one by one it is said what.
+                Ok(false) => {}
+                Err(error) => {
+                    *slot = None;
+                    if error.as_database_error().is_some() {
+                        return Err(error);
+                    }
+                }
+            }
         }
+        let connection = self.link.connected(&mut slot).await?;
+        let result = match one_by_one(connection, dialect, rows()?).await {
+            // The connection may have died while it was idle; nothing was sent yet, so once more on a new one. A lock
+            // of SQLite was waited for already.
+            Err(Failure::Begin(error))
+                if dialect == Dialect::Postgres || error.as_database_error().is_none() =>
+            {
+                *slot = None;
+                one_by_one(self.link.connected(&mut slot).await?, dialect, rows()?).await
+            }
+            other => other,
+        };
         if result.is_err() {
             *slot = None;
         }
@@ -148,101 +161,95 @@ impl Writer {
 
 /// How far a transaction came that failed.
 enum Failure {
-    /// Its first call.
     Begin(sqlx::Error),
     Later(sqlx::Error),
 }
 
-/// What is sent to the database at once.
-#[derive(Default)]
-struct Call {
-    text: String,
-    arguments: AnyArguments,
-    /// Rows that may be passed over: the statement, the row's key, and its unit and refusal.
-    asked: HashMap<(usize, String), (usize, Refusal)>,
-}
-
-/// The calls of a transaction: one per statement, or as few as can be: what may be refused, then the rest.
-fn calls(dialect: Dialect, rows: Rows, few: bool) -> Result<Vec<Call>, sqlx::Error> {
-    let chunks: Vec<_> = rows.chunks().collect();
-    let sure = chunks.iter().rposition(|(statement, _)| statement.guard.is_some()).map_or(0, |last| last + 1);
-    let mut call = Call::default();
-    let mut calls = Vec::new();
-    call.say(dialect.begin());
-    for (place, (statement, rows)) in chunks.into_iter().enumerate() {
-        if !few || place == sure {
-            calls.push(std::mem::take(&mut call));
+/// Stores the rows in one call: the whole transaction, with a check after each statement that may pass a row over.
+/// `false` when it was rolled back because of a row.
+async fn at_once(connection: &mut AnyConnection, rows: Rows) -> Result<bool, sqlx::Error> {
+    let dialect = Dialect::Sqlite;
+    let mut text = dialect.begin().to_owned();
+    let mut arguments = AnyArguments::default();
+    for (statement, rows) in rows.chunks() {
+        text.push_str("; ");
+        let count = rows.len();
+        statement.write(&mut text, dialect, &rows);
+        if statement.guard.is_some() {
+            // What is no JSON is an error, and an error ends the call before its `commit`. A `String` takes every write.
+            _ = write!(text, "; select json(iif(changes() = {count}, 'true', 'a row was passed over'))");
         }
-        call.store(dialect, statement, rows)?;
+        bind(rows, &mut arguments)?;
     }
-    if !few {
-        calls.push(std::mem::take(&mut call));
+    text.push_str("; commit");
+    let Err(error) = sqlx::query_with(AssertSqlSafe(text), arguments).execute(&mut *connection).await else {
+        return Ok(true);
+    };
+    let passed_over =
+        error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("1") || of_one_row(e));
+    if !passed_over {
+        return Err(error);
     }
-    call.say("commit");
-    calls.push(call);
-    Ok(calls)
+    sqlx::query("rollback").execute(connection).await?;
+    Ok(false)
 }
 
-/// Makes the calls; the first with a refused row is the last, and nothing is kept.
-async fn transact(
+/// Stores the rows in one transaction, a call per statement; the first with a refused row is the last.
+async fn one_by_one(
     connection: &mut AnyConnection,
-    calls: Vec<Call>,
+    dialect: Dialect,
+    rows: Rows,
 ) -> Result<HashMap<usize, Refusal>, Failure> {
-    for (place, call) in calls.into_iter().enumerate() {
-        let made = call.run(connection).await;
-        let refused = made.map_err(|e| if place == 0 { Failure::Begin(e) } else { Failure::Later(e) })?;
-        if !refused.is_empty() {
-            sqlx::query("rollback").execute(connection).await.map_err(Failure::Later)?;
-            return Ok(refused);
+    sqlx::query(dialect.begin()).execute(&mut *connection).await.map_err(Failure::Begin)?;
+    let later = Failure::Later;
+    for (statement, rows) in rows.chunks() {
+        let mut text = String::new();
+        let mut arguments = AnyArguments::default();
+        statement.write(&mut text, dialect, &rows);
+        let Some(guard) = statement.guard else {
+            bind(rows, &mut arguments).map_err(later)?;
+            sqlx::query_with(AssertSqlSafe(text), arguments)
+                .execute(&mut *connection)
+                .await
+                .map_err(later)?;
+            continue;
+        };
+        _ = write!(text, " returning {}", guard.returning);
+        let mut asked: HashMap<String, usize> =
+            rows.iter().map(|row| (row.key().to_owned(), row.unit)).collect();
+        bind(rows, &mut arguments).map_err(later)?;
+        let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+        for row in query.fetch_all(&mut *connection).await.map_err(later)? {
+            asked.remove(&row.try_get::<String, _>(0).map_err(later)?);
+        }
+        if !asked.is_empty() {
+            sqlx::query("rollback").execute(connection).await.map_err(later)?;
+            return Ok(asked.into_values().map(|unit| (unit, guard.refusal)).collect());
         }
     }
+    sqlx::query("commit").execute(connection).await.map_err(later)?;
     Ok(HashMap::new())
 }
 
-impl Call {
-    fn say(&mut self, words: &str) {
-        if !self.text.is_empty() {
-            self.text.push_str("; ");
-        }
-        self.text.push_str(words);
-    }
-
-    fn store(&mut self, dialect: Dialect, statement: &Statement, rows: Vec<Row>) -> Result<(), sqlx::Error> {
-        let columns = rows.first().map_or(0, |row| row.values.len());
-        self.say(statement.head);
-        statement.finish(&mut self.text, dialect, rows.len(), columns);
-        for row in rows {
-            if let Some(guard) = statement.guard {
-                let key = (statement.slot as usize, row.key().to_owned());
-                self.asked.insert(key, (row.unit, guard.refusal));
-            }
-            for value in row.values {
-                value.bind(&mut self.arguments)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The units whose rows were passed over.
-    async fn run(mut self, connection: &mut AnyConnection) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(self.text), self.arguments);
-        for row in query.fetch_all(connection).await? {
-            let place: i64 = row.try_get(1)?;
-            self.asked.remove(&(place as usize, row.try_get(0)?));
-        }
-        Ok(self.asked.into_values().collect())
-    }
+fn bind(rows: Vec<Row>, arguments: &mut AnyArguments) -> Result<(), sqlx::Error> {
+    rows.into_iter().flat_map(|row| row.values).try_for_each(|value| value.bind(arguments))
 }
 
 /// Whether the error may be the fault of one unit, or of another process at the same rows.
 fn of_one_unit(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else { return matches!(error, sqlx::Error::Encode(_)) };
-    !matches!(error.kind(), sqlx::error::ErrorKind::Other)
-        || matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    match error {
+        sqlx::Error::Database(error) => of_one_row(error.as_ref()),
+        error => matches!(error, sqlx::Error::Encode(_)),
+    }
+}
+
+/// Whether a constraint or another process's row is in the way.
+fn of_one_row(error: &dyn DatabaseError) -> bool {
+    !matches!(error.kind(), ErrorKind::Other) || matches!(error.code().as_deref(), Some("40001" | "40P01"))
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    error.as_database_error().is_some_and(DatabaseError::is_unique_violation)
 }
 
 fn answer(waiting: Waiting, result: Result<(), CommitError>) {
