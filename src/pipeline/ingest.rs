@@ -82,11 +82,12 @@ pub(super) async fn ingest(
 ) -> Result<Stored, IngestError> {
     let message = check(parts, message)?;
     let digest = digest(&message);
-    let (channel, address) = key_of(&message);
+    let writer = key_of(&message);
+    let _door = parts.doors.of(&writer).await;
     for _ in 0..TRIES_MAX {
         let arrival = parts
             .store
-            .arrival(&message.channel, &message.external_id, (&channel, &address))
+            .arrival(&message.channel, &message.external_id, (&writer.0, &writer.1))
             .await
             .map_err(|error| unavailable(&error))?;
         if let Some(known) = &arrival.inbox {

@@ -6,6 +6,7 @@
 //! and found by polling between processes.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The newest end of each case's turn, so that whoever waits for it need not read the log.
     pub ends: Ends,
+    /// Where the messages of one writer wait for each other.
+    pub doors: Doors,
     /// The name under which this process holds turns.
     pub holder: String,
     /// Tasks that shutdown waits for.
@@ -95,6 +98,28 @@ impl Ends {
     /// What was noted did not come about: the log tells what did.
     fn forget(&self, case: &CaseId) {
         self.0.invalidate(case);
+    }
+}
+
+/// Messages of one writer are stored one after the other: at once they would only lose against each other, and each
+/// would have to read the case again. Between processes the versions in the record decide.
+pub struct Doors(Vec<tokio::sync::Mutex<()>>);
+
+impl Default for Doors {
+    fn default() -> Self {
+        // Enough that two strangers hardly ever share one, and when they do, one waits for a commit.
+        Self((0..1024).map(|_| tokio::sync::Mutex::default()).collect())
+    }
+}
+
+impl Doors {
+    async fn of(&self, writer: &(String, String)) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        writer.hash(&mut hasher);
+        match self.0.get(hasher.finish() as usize % self.0.len()) {
+            Some(door) => Some(door.lock().await),
+            None => None,
+        }
     }
 }
 
