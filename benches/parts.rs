@@ -9,11 +9,16 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use firstline::app::Understanding;
+use firstline::config::{Config, Sources};
+use firstline::demo;
 use firstline::desk::Settled;
 use firstline::domain::decision::{Draft, Verdict};
 use firstline::domain::ids::{CaseId, ReceiptId, TurnId};
 use firstline::domain::receipt::{CallStatus, Effect, Receipt};
 use firstline::domain::time::Timestamp;
+use firstline::knowledge::Origin;
+use firstline::language::{detect, mood, sentences, signals};
 use firstline::pipeline::guard::{self, GuardContext};
 
 const ROUNDS: usize = 2000;
@@ -95,6 +100,33 @@ fn review() {
     }
 }
 
+/// What is asked of the demo's knowledge, short and long.
+const ASKED: [&str; 4] = [
+    "do gift cards expire",
+    "where is my order",
+    "how do I wash my down jacket",
+    "hi there, I ordered a water filter two weeks ago and it has become really slow, is there anything I can do before I send it back to you?",
+];
+
+fn understanding() {
+    let config = Config::load(Sources::default()).unwrap();
+    let (understanding, _) =
+        Understanding::build(&config, Origin::Embedded(demo::knowledge()), None).unwrap();
+    for text in ASKED {
+        let name = text.get(..20.min(text.len())).unwrap_or_default();
+        measure(&format!("triage, {name}"), ROUNDS, || understanding.reader.triage(text));
+        measure(&format!("search, {name}"), ROUNDS, || understanding.knowledge.search(text, Some("en"), 5));
+        measure(&format!("language, {name}"), ROUNDS, || detect::language(text));
+        measure(&format!("mood, {name}"), ROUNDS, || (mood::urgency(text), mood::sentiment(text)));
+        measure(&format!("requests, {name}"), ROUNDS, || sentences::requests(text).len());
+        measure(&format!("signals, {name}"), ROUNDS, || {
+            let asks = (signals::wants_person(text), signals::takes_back(text));
+            (asks, signals::alarm(text), signals::small_talk(text), signals::affirmation(text))
+        });
+    }
+}
+
 fn main() {
     review();
+    understanding();
 }

@@ -151,7 +151,7 @@ fn ask(
     Outcome::Replied
 }
 
-/// Adds the assistant's words to the thread and to the outbox.
+/// Adds the assistant's words to the thread, and to the outbox where they have to be carried.
 pub(super) fn speak(
     parts: &Parts,
     book: &mut Draftbook,
@@ -174,15 +174,16 @@ pub(super) fn speak(
         attachments: Vec::new(),
         turn: turn.cloned(),
     });
-    // What needs no carrying left with this commit; a second one to say so would double the cost of a turn.
-    let arrived = parts.channels.arrived_when_stored(&book.case.channel);
+    if parts.channels.arrived_when_stored(&book.case.channel) {
+        return message;
+    }
     let delivery = Delivery {
         id: DeliveryId::new(parts.clock.new_id()),
         case: book.case.id.clone(),
         message: message.id.clone(),
         channel: book.case.channel.clone(),
         conversation: book.case.conversation.clone(),
-        state: if arrived { DeliveryState::Sent } else { DeliveryState::Pending },
+        state: DeliveryState::Pending,
         attempts: 0,
         due_at: now,
     };

@@ -20,7 +20,7 @@ use firstline::domain::time::{Clock, Timestamp};
 use firstline::domain::turn::Outcome;
 use firstline::knowledge::{Knowledge, Limits, Origin};
 use firstline::pipeline::triage::Reader;
-use firstline::pipeline::{Ends, IngestError, Parts, Pipeline};
+use firstline::pipeline::{Doors, Ends, IngestError, Parts, Pipeline};
 use firstline::store::{Announcement, Change, Store, Unit};
 use firstline::templates::{Phrases, Templates};
 use firstline::tools::Toolbox;
@@ -154,6 +154,7 @@ impl Process {
             desk: Desk::new(&config).unwrap(),
             channels: Channels::new(&config),
             ends: Ends::new(100),
+            doors: Doors::default(),
             assistant: Arc::new(Line(assistant.clone())),
             clock: clock.clone(),
             holder: clock.new_id().to_string(),
