@@ -86,12 +86,20 @@ impl Run {
         self.memory.frame.as_ref().is_some_and(|frame| frame.rejected.contains(value))
     }
 
-    /// A value that stands in the words by its own form: a pattern, an address, an amount.
+    /// A value that stands in the words by its own form: a pattern, an address, an amount. Of several ids none is taken:
+    /// which is meant is asked.
     pub(super) fn read_explicit(&self, name: &str, words: &str) -> Option<Value> {
         let slot = self.slot(name)?;
         let found = match (&slot.pattern, slot.kind) {
             (Some(pattern), _) => {
-                extract::by_pattern(words, pattern).into_iter().map(Value::String).collect()
+                let mut ids = extract::by_pattern(words, pattern);
+                ids.sort();
+                ids.dedup();
+                ids.retain(|id| !signals::rules_out(words, id) && !self.rejected(&Value::String(id.clone())));
+                if ids.len() > 1 {
+                    return None;
+                }
+                ids.into_iter().map(Value::String).collect()
             }
             (None, SlotKind::Email) => extract::emails(words).into_iter().map(Value::String).collect(),
             (None, SlotKind::Amount) => {
@@ -140,6 +148,17 @@ impl Run {
             }
             SlotKind::Text | SlotKind::Email | SlotKind::Amount | SlotKind::Date => None,
         }
+    }
+
+    /// "Not the stove": what is ruled out is offered no more.
+    pub(super) fn rule_out(&mut self, name: &str, words: &str) -> bool {
+        let Some(offered) = self.memory.frame.as_mut().and_then(|frame| frame.offered.get_mut(name)) else {
+            return false;
+        };
+        let labels: Vec<String> = offered.iter().map(|(_, label)| label.clone()).collect();
+        let Some(out) = signals::excluded(words, &labels).filter(|_| labels.len() > 1) else { return false };
+        offered.remove(out);
+        true
     }
 
     /// "The other one": of exactly two candidates the one not taken, or the one the words describe.

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(ASKS.len(), 19);
+        assert_eq!(ASKS.len(), 20);
         assert!(NOT.is_some());
     }
 
