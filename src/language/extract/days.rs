@@ -282,7 +282,7 @@ mod tests {
             ("el 3 de diciembre de 2026", date(2026, 12, 3)),
             ("3 dicembre", date(2026, 12, 3)),
             ("3 de dezembro", date(2026, 12, 3)),
-            ("May 3", date(2026, 5, 3)),
+            ("May 3, 2026", date(2026, 5, 3)),
             ("am Freitag", date(2026, 11, 27)),
             ("na sexta-feira", date(2026, 11, 27)),
             ("venerdì", date(2026, 11, 27)),
