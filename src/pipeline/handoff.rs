@@ -113,7 +113,7 @@ fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason
             parts.phrases.say(language, key, json!({ "team": name }))
         }
         Presence::Closed { opens } => {
-            let opens = opens.map_or(Value::Null, Value::from);
+            let opens = opens.map_or(Value::Null, |next| Value::from(next.say(&parts.phrases, language)));
             parts.phrases.say(language, "handoff_closed", json!({ "team": name, "opens": opens }))
         }
     }
