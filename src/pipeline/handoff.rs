@@ -16,6 +16,7 @@ use crate::domain::event::EventKind;
 use crate::domain::handoff::{Approval, Handoff};
 use crate::domain::ids::HandoffId;
 use crate::domain::message::{Author, Citation, Message};
+use crate::domain::triage::Urgency;
 use crate::failpoints;
 use crate::store::{CaseFile, Change, Draftbook, StoreError};
 
@@ -51,7 +52,12 @@ pub(super) async fn compose(
     let language = book.case.language.clone();
     let team = parts.desk.team_for(handoff.team.as_deref(), &language);
     let told = told(parts, &team, &language, &handoff.reason);
-    let urgency = handoff.urgency.unwrap_or_default().max(book.case.urgency);
+    // A low urgency, declared or heard, stands where nothing speaks for a higher one.
+    let urgency = match (handoff.urgency, book.case.urgency) {
+        (None, heard) => heard,
+        (Some(declared), Urgency::Low | Urgency::Normal) => declared,
+        (Some(declared), heard @ (Urgency::High | Urgency::Urgent)) => declared.max(heard),
+    };
     let transcript = parts.store.transcript(&book.case.id).await?;
     let identity = parts.store.identities(&book.case.customer).await?;
     let stored = parts.store.receipts(&book.case.id).await?;

@@ -74,8 +74,8 @@ pub fn address(text: &str) -> Option<String> {
         let address = parts.name("address")?.as_str();
         is_named(address).then(|| cut(address))
     });
-    let found = numbered.chain(named).map(|address| address.trim_end_matches(['.', ',', ' ']).to_owned());
-    found.filter(|address| address.split_whitespace().count() >= 3).next()
+    let mut found = numbered.chain(named).map(|address| address.trim_end_matches(['.', ',', ' ']).to_owned());
+    found.find(|address| address.split_whitespace().count() >= 3)
 }
 
 /// Whether what follows the number can be the name of a street.

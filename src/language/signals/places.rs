@@ -282,7 +282,7 @@ pub fn other_one(text: &str) -> bool {
                 && next.is_none_or(|word| !TIMES.contains(&word))
         })
     };
-    has_any(&plain, &fixed) || led.iter().any(|phrase| meant(phrase))
+    has_any(&plain, &fixed) || led.iter().any(meant)
 }
 
 #[cfg(test)]
