@@ -58,13 +58,16 @@ impl Run {
     pub(super) fn fill_optional(&mut self, entry: &Entry) {
         let Some(frame) = &self.memory.frame else { return };
         let open = |slot: &&Slot| slot.optional && frame.slots.get(&slot.name).is_none_or(Value::is_null);
-        let words = format!("{}\n{}", frame.request, self.unread());
+        let unread = self.unread();
         let found: Vec<(String, Value)> = entry
             .procedure
             .slots
             .iter()
             .filter(open)
-            .filter_map(|slot| Some((slot.name.clone(), self.read_explicit(&slot.name, &words)?)))
+            .filter_map(|slot| {
+                let said = self.read_explicit(&slot.name, &frame.request);
+                Some((slot.name.clone(), said.or_else(|| self.read_explicit(&slot.name, &unread))?))
+            })
             .collect();
         for (name, value) in found {
             self.set(&name, value);
@@ -272,10 +275,24 @@ impl Run {
             }
             all.push((value, label));
         }
+        let mut offered = if fitting.is_empty() { all } else { fitting };
+        self.keep_named(slot.pattern.as_deref(), &mut offered);
         if let Some(frame) = &mut self.memory.frame {
-            frame.offered.insert(name.to_owned(), if fitting.is_empty() { all } else { fitting });
+            frame.offered.insert(name.to_owned(), offered);
         }
         Ok(())
+    }
+}
+
+impl Run {
+    /// Of candidates that the request names by their ids, the others are none.
+    fn keep_named(&self, pattern: Option<&str>, offered: &mut Vec<(Value, String)>) {
+        let (Some(pattern), Some(frame)) = (pattern, &self.memory.frame) else { return };
+        let ids = extract::by_pattern(&frame.request, pattern);
+        let named = |value: &Value| value.as_str().is_some_and(|id| ids.iter().any(|known| known == id));
+        if offered.iter().filter(|(value, _)| named(value)).count() > 1 {
+            offered.retain(|(value, _)| named(value));
+        }
     }
 }
 

@@ -29,14 +29,14 @@ pub(super) const WORDS: [Words; 7] = [
         telling: "ich nicht möchte brauche bestellung zurück danke stornieren rückerstattung rücksendung lieferung sendung \
             rechnung größe falsche falsch erhalten funktioniert können helfen kaputt meinen meiner zurückgeben \
             zurückschicken verfolgen bleibt wann warum bitte guten habe passwort vergessen kostet umtauschen ändern \
-            bezahlen versendet warte undicht hilfe gutschein willkommen stiefel erstattung immer wieder",
+            bezahlen versendet warte undicht hilfe gutschein willkommen stiefel mitarbeiter mensch erstattung immer wieder",
     },
     Words {
         code: "fr",
         small: "je est ma mon et pas le les vous une des mes quand du suis la un de en à au aux ce cette que qui sur \
             dans pour par avec sans plus il elle on nous ne nai jai na pas son sa ses tu ou où ça cest ai a été bien me \
             mauvaise taille reçu marche fuit tente aide lai comment",
-        telling: "je commande bonjour merci colis puis jai cest jattends besoin daide veux voudrais remboursement \
+        telling: "conseiller conseillère je commande bonjour merci colis puis jai cest jattends besoin daide veux voudrais remboursement \
             livraison facture svp pouvez quest quand annuler retourner reçu reçue cassé cassée arrivé arrivée \
             toujours oublié passe expédié rembourser maider taille mauvaise mauvais marche fonctionne aider aidez vous \
             suivre dune commandé nest ça où être avoir très chaussures bottes envoyer rendre échanger",
@@ -54,7 +54,7 @@ pub(super) const WORDS: [Words; 7] = [
         code: "it",
         small: "il mio e non che una è mia gli la un di a in per con lo le si mi ho ha sono era questo questa del al \
             della dei i più o se ma da dal nel ne ci rotto rotta tenda come viene taglia sul anche ancora dove",
-        telling: "dovè ordine ciao grazie vorrei quando posso pacco voglio bisogno aiuto rimborso spedizione spedito \
+        telling: "operatore dovè ordine ciao grazie vorrei quando posso pacco voglio bisogno aiuto rimborso spedizione spedito \
             spedita fattura restituire annullare funziona potete aiutare aiutarmi indirizzo cambiare sbagliata sbagliato \
             ricevuto ricevuta rivoglio soldi miei consegna aspetto ancora arrivato arrivata cosa cosè perché dimenticato \
             pagare pago buongiorno salve scarponi cerniera tracciare reso questo sono della gli non più favore",
@@ -63,7 +63,7 @@ pub(super) const WORDS: [Words; 7] = [
         code: "pt",
         small: "meu minha está os eu da do uma um o a e de em no na não para por com que se me as dos das ao à é são já \
             foi isto isso mais como quando tem ou nos mas sem tenda furo partido favor só lhe vai ser",
-        telling: "onde não pedido olá obrigado obrigada quero posso encomenda chegou preciso ajuda gostaria tenho reembolso \
+        telling: "atendente onde não pedido olá obrigado obrigada quero posso encomenda chegou preciso ajuda gostaria tenho reembolso \
             devolver devolução fatura endereço morada senha esqueci dinheiro entrega envio enviado botas cancelar podem \
             pode ajudar ajudem minha meu uma ainda espera tamanho errado errada recebido recebi mudar pagar estragado \
             então também você vocês muito bom porque trocar cadê comprei quanto funciona volta",
@@ -72,7 +72,7 @@ pub(super) const WORDS: [Words; 7] = [
         code: "nl",
         small: "mijn waar is het een niet ik wil hoe kan en van geen de te op dat dit die wat er met voor aan in nog \
             je jullie u was heb heeft nu ook maar of als bij naar mij me wordt werkt maat nooit tent meer terug geld",
-        telling: "mijn het een niet bestelling hallo bedankt ik wanneer pakket graag wordt heb nodig hulp terug alstublieft \
+        telling: "medewerker mijn het een niet bestelling hallo bedankt ik wanneer pakket graag wordt heb nodig hulp terug alstublieft \
             terugsturen annuleren levering factuur adres wijzigen waar verkeerde ontvangen kunnen helpen kapot werkt \
             wachtwoord vergeten betalen blijft laarzen verzonden volgen lekt aangekomen retourneren jullie hoe terugbetaling \
             kosten goedemorgen goedendag waarom geleverd ruilen",

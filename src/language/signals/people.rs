@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::language::plain;
+use crate::language::{plain, sentences};
 
 /// Whom people ask for.
 const WHO: &str = "(?:a |an |the |your |some |any |one |another |real |actual |live |proper |human )*(?:person|human|human being|agent|representative|rep|someone|somebody|manager|supervisor|operator|advisor|adviser|colleague|member of staff|staff|employee|support agent|customer service|customer support|real one|(?:real|actual) (?:people|humans)|individual)";
@@ -31,7 +31,7 @@ static ASKS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\b(?:human|person|agent|representative)\b please\b".to_owned(),
         r"\bplease\b(?: \w+){0,2} (?:human|a person|an agent|representative)\b".to_owned(),
         // To be called, passed on or escalated, without naming to whom; what is passed on must not be a thing.
-        r"(?:^|\b(?:please|pls|and|then|just|(?:can|could|will|would) (?:you|u|someone|somebody|anyone|anybody|they|a \w+|one of you)(?: please| pls)?|(?:want|need|like|prefer|ask|have|get) (?:you|someone|somebody|anyone|a \w+) to|to have (?:you|someone|somebody)) )(?:call|ring|phone) (?:me|us)(?: back| up)?(?: (?:now|please|pls|asap|today|tonight|tomorrow|on|at|when|about|this|instead|and|by|first|in|as|if|because|or|to|so|\d+)\b|$)".to_owned(),
+        format!(r"(?:^(?:(?:{POLITE}) )*|\b(?:please|pls|and|then|just|(?:can|could|will|would) (?:you|u|someone|somebody|anyone|anybody|they|a \w+|one of you)(?: please| pls)?|(?:want|need|like|prefer|ask|have|get) (?:you|someone|somebody|anyone|a \w+) to|to have (?:you|someone|somebody)) )(?:call|ring|phone) (?:me|us)(?: back| up)?(?: (?:now|please|pls|asap|today|tonight|tomorrow|on|at|when|about|this|instead|and|by|first|in|as|if|because|or|to|so|\d+)\b|$)"),
         r"\b(?:i (?:want|need|would like)|id like|request(?:ing)?|give me|schedule) (?:a |an )?(?:call ?back|phone call|call(?: back| from you)?)(?: (?:please|now|today|asap|about|from)\b|$)".to_owned(),
         r"\b(?:transfer|connect|redirect|forward|escalate) (?:me|us)(?: (?:over|through|up|now|please|pls|asap|immediately|already|then|right)\b|$)".to_owned(),
         r"\bescalat(?:e|ed|ing) (?:this|it|that|my (?:case|issue|complaint|ticket|request|problem|matter)|the (?:case|issue|complaint|ticket|matter))\b|\b(?:want|need|have|get|would like) (?:this|it|that|my \w+) escalated\b|^(?:please )?(?:escalate|escalation)(?: please| now)?$".to_owned(),
@@ -63,14 +63,13 @@ static NOT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&patterns.join("|")).ok()
 });
 
-/// Whether the message asks for a person.
+/// Whether the message asks for a person, in one of its sentences or as a whole.
 pub fn wants_person(text: &str) -> bool {
     let text: String = text.chars().take(1000).collect();
-    let plain = plain(&text);
-    if NOT.as_ref().is_some_and(|not| not.is_match(&plain)) {
-        return false;
-    }
-    ASKS.iter().any(|asks| asks.is_match(&plain))
+    std::iter::once(text.as_str()).chain(sentences::split(&text)).any(|part| {
+        let plain = plain(part);
+        !NOT.as_ref().is_some_and(|not| not.is_match(&plain)) && ASKS.iter().any(|asks| asks.is_match(&plain))
+    })
 }
 
 #[cfg(test)]
@@ -111,6 +110,10 @@ mod tests {
             "i'd rather chat with a live agent",
             "call me",
             "call me back please",
+            "hi, call me",
+            "i cannot sign in. call me",
+            "my 2 person tent is broken. let me talk to a human",
+            "where is my order? agent please",
             "please call me on 555 0100",
             "can someone call me",
             "Could you call me tomorrow?",
@@ -182,6 +185,7 @@ mod tests {
             "can i get the boots in size 9",
             "is there a 4 person tent in stock",
             "i like people",
+            "it is for one person. human error i guess",
             "operator manual",
             "i need the operator manual",
             "people love this tent",
