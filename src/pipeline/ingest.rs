@@ -123,7 +123,7 @@ fn unavailable(error: &dyn std::error::Error) -> IngestError {
     IngestError::Unavailable(None)
 }
 
-/// Checks sizes and masks card numbers; nothing after this sees a whole one.
+/// Checks sizes and masks card numbers and one-time codes; nothing after this sees a whole one.
 fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, IngestError> {
     let limits = &parts.config.limits;
     let length = message.text.chars().count();
@@ -135,7 +135,7 @@ fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, I
         let most = limits.attachments_max;
         return Err(IngestError::Invalid(format!("send at most {most} attachments with one message")));
     }
-    if let Cow::Owned(masked) = extract::mask_cards(&message.text) {
+    if let Cow::Owned(masked) = extract::mask_secrets(&message.text) {
         message.text = masked;
     }
     Ok(message)

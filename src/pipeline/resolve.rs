@@ -277,7 +277,9 @@ fn hear(file: &CaseFile, readings: &[Reading]) -> Heard {
     let triages = || readings.iter().flat_map(|r| &r.requests).map(|request| &request.triage);
     let language =
         triages().rev().find_map(|t| t.language.clone()).unwrap_or_else(|| file.case.language.clone());
-    let urgency = triages().map(|t| t.urgency).max().unwrap_or_default().max(file.case.urgency);
+    // Only the first words can say that there is time; later ones take back no urgency.
+    let begun = file.case.issue.is_some().then_some(file.case.urgency);
+    let urgency = triages().map(|t| t.urgency).chain(begun).max().unwrap_or_default();
     let sentiment = triages().next_back().map_or(file.case.sentiment, |t| t.sentiment);
     let first = readings.iter().flat_map(|r| &r.requests).map(|request| request.text.trim()).next();
     let issue = file.case.issue.clone().or_else(|| first.map(one_line));

@@ -17,6 +17,7 @@ use firstline::domain::ids::{CaseId, ProcedureId};
 use firstline::domain::message::{Author, InboundMessage, Message, Sender};
 use firstline::domain::receipt::{CallStatus, LedgerEntry};
 use firstline::domain::time::{Clock, Timestamp};
+use firstline::domain::triage::Urgency;
 use firstline::domain::turn::Outcome;
 use firstline::knowledge::{Knowledge, Limits, Origin};
 use firstline::pipeline::triage::Reader;
@@ -34,6 +35,8 @@ use crate::store::{Record, on_both};
 on_both! {
     a_hundred_copies_at_once_are_stored_and_answered_once
     the_same_id_with_other_words_is_a_conflict
+    cards_and_codes_are_gone_before_anything_is_stored_or_read
+    a_case_without_hurry_is_low_until_there_is_one
     a_worker_frozen_for_twice_its_lease_writes_nothing
     a_person_who_takes_the_case_meanwhile_silences_the_assistant
     newer_words_start_the_turn_again_and_one_reply_answers_all
@@ -244,6 +247,31 @@ async fn the_same_id_with_other_words_is_a_conflict(record: Arc<Record>) {
     assert!(matches!(other, Err(IngestError::Conflict)), "{other:?}");
     process.idle().await;
     assert_eq!(process.store().messages(&first.case, 0, 100).await.unwrap().len(), 2);
+}
+
+async fn cards_and_codes_are_gone_before_anything_is_stored_or_read(record: Arc<Record>) {
+    let process = Process::one(&record, Pace::Free).await;
+    let text =
+        "my card 4242 4242 4242 4242 was refused, and the code you sent is 48 29 13. It is for HP-10042";
+    let accepted = process.pipeline.ingest(message("m1", text)).await.unwrap();
+    process.idle().await;
+    let masked = "my card •••• 4242 was refused, and the code you sent is ••••. It is for HP-10042";
+    assert_eq!(process.store().messages(&accepted.case, 0, 100).await.unwrap()[0].text, masked);
+    assert_eq!(*process.assistant.read.lock().unwrap(), [[masked]]);
+}
+
+async fn a_case_without_hurry_is_low_until_there_is_one(record: Arc<Record>) {
+    let process = Process::one(&record, Pace::Free).await;
+    for (id, text, urgency) in [
+        ("m1", "No rush, when do you open?", Urgency::Low),
+        ("m2", "i need the tent today", Urgency::High),
+        ("m3", "no rush", Urgency::High),
+    ] {
+        let accepted = process.pipeline.ingest(message(id, text)).await.unwrap();
+        process.idle().await;
+        let file = process.store().case_fresh(&accepted.case).await.unwrap().unwrap();
+        assert_eq!(file.case.urgency, urgency, "{text}");
+    }
 }
 
 async fn a_worker_frozen_for_twice_its_lease_writes_nothing(record: Arc<Record>) {

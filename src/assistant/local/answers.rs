@@ -31,6 +31,10 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return None;
         }
+        if self.rule_out(name, words) {
+            self.agenda.push_back(Task::Continue);
+            return None;
+        }
         if readings.iter().any(|reading| reading.takes_back) {
             return self.drop_frame();
         }

@@ -13,6 +13,8 @@ pub(super) struct Memory {
     pub(super) frame: Option<Frame>,
     /// Procedures that were interrupted, the newest last.
     pub(super) paused: Vec<Frame>,
+    /// Requests that came together with one that had to ask something; they have their turn when it is done.
+    pub(super) later: Vec<Later>,
     /// What the customer settled earlier, by slot name: nothing is asked twice.
     pub(super) known: BTreeMap<String, Value>,
     /// What we asked outside any procedure.
@@ -25,6 +27,15 @@ pub(super) struct Memory {
     pub(super) repeats: u32,
     /// The case was settled by the last turn.
     pub(super) settled: bool,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Later {
+    /// The procedure to begin; none looks for an answer in the articles.
+    pub(super) procedure: Option<String>,
+    /// The customer's words.
+    pub(super) request: String,
 }
 
 /// A question outside any procedure.

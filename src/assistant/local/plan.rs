@@ -154,10 +154,10 @@ impl Run {
                 if self.repeated(&id) {
                     return Some(self.hand_off(HandOff::because("asked_again")));
                 }
-                let known = self
-                    .agenda
-                    .iter()
-                    .any(|task| matches!(task, Task::Start { procedure, .. } if *procedure == id));
+                let known = self.agenda.iter().any(|task| {
+                    matches!(task, Task::Start { procedure, request: other }
+                        if *procedure == id && names_nothing_new(&request.text, other))
+                });
                 if !known {
                     self.agenda.push_back(Task::Start { procedure: id, request: request.text.clone() });
                 }
@@ -228,3 +228,16 @@ impl Run {
         }
     }
 }
+
+/// Whether a request names no number that the other of its kind does not: "cancel A and cancel B" are two.
+fn names_nothing_new(request: &str, other: &str) -> bool {
+    let numbers = |text: &str| -> Vec<String> {
+        let runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= NUMBER_DIGITS_MIN);
+        runs.map(str::to_owned).collect()
+    };
+    let known = numbers(other);
+    numbers(request).iter().all(|number| known.contains(number))
+}
+
+/// So many digits are the number of something, not a count.
+const NUMBER_DIGITS_MIN: usize = 4;
