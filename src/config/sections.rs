@@ -107,7 +107,7 @@ pub struct Limits {
     /// After this a yes is an old yes.
     pub confirm_ttl_ms: i64,
     /// After this an approval must be asked again.
-    pub approval_ttl_ms: i64,
+    pub approvals_expire_hours: i64,
     /// Largest arguments of a call.
     pub tool_argument_bytes_max: usize,
     /// Deepest arguments of a call.

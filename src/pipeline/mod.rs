@@ -18,6 +18,7 @@ use crate::assistant::Assistant;
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::approvals::Pending;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
 use crate::domain::time::Clock;
@@ -27,6 +28,7 @@ use crate::store::Store;
 use crate::templates::Phrases;
 use crate::tools::Toolbox;
 
+mod approve;
 mod await_end;
 mod deliver;
 mod effect;
@@ -38,7 +40,9 @@ mod resolve;
 mod settle;
 pub mod triage;
 mod turn;
+mod write;
 
+pub use approve::{DecideError, Word};
 pub use await_end::Ended;
 pub use ingest::{Accepted, IngestError};
 
@@ -159,6 +163,15 @@ impl Pipeline {
     /// Waits until the turn of an accepted message ends, at most `wait_ms`.
     pub async fn wait(&self, accepted: &Accepted, wait_ms: u64) -> Result<Ended, IngestError> {
         await_end::wait(&self.parts, accepted, wait_ms).await
+    }
+
+    /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.
+    pub async fn decide(&self, word: Word) -> Result<Pending, DecideError> {
+        let parts = self.parts.clone();
+        let work = self.parts.tasks.spawn(async move { approve::decide(&parts, &word).await });
+        let decided = work.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))));
+        self.deliveries.notify_one();
+        decided
     }
 
     /// Starts the loops that find, hold, deliver and tidy up. They end when shutdown is asked for.
