@@ -28,6 +28,8 @@ pub enum Scope {
     CasesRead,
     /// Act on cases.
     CasesWrite,
+    /// Approve or refuse the writes that wait for a person.
+    Approvals,
     /// Search the knowledge base.
     Knowledge,
     /// Read `/metrics`.
@@ -38,8 +40,15 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] =
-        [Self::Messages, Self::CasesRead, Self::CasesWrite, Self::Knowledge, Self::Metrics, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Messages,
+        Self::CasesRead,
+        Self::CasesWrite,
+        Self::Approvals,
+        Self::Knowledge,
+        Self::Metrics,
+        Self::Admin,
+    ];
 
     /// The name used on the command line and in the record.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Scope {
             Self::Messages => "messages",
             Self::CasesRead => "cases:read",
             Self::CasesWrite => "cases:write",
+            Self::Approvals => "approvals",
             Self::Knowledge => "knowledge",
             Self::Metrics => "metrics",
             Self::Admin => "admin",
