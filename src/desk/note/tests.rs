@@ -120,6 +120,7 @@ fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
     );
     let gathered = BTreeMap::from([("order_id".to_owned(), "HP-10042".to_owned())]);
     let handoff = HandOff::because("unknown_write");
+    let declared = Declared::default();
     let note = build(&Records {
         case: &case,
         customer: &customer,
@@ -131,6 +132,7 @@ fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
         citations: &[],
         handoff: &handoff,
         approval: None,
+        declared: &declared,
         unsent: Some("draft"),
         told: "A person answers you here.",
         urgency: Urgency::High,
@@ -140,9 +142,9 @@ fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
         value: value.to_owned(),
         source: source.to_owned(),
     };
-    assert_eq!(note.facts[0], fact("order id", "HP-10042", "message:1"));
-    assert!(note.facts.contains(&fact("HP-10042: total", "$129.05", "receipt:r-1")), "{:?}", note.facts);
-    assert!(note.facts.contains(&fact("HP-10042: status", "shipped", "receipt:r-1")), "{:?}", note.facts);
+    assert_eq!(note.facts[0], fact("Order", "HP-10042", "message:1"));
+    assert!(note.facts.contains(&fact("HP-10042 total", "$129.05", "receipt:r-1")), "{:?}", note.facts);
+    assert!(note.facts.contains(&fact("HP-10042 status", "shipped", "receipt:r-1")), "{:?}", note.facts);
     assert_eq!(note.customer.to_string(), "Ida Berg, customer number cust-7");
     assert_eq!(note.verified, "verified by the operator's API key (in_app cust-7)");
     assert_eq!(note.channels, ["in_app", "web_chat"]);
@@ -163,6 +165,7 @@ fn an_empty_case_says_why_each_field_is_not_known() {
     case.assurance = Assurance::Anonymous;
     let handoff = HandOff::because("error");
     let empty = BTreeMap::new();
+    let declared = Declared::default();
     let records = Records {
         case: &case,
         customer: &customer,
@@ -174,6 +177,7 @@ fn an_empty_case_says_why_each_field_is_not_known() {
         citations: &[],
         handoff: &handoff,
         approval: None,
+        declared: &declared,
         unsent: None,
         told: "",
         urgency: Urgency::Normal,
