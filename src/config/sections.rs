@@ -84,6 +84,8 @@ pub struct Worker {
     pub delivery_lease_ms: i64,
     /// A claimed effect without a result after this is unknown.
     pub unsettled_ms: i64,
+    /// `/readyz` says that the workers stand still when they were last heard of longer ago.
+    pub tick_age_ms_max: i64,
 }
 
 /// What is bounded.

@@ -25,6 +25,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Reads the name of the act that takes it, `approve` or `refuse`.
+    pub fn of_act(act: &str) -> Option<Self> {
+        match act {
+            "approve" => Some(Self::Approved),
+            "refuse" => Some(Self::Refused),
+            _ => None,
+        }
+    }
+
     /// The name used in the record.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@
 //! and found by polling between processes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::desk::Desk;
 use crate::desk::approvals::Pending;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
 use crate::knowledge::Knowledge;
 use crate::store::Store;
@@ -110,6 +110,8 @@ pub struct Pipeline {
     wake: Notify,
     backlog: AtomicBool,
     deliveries: Arc<Notify>,
+    /// When the loop that finds turns last came round; 0 before it began.
+    ticked: AtomicI64,
 }
 
 /// Turns under way in this process.
@@ -136,6 +138,7 @@ impl Pipeline {
             wake: Notify::new(),
             backlog: AtomicBool::new(false),
             deliveries: Arc::new(Notify::new()),
+            ticked: AtomicI64::new(0),
         })
     }
 
@@ -211,6 +214,7 @@ impl Pipeline {
         self.parts.tasks.spawn(async move {
             loop {
                 pipeline.find().await;
+                pipeline.ticked.store(pipeline.parts.clock.now().0, Ordering::Relaxed);
                 tokio::select! {
                     () = pipeline.parts.shutdown.cancelled() => return,
                     () = pipeline.wake.notified() => {}
@@ -235,6 +239,11 @@ impl Pipeline {
                 }
             }
         });
+    }
+
+    /// When the loop that finds turns last came round; none before it began.
+    pub fn last_tick(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.ticked.load(Ordering::Relaxed))).filter(|at| at.0 != 0)
     }
 
     /// A turn of a case that nobody works on here is held from its birth, if there is room.

@@ -25,6 +25,7 @@ fn agent(login: &str) -> Agent {
         teams: vec![TeamId::parse("care").unwrap()],
         languages: vec!["de".to_owned()],
         created_at: NOW,
+        password_chosen_at: None,
     }
 }
 
@@ -37,12 +38,12 @@ async fn an_account_is_added_found_and_removed(record: Arc<Record>) {
     assert_eq!(store.list_agents().await.unwrap(), [agent("eva"), agent("max")]);
     assert_eq!(store.agent_by_login("eva").await.unwrap(), Some(agent("eva")));
     assert_eq!(store.agent(&agent("max").id).await.unwrap(), Some(agent("max")));
-    assert!(store.set_password(&agent("eva").id, "$argon2id$second").await.unwrap());
+    assert!(store.set_password(&agent("eva").id, "$argon2id$second", NOW).await.unwrap());
     let changed = store.agent_by_login("eva").await.unwrap().unwrap();
-    assert_eq!(changed.password_hash, "$argon2id$second");
+    assert_eq!((changed.password_hash.as_str(), changed.password_chosen_at), ("$argon2id$second", Some(NOW)));
     assert!(store.remove_agent("eva").await.unwrap());
     assert!(!store.remove_agent("eva").await.unwrap());
-    assert!(!store.set_password(&agent("eva").id, "x").await.unwrap());
+    assert!(!store.set_password(&agent("eva").id, "x", NOW).await.unwrap());
     assert_eq!(store.agent_by_login("eva").await.unwrap(), None);
 }
 
