@@ -9,9 +9,11 @@
 )]
 
 mod agents_api;
+mod approvals;
 mod bad_input;
 mod browser;
 mod evals;
 mod pipeline;
+mod readiness;
 mod store;
 mod support;

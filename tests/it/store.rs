@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use firstline::store::Store;
 
-use crate::pipeline;
+use crate::{approvals, pipeline};
 use crate::support::database::{Database, POSTGRES, postgres_server};
 
 /// A test's record: the database and the store open on it.
@@ -65,10 +65,18 @@ async fn on<F: Future<Output = ()>>(database: Database, test: fn(Arc<Record>) ->
 #[test]
 fn says_how_many_postgres_tests_are_left_out() {
     let count: usize =
-        [accounts::NAMES, commit::NAMES, faults::NAMES, queries::NAMES, work::NAMES, pipeline::NAMES]
-            .iter()
-            .map(|n| n.len())
-            .sum();
+        [
+            accounts::NAMES,
+            commit::NAMES,
+            faults::NAMES,
+            queries::NAMES,
+            work::NAMES,
+            pipeline::NAMES,
+            approvals::NAMES,
+        ]
+        .iter()
+        .map(|n| n.len())
+        .sum();
     let count = count + faults::POSTGRES_ONLY;
     assert!(count > faults::POSTGRES_ONLY, "the lists are read");
     if postgres_server().is_none() {

@@ -44,6 +44,10 @@ function append(message) {
   thread.scrollTop = thread.scrollHeight;
 }
 
+// On a phone the note's long parts are opened by a tap, so that the conversation is near.
+if (window.matchMedia('(max-width: 1000px)').matches) {
+  for (const part of document.querySelectorAll('.note details')) part.open = false;
+}
 if (lists) setInterval(renewLists, LISTS_EVERY_MS);
 times(document);
 if (main) {

@@ -17,6 +17,7 @@ mod acts;
 mod pages;
 mod password;
 mod refusals;
+mod shown;
 mod sign_in;
 
 const STYLE: &str = include_str!("console.css");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use firstline::domain::ids::{AgentId, TeamId};
 use firstline::domain::team::Agent;
+use firstline::domain::time::Timestamp;
 use firstline::store::{AgentSession, ApiKey};
 
 use super::things::NOW;
@@ -92,7 +93,10 @@ async fn a_key_works_until_it_is_revoked_or_expires(record: Arc<Record>) {
         store.add_key(key).await.unwrap();
     }
     assert_eq!(store.list_keys().await.unwrap(), [key("long"), short.clone()]);
-    let found = async |hash, now| store.key_by_hash(hash, now).await.unwrap().map(|key| key.id);
+    let found = async |hash, now: Timestamp| {
+        let key: Option<ApiKey> = store.key_by_hash(hash, now).await.unwrap();
+        key.filter(|key| key.in_force(now)).map(|key| key.id)
+    };
     assert_eq!(found("hash-short", NOW.plus_ms(9)).await.as_deref(), Some("short"));
     assert_eq!(found("hash-short", NOW.plus_ms(10)).await, None);
     assert_eq!(found("hash", NOW).await, None);
