@@ -171,7 +171,7 @@ fn facts(records: &Records<'_>, public: &[&Message]) -> Vec<Fact> {
         .map(|(slot, value)| Fact {
             label: declared.words(slot),
             value: declared.gathered(slot, value),
-            source: origin(records, public, value),
+            source: origin(records, public, slot, value),
         })
         .collect();
     let done: Vec<&Receipt> =
@@ -185,18 +185,25 @@ fn facts(records: &Records<'_>, public: &[&Message]) -> Vec<Fact> {
     facts
 }
 
-/// Where a gathered value was said: the newest message with it, a receipt, or else the newest words of the customer.
-fn origin(records: &Records<'_>, public: &[&Message], value: &str) -> String {
-    let wanted = squash(value);
-    let customer = || public.iter().rev().filter(|m| m.author == Author::Customer);
-    if let Some(message) = customer().find(|m| squash(&m.text).contains(&wanted)) {
+/// Where a gathered value was said: the newest message with it, a receipt, or in other words somewhere in between.
+fn origin(records: &Records<'_>, public: &[&Message], slot: &str, value: &str) -> String {
+    let mut wanted = vec![squash(value)];
+    // People write 900 or 900.00, not 90000.
+    if slot.ends_with("_minor")
+        && let Some(whole) = wanted.iter().find_map(|minor| minor.strip_suffix("00").map(str::to_owned))
+    {
+        wanted.push(whole);
+    }
+    let said = |text: &str| {
+        let text = squash(text);
+        wanted.iter().any(|one| !one.is_empty() && text.contains(one))
+    };
+    let mut customer = public.iter().rev().filter(|m| m.author == Author::Customer);
+    if let Some(message) = customer.find(|m| said(&m.text)) {
         return format!("message:{}", message.seq);
     }
-    let receipt = records.receipts.iter().rev().find(|r| squash(&r.result.to_string()).contains(&wanted));
-    match receipt {
-        Some(receipt) => format!("receipt:{}", receipt.id),
-        None => format!("message:{}", customer().next().map_or(records.case.inbound_seq, |m| m.seq)),
-    }
+    let receipt = records.receipts.iter().rev().find(|r| said(&r.result.to_string()));
+    receipt.map_or_else(|| "conversation".to_owned(), |receipt| format!("receipt:{}", receipt.id))
 }
 
 fn squash(text: &str) -> String {

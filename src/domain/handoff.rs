@@ -46,7 +46,7 @@ pub struct Fact {
     pub label: String,
     /// Its value.
     pub value: String,
-    /// `receipt:<id>` or `message:<seq>`.
+    /// `receipt:<id>`, `message:<seq>`, or `conversation` where nobody said it in these words.
     pub source: String,
 }
 

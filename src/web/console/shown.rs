@@ -74,7 +74,7 @@ pub(super) fn note(edge: &Edge, handoff: &Handoff) -> Value {
             .iter()
             .find(|tried| tried.receipt == receipt)
             .map_or_else(|| "a receipt".to_owned(), |tried| declared.words(&tried.tool)),
-        None => source.to_owned(),
+        None => format!("the {source}"),
     };
     let facts: Vec<Value> = note
         .facts
