@@ -76,11 +76,15 @@ pub(super) fn note(edge: &Edge, handoff: &Handoff) -> Value {
             .map_or_else(|| "a receipt".to_owned(), |tried| declared.words(&tried.tool)),
         None => format!("the {source}"),
     };
-    let facts: Vec<Value> = note
-        .facts
-        .iter()
-        .map(|fact| json!({"label": fact.label, "value": fact.value, "source": source(&fact.source)}))
-        .collect();
+    let mut facts: Vec<Value> = Vec::new();
+    for fact in &note.facts {
+        let from = source(&fact.source);
+        let line = json!([fact.label, fact.value]);
+        match facts.last_mut().filter(|group| group["source"] == from.as_str()) {
+            Some(group) => group["lines"].as_array_mut().into_iter().for_each(|lines| lines.push(line.clone())),
+            None => facts.push(json!({"source": from, "lines": [line]})),
+        }
+    }
     let tried: Vec<Value> = note
         .tried
         .iter()
@@ -105,6 +109,7 @@ pub(super) fn note(edge: &Edge, handoff: &Handoff) -> Value {
             said("Articles cited", &articles),
         ],
         "facts": facts,
+        "facts_count": note.facts.len(),
         "tried": tried,
         "unsent": note.unsent,
     })
@@ -124,11 +129,14 @@ pub(super) fn approval(
     let mut told = json!({
         "id": approval.id, "hash": approval.hash, "tool": declared.words(&approval.tool),
         "arguments": declared.arguments(&arguments), "because": sentence(&approval.because),
-        "expires_at": approval.expires_at, "waiting": false, "decided": null, "stands": null,
+        "expires_at": approval.expires_at, "waiting": false, "open": false, "decided": null, "stands": null,
         "alarming": false, "may": may_decide(agent, case.team.as_ref()),
     });
     match &pending.standing {
-        Standing::Waiting => told["waiting"] = json!(true),
+        Standing::Waiting => {
+            told["waiting"] = json!(true);
+            told["open"] = json!(true);
+        }
         Standing::Expired => told["stands"] = json!("Nobody decided in time, so it cannot run any more."),
         Standing::Over => {
             told["stands"] = json!("The case was settled or given back before anybody decided, so it cannot run any more.");
@@ -149,6 +157,7 @@ pub(super) fn approval(
             };
             told["decided"] = json!({"decision": sentence(decision.as_str()), "by": who, "at": at});
             told["stands"] = json!(ended);
+            told["open"] = json!(*decision == Decision::Approved && outcome.is_none());
             told["alarming"] = json!(outcome.is_some_and(|outcome| outcome != CallStatus::Done));
         }
     }
