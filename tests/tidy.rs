@@ -44,7 +44,7 @@ const STAGES: [(&str, &[&str]); 13] = [
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
-    ("housekeeping", &[]),
+    ("housekeeping", &["approve"]),
     ("ingest", &[]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),

@@ -164,7 +164,8 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
                 let unknown = || Failure::Usage(format!("there is no scope `{scope}`; write one of {known}"));
                 read.push(Scope::parse(scope).ok_or_else(unknown)?);
             }
-            let expires_at = expires_in_days.map(|days| SystemClock.now().plus_ms(days.saturating_mul(DAY_MS)));
+            let expires_at =
+                expires_in_days.map(|days| SystemClock.now().plus_ms(days.saturating_mul(DAY_MS)));
             let (stored, key) = keys::mint(&SystemClock, &name, &read, expires_at);
             store.add_key(&stored).await.context("the record failed")?;
             output::line(&key);

@@ -266,7 +266,9 @@ fn promised(records: &Records<'_>) -> Option<String> {
                 let what = outcome(receipt).map_or(String::new(), |line| format!(" ({line})"));
                 Some(format!("done: {}{what}", tool(records, &receipt.tool)))
             }
-            CallStatus::Unknown => Some(format!("perhaps done, no answer came: {}", tool(records, &receipt.tool))),
+            CallStatus::Unknown => {
+                Some(format!("perhaps done, no answer came: {}", tool(records, &receipt.tool)))
+            }
             CallStatus::Refused | CallStatus::Failed => None,
         })
         .collect();
@@ -292,7 +294,10 @@ fn next_step(records: &Records<'_>) -> Option<String> {
     }
     if let Some(receipt) = records.receipts.iter().rev().find(|receipt| receipt.status == CallStatus::Unknown)
     {
-        return Some(format!("Check whether {} happened before anything is repeated.", tool(records, &receipt.tool)));
+        return Some(format!(
+            "Check whether {} happened before anything is repeated.",
+            tool(records, &receipt.tool)
+        ));
     }
     if records.unsent.is_some() {
         return Some(

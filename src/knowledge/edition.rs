@@ -148,9 +148,9 @@ impl Edition {
 
     /// See [`super::Knowledge::serves`]. A title may be all function words, so a few are tried.
     pub(super) fn serves(&self, chars_max: usize) -> bool {
-        let finds =
-            |article: &Article| !self.search(&article.title, None, 1, chars_max).hits.is_empty();
-        self.index.is_some() && (self.articles.is_empty() || self.articles.iter().take(TITLES_TRIED_MAX).any(finds))
+        let finds = |article: &Article| !self.search(&article.title, None, 1, chars_max).hits.is_empty();
+        self.index.is_some()
+            && (self.articles.is_empty() || self.articles.iter().take(TITLES_TRIED_MAX).any(finds))
     }
 
     #[cfg(test)]

@@ -14,10 +14,11 @@ use crate::domain::decision::Draft;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ApprovalId, CaseId, TurnId};
 use crate::domain::money::Money;
-use crate::domain::receipt::{CallStatus, Receipt};
+use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 use crate::store::{CaseFile, CommitError, Draftbook, Refusal, StoreError};
 use crate::tools::authority::{self, Permit};
+use crate::tools::ledger;
 
 /// A decision that keeps losing against other changes of the case is given up after this many looks.
 const LOOKS_MAX: usize = 8;
@@ -66,7 +67,9 @@ pub enum DecideError {
 fn no_longer_waits(standing: &Standing) -> &'static str {
     match standing {
         Standing::Waiting => "it still waits",
-        Standing::Expired => "its time is over and it cannot run any more; settle it by hand, or ask the customer again",
+        Standing::Expired => {
+            "its time is over and it cannot run any more; settle it by hand, or ask the customer again"
+        }
         Standing::Over => "the case was settled or given back meanwhile, and with it this approval",
         Standing::Decided { decision: Decision::Approved, .. } => "it was approved before and runs only once",
         Standing::Decided { decision: Decision::Refused, .. } => "it was refused before",
@@ -111,7 +114,12 @@ pub(super) async fn decide(parts: &Parts, word: &Word) -> Result<Pending, Decide
 }
 
 /// The approval, if it waits for this very word.
-async fn waiting(parts: &Parts, word: &Word, file: &CaseFile, now: Timestamp) -> Result<Pending, DecideError> {
+async fn waiting(
+    parts: &Parts,
+    word: &Word,
+    file: &CaseFile,
+    now: Timestamp,
+) -> Result<Pending, DecideError> {
     let found = approvals::of_case(&parts.store, &file.case, now).await?;
     let pending = found.filter(|one| one.approval.id == word.approval).ok_or(DecideError::NoApproval)?;
     if let Actor::Agent(id) = &word.actor {
@@ -147,7 +155,7 @@ async fn refuse(
     pending: &Pending,
     now: Timestamp,
 ) -> Result<(), CommitError> {
-    tell(parts, &mut book, "approval_refused", (word, pending), None, now);
+    tell(parts, &mut book, "approval_refused", (&word.actor.shown(), pending), None, now);
     parts.store.commit(book.close(Vec::new())).await
 }
 
@@ -162,14 +170,7 @@ async fn carry_out(
     let approval = &pending.approval;
     let arguments: Value = serde_json::from_str(&approval.arguments).unwrap_or_default();
     let now = parts.clock.now();
-    let permit = authority::approved(
-        &parts.toolbox,
-        approval,
-        &arguments,
-        &file.case,
-        &file.customer,
-        now,
-    );
+    let permit = authority::approved(&parts.toolbox, approval, &arguments, &file.case, &file.customer, now);
     let (key, amount_minor) = match permit {
         Permit::Allowed { key: Some(key), amount_minor } => (key, amount_minor),
         Permit::Denied { reason, tell } => {
@@ -191,7 +192,7 @@ async fn carry_out(
             CallStatus::Refused | CallStatus::Failed => "approval_failed",
             CallStatus::Unknown => "approval_unknown",
         };
-        tell(parts, book, phrase, (word, pending), amount_minor, parts.clock.now());
+        tell(parts, book, phrase, (&word.actor.shown(), pending), amount_minor, parts.clock.now());
     };
     write::send(parts, call, &key, told).await?;
     Ok(Ok(()))
@@ -207,7 +208,8 @@ async fn deny(
 ) -> Result<(), DecideError> {
     let mut book = Draftbook::new(file.case.clone(), parts.clock.now());
     let approval = &pending.approval;
-    let body = json!({"tool": approval.tool, "reason": reason, "approval": approval.id, "by": word.actor.shown()});
+    let body =
+        json!({"tool": approval.tool, "reason": reason, "approval": approval.id, "by": word.actor.shown()});
     book.event(EventKind::ToolDenied, &body);
     metrics::counter!("firstline_tool_denied_total", "reason" => reason.to_owned()).increment(1);
     match parts.store.commit(book.close(Vec::new())).await {
@@ -222,7 +224,7 @@ fn tell(
     parts: &Parts,
     book: &mut Draftbook,
     phrase: &str,
-    (word, pending): (&Word, &Pending),
+    (by, pending): (&str, &Pending),
     amount_minor: Option<i64>,
     now: Timestamp,
 ) {
@@ -230,8 +232,23 @@ fn tell(
     let amount = amount_minor.zip(currency).map(|(minor, currency)| Money { minor, currency }.to_string());
     let text = parts.phrases.say(&book.case.language, phrase, json!({ "amount": amount }));
     let message = speak(parts, book, &Draft { text, ..Draft::default() }, None, now);
-    let body = json!({"by": word.actor.shown(), "message": message.id, "approval": pending.approval.id});
+    let body = json!({"by": by, "message": message.id, "approval": pending.approval.id});
     book.event(EventKind::AgentReplied, &body);
+}
+
+/// The process that carried an approval out has died: the customer hears that nobody knows yet. Nothing for any other
+/// claim.
+pub(super) async fn forsaken(
+    parts: &Parts,
+    book: &mut Draftbook,
+    claim: &LedgerEntry,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let found = approvals::of_case(&parts.store, &book.case, now).await?;
+    if let Some(pending) = found.filter(|one| ledger::approved_key(&one.approval) == claim.key) {
+        tell(parts, book, "approval_unknown", ("housekeeping", &pending), claim.amount_minor, now);
+    }
+    Ok(())
 }
 
 /// How it stands now.

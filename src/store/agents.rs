@@ -38,16 +38,14 @@ impl Store {
 
     /// Every account, by login.
     pub async fn list_agents(&self) -> Result<Vec<Agent>, StoreError> {
-        let sql =
-            "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
+        let sql = "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
             from agents order by login";
         self.rows(sqlx::query(sql)).await?.iter().map(agent).collect()
     }
 
     /// The account with this id.
     pub async fn agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
-        let sql =
-            "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
+        let sql = "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
             from agents where id = $1";
         self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| agent(&row)).transpose()
     }
@@ -97,8 +95,7 @@ impl Store {
         token_hash: &str,
         now: Timestamp,
     ) -> Result<Option<AgentSession>, StoreError> {
-        let sql =
-            "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at,
+        let sql = "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at,
             a.password_chosen_at, s.expires_at
             from sessions s join agents a on a.id = s.agent_id where s.token_hash = $1 and s.expires_at > $2";
         let Some(row) = self.row(sqlx::query(sql).bind(storable(token_hash)).bind(now.0)).await? else {

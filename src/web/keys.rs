@@ -148,7 +148,8 @@ impl FromRequestParts<Arc<Edge>> for Caller {
         {
             return Ok(Self(known));
         }
-        let refuse = |why: String| ApiError::unauthorized(format!("{why}; `firstline key add` makes a new one"));
+        let refuse =
+            |why: String| ApiError::unauthorized(format!("{why}; `firstline key add` makes a new one"));
         let key = edge.app.store.key_by_hash(&hash, now).await?;
         let key = key.ok_or_else(|| refuse("this API key is unknown".to_owned()))?;
         // Whoever shows the whole key may know what became of it.

@@ -73,9 +73,11 @@ async fn a_write_above_its_limit_waits_for_a_person_and_runs_once_over_the_api()
     assert_eq!((&approval["state"], &approval["tool"]), (&json!("waiting"), &json!("refund_order")));
     assert_eq!(approval["arguments"]["amount_minor"], 90_000);
     let place = format!("{case}/approvals/{}", approval["id"].as_str().unwrap());
-    let decide =
-        async |name: &str, body: Value| call(&site, &http, Method::POST, &format!("{place}/{name}"), body).await;
-    let (_, weak) = site.command(&["key", "add", "reader", "--scope", "cases:read", "--scope", "cases:write"]);
+    let decide = async |name: &str, body: Value| {
+        call(&site, &http, Method::POST, &format!("{place}/{name}"), body).await
+    };
+    let (_, weak) =
+        site.command(&["key", "add", "reader", "--scope", "cases:read", "--scope", "cases:write"]);
     let request = http.post(site.url(&format!("{place}/approve"))).bearer_auth(weak.trim());
     assert_eq!(request.json(&json!({})).send().await.unwrap().status(), 403, "the key may not decide");
     let (_, error) = site.command(&["user", "add", "cleo", "--team", "press"]);
@@ -97,7 +99,8 @@ async fn a_write_above_its_limit_waits_for_a_person_and_runs_once_over_the_api()
         assert_eq!((status, &said["error"]["code"]), (409, &json!("not_waiting")), "{said}");
     }
     let (_, thread) = call(&site, &http, Method::GET, &format!("{case}/messages"), json!({})).await;
-    let told = |one: &&Value| one["text"].as_str().unwrap().contains("$900.00 has been approved and carried out");
+    let told =
+        |one: &&Value| one["text"].as_str().unwrap().contains("$900.00 has been approved and carried out");
     assert_eq!(thread["items"].as_array().unwrap().iter().filter(told).count(), 1, "{thread}");
     let (_, described) = call(&site, &http, Method::GET, "/openapi.json", json!({})).await;
     for name in ["approve", "refuse"] {

@@ -17,18 +17,18 @@ use firstline::desk::approvals::{self, Decision, Pending, Standing};
 use firstline::domain::assurance::Assurance;
 use firstline::domain::case::CaseState;
 use firstline::domain::decision::{HandOff, Step};
-use firstline::domain::event::first_broken;
+use firstline::domain::event::{EventKind, first_broken};
 use firstline::domain::ids::{AgentId, ApprovalId, CaseId, ProcedureId, TeamId};
 use firstline::domain::message::{Author, InboundMessage, Sender};
-use firstline::domain::receipt::CallStatus;
+use firstline::domain::receipt::{CallStatus, LedgerEntry};
 use firstline::domain::team::Agent;
 use firstline::domain::time::Clock;
 use firstline::knowledge::{Knowledge, Limits, Origin, Source};
 use firstline::pipeline::triage::Reader;
 use firstline::pipeline::{DecideError, Ends, Parts, Pipeline, Word};
-use firstline::store::Store;
+use firstline::store::{Change, Draftbook, Store};
 use firstline::templates::{Phrases, Templates};
-use firstline::tools::Toolbox;
+use firstline::tools::{Toolbox, ledger};
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ on_both! {
     an_approval_is_over_with_its_time
     an_approval_is_over_with_its_case
     a_lost_answer_is_unknown_and_never_repeated
+    an_approval_whose_process_died_is_unknown_and_the_customer_hears_that
     only_the_team_that_has_the_case_decides
     rules_that_hold_for_every_call_hold_for_an_approved_one
 }
@@ -71,7 +72,8 @@ async fn open_shop(answers: StatusCode) -> (Arc<Shop>, std::net::SocketAddr) {
     let refund = move |headers: HeaderMap, Json(body): Json<Value>| {
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
         known.asked.lock().unwrap().push((key, body.clone()));
-        let answer = (known.answers, Json(json!({"refund_id": "RF-1", "amount_minor": body["amount_minor"]})));
+        let answer =
+            (known.answers, Json(json!({"refund_id": "RF-1", "amount_minor": body["amount_minor"]})));
         async move { answer }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -114,6 +116,8 @@ timeout_ms = 3000
     })
     .unwrap();
     config.database.url = record.database.url();
+    // A machine that stands still for a while shall not end the turn.
+    config.worker.turn_timeout_ms = 300_000;
     config
 }
 
@@ -311,7 +315,9 @@ async fn two_agents_at_once_run_it_once(record: Arc<Record>) {
     assert_eq!(taken.len(), 1, "{said:?}");
     let ran = usize::from(outcome(taken[0]).0 == Decision::Approved);
     assert_eq!((desk.shop.asked().len(), desk.heard().await.len()), (ran, 1));
-    assert!(said.iter().filter_map(|one| one.as_ref().err()).all(|e| matches!(e, DecideError::NotWaiting(_))));
+    assert!(
+        said.iter().filter_map(|one| one.as_ref().err()).all(|e| matches!(e, DecideError::NotWaiting(_)))
+    );
 }
 
 async fn a_refused_write_never_runs(record: Arc<Record>) {
@@ -328,10 +334,8 @@ async fn what_is_not_what_was_shown_does_not_run(record: Arc<Record>) {
     let shown = desk.standing().await.approval.hash;
     let other = Word { shown: Some(shown.replace(['0', '1'], "2")), ..desk.word("ada", Decision::Approved) };
     assert!(matches!(desk.pipeline.decide(other).await, Err(DecideError::Changed)));
-    let unknown = Word {
-        approval: ApprovalId::parse("another").unwrap(),
-        ..desk.word("ada", Decision::Approved)
-    };
+    let unknown =
+        Word { approval: ApprovalId::parse("another").unwrap(), ..desk.word("ada", Decision::Approved) };
     assert!(matches!(desk.pipeline.decide(unknown).await, Err(DecideError::NoApproval)));
     // Somebody raises the amount in the record by hand: the hash no longer fits.
     record.database.run("update handoffs set note = replace(note, '90000', '99000')").await;
@@ -379,6 +383,43 @@ async fn a_lost_answer_is_unknown_and_never_repeated(record: Arc<Record>) {
     desk.pipeline.drain().await;
     assert_eq!(desk.shop.asked().len(), 1);
     assert_eq!(outcome(&desk.standing().await), (Decision::Approved, Some(CallStatus::Unknown)));
+}
+
+async fn an_approval_whose_process_died_is_unknown_and_the_customer_hears_that(record: Arc<Record>) {
+    let desk = Desked::new(&record, StatusCode::OK).await;
+    // All that a process leaves behind that dies after the claim and before the answer.
+    let (approval, now) = (desk.standing().await.approval, desk.clock.now());
+    let key = ledger::approved_key(&approval);
+    let file = desk.store().case_fresh(&desk.case).await.unwrap().unwrap();
+    let mut book = Draftbook::new(file.case.clone(), now);
+    let body = json!({"approval": approval.id, "decision": "approved", "by": "agent:agent-ada"});
+    book.event(EventKind::ApprovalDecided, &body);
+    book.push(Change::Claim(LedgerEntry {
+        key: key.clone(),
+        case: desk.case.clone(),
+        customer: file.case.customer.clone(),
+        tool: approval.tool.clone(),
+        arguments: approval.arguments.clone(),
+        amount_minor: Some(90_000),
+        status: None,
+        claimed_at: now,
+    }));
+    desk.store().commit(book.close(Vec::new())).await.unwrap();
+    assert_eq!(outcome(&desk.standing().await), (Decision::Approved, None));
+    assert!(matches!(desk.decide("ben", Decision::Approved).await, Err(DecideError::NotWaiting(_))));
+    desk.clock.advance(HOUR_MS);
+    let mut news = desk.store().subscribe(&desk.case);
+    desk.pipeline.start();
+    while desk.store().ledger(&key).await.unwrap().unwrap().status.is_none() {
+        news.next().await.expect("the store is open");
+    }
+    desk.pipeline.parts().shutdown.cancel();
+    desk.pipeline.parts().tasks.close();
+    desk.pipeline.parts().tasks.wait().await;
+    assert_eq!(outcome(&desk.standing().await), (Decision::Approved, Some(CallStatus::Unknown)));
+    let heard = desk.heard().await;
+    assert!(heard.len() == 1 && heard[0].contains("checking whether it went through"), "{heard:?}");
+    assert_eq!(desk.shop.asked().len(), 0, "and it is not sent again");
 }
 
 async fn only_the_team_that_has_the_case_decides(record: Arc<Record>) {

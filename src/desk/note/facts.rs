@@ -14,7 +14,8 @@ const NAMES: [&str; 5] = ["id", "order_id", "number", "sku", "name"];
 /// Fields that say most, shown first.
 const LEADING: [&str; 6] = ["name", "title", "status", "state", "summary", "total_minor"];
 /// Words of machines and what people say.
-const SPOKEN: [(&str, &str); 4] = [("eta", "expected arrival"), ("sku", "SKU"), ("url", "link"), ("qty", "quantity")];
+const SPOKEN: [(&str, &str); 4] =
+    [("eta", "expected arrival"), ("sku", "SKU"), ("url", "link"), ("qty", "quantity")];
 
 /// How the operator's own declarations name things.
 #[derive(Debug, Clone, Default)]

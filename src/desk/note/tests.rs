@@ -240,7 +240,8 @@ fn a_whole_note_reads_as_a_person_would_write_it() {
         titles: BTreeMap::from([("new_address".to_owned(), "Deliver to".to_owned())]),
         currency: Some("EUR".to_owned()),
     };
-    let citation = Citation { article: "refund-times".to_owned(), title: "When do I get my money back?".to_owned() };
+    let citation =
+        Citation { article: "refund-times".to_owned(), title: "When do I get my money back?".to_owned() };
     let note = build(&Records {
         case: &case,
         customer: &customer,

@@ -38,9 +38,14 @@ pub(super) async fn change(
 ) -> Result<Response, ApiError> {
     let mut fields = form(&edge, &signed_in, request).await?;
     sign_in::throttled(&edge, address)?;
-    let mut field = |name| fields.remove(name).filter(|text: &String| text.chars().count() <= FIELD_CHARS_MAX);
+    let mut field =
+        |name| fields.remove(name).filter(|text: &String| text.chars().count() <= FIELD_CHARS_MAX);
     let (Some(old), Some(new), Some(again)) = (field("old"), field("new"), field("again")) else {
-        return refused(&edge, &signed_in, &format!("Fill every field, with at most {FIELD_CHARS_MAX} characters."));
+        return refused(
+            &edge,
+            &signed_in,
+            &format!("Fill every field, with at most {FIELD_CHARS_MAX} characters."),
+        );
     };
     if new != again {
         return refused(&edge, &signed_in, "The two new passwords are not the same.");

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::super::Edge;
 
-const PAGE: &str = concat!(include_str!("head.html"), include_str!("refusal.html"), include_str!("foot.html"));
+const PAGE: &str =
+    concat!(include_str!("head.html"), include_str!("refusal.html"), include_str!("foot.html"));
 /// Longer than any error body of ours.
 const BODY_BYTES_MAX: usize = 10_000;
 
@@ -27,7 +28,8 @@ pub(super) async fn as_pages(State(edge): State<Arc<Edge>>, request: Request, ne
     let (mut parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
     let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let message = told.pointer("/error/message").and_then(Value::as_str).unwrap_or("something went wrong here");
+    let message =
+        told.pointer("/error/message").and_then(Value::as_str).unwrap_or("something went wrong here");
     let title = match parts.status {
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::CONFLICT => "That did not happen",

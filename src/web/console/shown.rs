@@ -65,8 +65,7 @@ pub(super) fn note(edge: &Edge, handoff: &Handoff) -> Value {
     let note = &handoff.note;
     let declared = edge.app.pipeline.parts().declared(None);
     let line = |label: &str, known: &Known| json!({"label": label, "value": sentence(&known.to_string()), "unknown": matches!(known, Known::Unknown { .. })});
-    let said =
-        |label: &str, value: &str| json!({"label": label, "value": sentence(value), "unknown": value.is_empty()});
+    let said = |label: &str, value: &str| json!({"label": label, "value": sentence(value), "unknown": value.is_empty()});
     let source = |source: &str| match source.split_once(':') {
         Some(("message", place)) => format!("message {place}"),
         Some((_, receipt)) => note
@@ -81,7 +80,9 @@ pub(super) fn note(edge: &Edge, handoff: &Handoff) -> Value {
         let from = source(&fact.source);
         let line = json!([fact.label, fact.value]);
         match facts.last_mut().filter(|group| group["source"] == from.as_str()) {
-            Some(group) => group["lines"].as_array_mut().into_iter().for_each(|lines| lines.push(line.clone())),
+            Some(group) => {
+                group["lines"].as_array_mut().into_iter().for_each(|lines| lines.push(line.clone()))
+            }
             None => facts.push(json!({"source": from, "lines": [line]})),
         }
     }
@@ -139,7 +140,9 @@ pub(super) fn approval(
         }
         Standing::Expired => told["stands"] = json!("Nobody decided in time, so it cannot run any more."),
         Standing::Over => {
-            told["stands"] = json!("The case was settled or given back before anybody decided, so it cannot run any more.");
+            told["stands"] = json!(
+                "The case was settled or given back before anybody decided, so it cannot run any more."
+            );
         }
         Standing::Decided { decision, by, at, outcome } => {
             let who = match by.split_once(':') {
@@ -150,9 +153,15 @@ pub(super) fn approval(
             let ended = match (decision, outcome) {
                 (Decision::Refused, _) => "Nothing was done.",
                 (Decision::Approved, Some(CallStatus::Done)) => "It is done.",
-                (Decision::Approved, Some(CallStatus::Refused)) => "The system behind it refused, so nothing was done. Settle it by hand.",
-                (Decision::Approved, Some(CallStatus::Failed)) => "It could not be sent, so nothing was done. Settle it by hand.",
-                (Decision::Approved, Some(CallStatus::Unknown)) => "It was sent and no answer came back: it may or may not have happened. Check before you do anything by hand; it is never sent again.",
+                (Decision::Approved, Some(CallStatus::Refused)) => {
+                    "The system behind it refused, so nothing was done. Settle it by hand."
+                }
+                (Decision::Approved, Some(CallStatus::Failed)) => {
+                    "It could not be sent, so nothing was done. Settle it by hand."
+                }
+                (Decision::Approved, Some(CallStatus::Unknown)) => {
+                    "It was sent and no answer came back: it may or may not have happened. Check before you do anything by hand; it is never sent again."
+                }
                 (Decision::Approved, None) => "It is under way.",
             };
             told["decided"] = json!({"decision": sentence(decision.as_str()), "by": who, "at": at});
