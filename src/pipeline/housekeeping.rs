@@ -22,7 +22,7 @@ pub(super) async fn tidy_up(parts: &Parts) {
     let settled_before = now.plus_ms(-parts.config.cases.close_ms);
     // A call may take as long as any tool may, whatever is set for claims.
     let longest = i64::try_from(parts.config.limits.tool_timeout_ms_max).unwrap_or(i64::MAX);
-    let unsettled_ms = parts.config.worker.unsettled_ms.max(longest.saturating_mul(2));
+    let unsettled_ms = parts.config.worker.unsettled_ms.max(longest);
     let work = async {
         for claim in parts.store.unsettled_claims(now.plus_ms(-unsettled_ms)).await? {
             forsaken(parts, claim).await?;

@@ -171,8 +171,9 @@ impl Pipeline {
     /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.
     pub async fn decide(&self, word: Word) -> Result<Pending, DecideError> {
         let parts = self.parts.clone();
-        let work = self.parts.tasks.spawn(async move { approve::decide(&parts, &word).await });
-        let decided = work.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))));
+        let deciding = self.parts.tasks.spawn(async move { approve::decide(&parts, &word).await });
+        let decided =
+            deciding.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))));
         self.deliveries.notify_one();
         decided
     }

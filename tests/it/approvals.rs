@@ -79,7 +79,8 @@ async fn open_shop(answers: StatusCode) -> (Arc<Shop>, std::net::SocketAddr) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/refunds", post(refund));
-    tokio::task::spawn(async move { axum::serve(listener, router).await });
+    // It ends with the runtime of its test.
+    TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
     (shop, address)
 }
 

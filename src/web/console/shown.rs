@@ -75,15 +75,12 @@ pub(super) fn note(edge: &Edge, handoff: &Handoff) -> Value {
             .map_or_else(|| "a receipt".to_owned(), |tried| declared.words(&tried.tool)),
         None => format!("the {source}"),
     };
-    let mut facts: Vec<Value> = Vec::new();
+    let mut facts: Vec<(String, Vec<(&str, &str)>)> = Vec::new();
     for fact in &note.facts {
-        let from = source(&fact.source);
-        let line = json!([fact.label, fact.value]);
-        match facts.last_mut().filter(|group| group["source"] == from.as_str()) {
-            Some(group) => {
-                group["lines"].as_array_mut().into_iter().for_each(|lines| lines.push(line.clone()))
-            }
-            None => facts.push(json!({"source": from, "lines": [line]})),
+        let (from, line) = (source(&fact.source), (fact.label.as_str(), fact.value.as_str()));
+        match facts.last_mut().filter(|(earlier, _)| *earlier == from) {
+            Some((_, lines)) => lines.push(line),
+            None => facts.push((from, vec![line])),
         }
     }
     let tried: Vec<Value> = note
