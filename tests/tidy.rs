@@ -37,20 +37,22 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 11] = [
+const STAGES: [(&str, &[&str]); 13] = [
+    ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
     ("deliver", &[]),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
-    ("housekeeping", &[]),
+    ("housekeeping", &["approve"]),
     ("ingest", &[]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),
     ("turn", TURN),
+    ("write", &["turn"]),
 ];
-const TURN: &[&str] = &["effect", "handoff", "resolve", "settle", "turn"];
+const TURN: &[&str] = &["effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 8] = [

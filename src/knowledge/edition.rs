@@ -17,6 +17,9 @@ use super::snippet::snippet;
 use super::source::{self, Origin, Source};
 use super::{Hit, Limits, Search, procedure};
 
+/// Titles searched for to see that the index serves.
+const TITLES_TRIED_MAX: usize = 5;
+
 /// Everything that serves at one time.
 pub(super) struct Edition {
     pub(super) version: String,
@@ -141,6 +144,18 @@ impl Edition {
     /// One article by its id.
     pub(super) fn article(&self, id: &str) -> Option<&Article> {
         self.articles.get(*self.places.get(id)?)
+    }
+
+    /// See [`super::Knowledge::serves`]. A title may be all function words, so a few are tried.
+    pub(super) fn serves(&self, chars_max: usize) -> bool {
+        let finds = |article: &Article| !self.search(&article.title, None, 1, chars_max).hits.is_empty();
+        self.index.is_some()
+            && (self.articles.is_empty() || self.articles.iter().take(TITLES_TRIED_MAX).any(finds))
+    }
+
+    #[cfg(test)]
+    pub(super) fn lose_index(&mut self) {
+        self.index = None;
     }
 
     /// See [`super::Knowledge::search`].

@@ -140,6 +140,11 @@ impl Knowledge {
         self.edition().articles.len()
     }
 
+    /// Whether the index is loaded and finds what is known to be there.
+    pub fn serves(&self) -> bool {
+        self.edition().serves(self.shared.limits.query_chars_max)
+    }
+
     /// Reads everything again and serves it from then on; returns what is wrong.
     ///
     /// A file that has broken since keeps serving as it was.

@@ -9,7 +9,7 @@ use super::resolve::{Carried, Ending};
 use super::settle::{self, End};
 use super::turn::TurnError;
 use crate::desk::hours::Presence;
-use crate::desk::note::{self, Records};
+use crate::desk::note::{self, Declared, Records};
 use crate::domain::case::Move;
 use crate::domain::decision::{Draft, HandOff};
 use crate::domain::event::EventKind;
@@ -22,6 +22,13 @@ use crate::store::{CaseFile, Change, Draftbook, StoreError};
 
 /// An hour, the window of `replies_per_hour_max`.
 const HOUR_MS: i64 = 3_600_000;
+
+impl Parts {
+    /// How the tools name things, for people to read; `tool` is the one whose amounts are meant.
+    pub fn declared(&self, tool: Option<&str>) -> Declared {
+        Declared { titles: self.toolbox.titles(), currency: self.toolbox.currency(tool) }
+    }
+}
 
 /// Whether the assistant has answered this case so often within the hour that a person should look.
 pub(super) async fn too_many_replies(parts: &Parts, file: &CaseFile) -> Result<bool, StoreError> {
@@ -62,6 +69,7 @@ pub(super) async fn compose(
     let empty = std::collections::BTreeMap::new();
     let procedures = parts.knowledge.procedures();
     let procedure = book.case.intent.as_ref().and_then(|id| procedures.iter().find(|p| p.id == *id));
+    let declared = parts.declared(approval.map(|approval| approval.tool.as_str()));
     let note = note::build(&Records {
         case: &book.case,
         customer: &end.file.customer,
@@ -73,6 +81,7 @@ pub(super) async fn compose(
         citations: &cited,
         handoff,
         approval,
+        declared: &declared,
         unsent,
         told: &told,
         urgency,

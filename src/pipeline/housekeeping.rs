@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Parts;
+use super::{Parts, approve};
 use crate::domain::case::{CaseState, Move};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, ReceiptId, TurnId};
@@ -20,8 +20,11 @@ const ROUND_MAX: usize = 200;
 pub(super) async fn tidy_up(parts: &Parts) {
     let now = parts.clock.now();
     let settled_before = now.plus_ms(-parts.config.cases.close_ms);
+    // A call may take as long as any tool may, whatever is set for claims.
+    let longest = i64::try_from(parts.config.limits.tool_timeout_ms_max).unwrap_or(i64::MAX);
+    let unsettled_ms = parts.config.worker.unsettled_ms.max(longest);
     let work = async {
-        for claim in parts.store.unsettled_claims(now.plus_ms(-parts.config.worker.unsettled_ms)).await? {
+        for claim in parts.store.unsettled_claims(now.plus_ms(-unsettled_ms)).await? {
             forsaken(parts, claim).await?;
         }
         for case in parts.store.snoozed_until(now, ROUND_MAX).await? {
@@ -76,14 +79,11 @@ async fn forsaken(parts: &Parts, claim: LedgerEntry) -> Result<(), StoreError> {
     };
     let body = json!({"receipt": receipt.id, "tool": receipt.tool, "status": receipt.status});
     book.event(EventKind::ToolCalled, &body);
-    let mut changes = vec![
-        Change::Receipt(Arc::new(receipt)),
-        Change::Settle { key: claim.key, status: CallStatus::Unknown },
-    ];
+    let mut changes = vec![Change::Receipt(Arc::new(receipt))];
     match book.case.state {
         CaseState::Assistant => changes.push(Change::OpenTurn(Turn {
             id: turn,
-            case: claim.case,
+            case: claim.case.clone(),
             epoch: 0,
             holder: String::new(),
             leased_until: Timestamp(0),
@@ -97,8 +97,11 @@ async fn forsaken(parts: &Parts, claim: LedgerEntry) -> Result<(), StoreError> {
                 book.event(EventKind::Reopened, &json!({"reason": "effect_unknown"}));
             }
         }
-        CaseState::Queued | CaseState::Agent | CaseState::Snoozed => {}
+        CaseState::Queued | CaseState::Agent | CaseState::Snoozed => {
+            approve::forsaken(parts, &mut book, &claim, now).await?;
+        }
     }
+    changes.push(Change::Settle { key: claim.key, status: CallStatus::Unknown });
     record(parts, book, changes).await;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,15 +19,17 @@ use crate::assistant::Assistant;
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::approvals::Pending;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
 use crate::knowledge::Knowledge;
 use crate::store::Store;
 use crate::templates::Phrases;
 use crate::tools::Toolbox;
 
+mod approve;
 mod await_end;
 mod deliver;
 mod effect;
@@ -39,7 +41,9 @@ mod resolve;
 mod settle;
 pub mod triage;
 mod turn;
+mod write;
 
+pub use approve::{DecideError, Word};
 pub use await_end::Ended;
 pub use ingest::{Accepted, IngestError};
 
@@ -130,6 +134,8 @@ pub struct Pipeline {
     permits: Arc<Semaphore>,
     wake: Notify,
     backlog: AtomicBool,
+    /// When the loop that finds turns last came round; 0 before it began.
+    ticked: AtomicI64,
 }
 
 /// Turns under way in this process.
@@ -155,6 +161,7 @@ impl Pipeline {
             permits,
             wake: Notify::new(),
             backlog: AtomicBool::new(false),
+            ticked: AtomicI64::new(0),
         })
     }
 
@@ -182,6 +189,15 @@ impl Pipeline {
     /// Waits until the turn of an accepted message ends, at most `wait_ms`.
     pub async fn wait(&self, accepted: &Accepted, wait_ms: u64) -> Result<Ended, IngestError> {
         await_end::wait(&self.parts, accepted, wait_ms).await
+    }
+
+    /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.
+    pub async fn decide(&self, word: Word) -> Result<Pending, DecideError> {
+        let parts = self.parts.clone();
+        let deciding = self.parts.tasks.spawn(async move { approve::decide(&parts, &word).await });
+        let decided =
+            deciding.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))));
+        decided
     }
 
     /// Starts the loops that find, hold, deliver and tidy up. They end when shutdown is asked for.
@@ -220,6 +236,7 @@ impl Pipeline {
         self.parts.tasks.spawn(async move {
             loop {
                 pipeline.find().await;
+                pipeline.ticked.store(pipeline.parts.clock.now().0, Ordering::Relaxed);
                 tokio::select! {
                     () = pipeline.parts.shutdown.cancelled() => return,
                     () = pipeline.wake.notified() => {}
@@ -244,6 +261,11 @@ impl Pipeline {
                 }
             }
         });
+    }
+
+    /// When the loop that finds turns last came round; none before it began.
+    pub fn last_tick(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.ticked.load(Ordering::Relaxed))).filter(|at| at.0 != 0)
     }
 
     /// A turn of a case that nobody works on here is held from its birth, if there is room.

@@ -9,9 +9,12 @@
 )]
 
 mod agents_api;
+mod approvals;
 mod bad_input;
 mod browser;
+mod console;
 mod evals;
 mod pipeline;
+mod readiness;
 mod store;
 mod support;

@@ -53,10 +53,10 @@ const WAIT_MS: u64 = 20_000;
 const REPLY: &str = "Thank you for your message.";
 
 /// A clock that stands still until it is moved. Ids are fresh all the same.
-struct ManualClock(AtomicI64);
+pub(crate) struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    fn advance(&self, ms: i64) {
+    pub(crate) fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -203,7 +203,7 @@ impl Process {
     }
 }
 
-fn clock() -> Arc<ManualClock> {
+pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock(AtomicI64::new(SystemClock.now().0)))
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use firstline::store::Store;
 
-use crate::pipeline;
 use crate::support::database::{Database, POSTGRES, postgres_server};
+use crate::{approvals, pipeline};
 
 /// A test's record: the database and the store open on it.
 pub(crate) struct Record {
@@ -64,11 +64,18 @@ async fn on<F: Future<Output = ()>>(database: Database, test: fn(Arc<Record>) ->
 
 #[test]
 fn says_how_many_postgres_tests_are_left_out() {
-    let count: usize =
-        [accounts::NAMES, commit::NAMES, faults::NAMES, queries::NAMES, work::NAMES, pipeline::NAMES]
-            .iter()
-            .map(|n| n.len())
-            .sum();
+    let count: usize = [
+        accounts::NAMES,
+        commit::NAMES,
+        faults::NAMES,
+        queries::NAMES,
+        work::NAMES,
+        pipeline::NAMES,
+        approvals::NAMES,
+    ]
+    .iter()
+    .map(|n| n.len())
+    .sum();
     let count = count + faults::POSTGRES_ONLY;
     assert!(count > faults::POSTGRES_ONLY, "the lists are read");
     if postgres_server().is_none() {
