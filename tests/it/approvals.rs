@@ -25,7 +25,7 @@ use firstline::domain::team::Agent;
 use firstline::domain::time::Clock;
 use firstline::knowledge::{Knowledge, Limits, Origin, Source};
 use firstline::pipeline::triage::Reader;
-use firstline::pipeline::{DecideError, Ends, Parts, Pipeline, Word};
+use firstline::pipeline::{DecideError, Doors, Ends, Parts, Pipeline, Word};
 use firstline::store::{Change, Draftbook, Store};
 use firstline::templates::{Phrases, Templates};
 use firstline::tools::{Toolbox, ledger};
@@ -191,6 +191,7 @@ impl Desked {
             desk: Desk::new(&config).unwrap(),
             channels: Channels::new(&config),
             ends: Ends::new(100),
+            doors: Doors::default(),
             assistant: Arc::new(Refunds),
             clock: clock.clone(),
             holder: clock.new_id().to_string(),
