@@ -55,10 +55,23 @@ impl Bag {
 pub(super) struct Entry {
     /// Its place among all articles.
     pub(super) article: usize,
+    pub(super) title: Bag,
+    pub(super) questions: Bag,
     /// Headings included, as they say what a passage is about.
     pub(super) passages: Vec<Bag>,
     /// The terms of each sentence of each passage, as [`sentences`] cuts them.
     pub(super) sentences: Vec<Vec<Box<[u32]>>>,
+}
+
+impl Entry {
+    /// The share of a query's rarity in words that the article has anywhere.
+    pub(super) fn coverage(&self, terms: &[QueryTerm]) -> f32 {
+        let rarity = |term: &QueryTerm| term.idf * term.weight;
+        let bags = || self.passages.iter().chain([&self.title, &self.questions]);
+        let has = |term: &&QueryTerm| term.id.is_some_and(|id| bags().any(|bag| bag.count(id) > 0));
+        let all: f32 = terms.iter().map(rarity).sum();
+        terms.iter().filter(has).map(rarity).sum::<f32>() / all.max(f32::EPSILON)
+    }
 }
 
 /// The fields of one article as terms with spaces between, for the index.
@@ -166,7 +179,13 @@ impl Shelf {
             body: self.spell_out(&body),
         };
         (
-            Entry { article: at, passages, sentences: said_by_sentence },
+            Entry {
+                article: at,
+                title: Bag::of(&title),
+                questions: Bag::of(&asked),
+                passages,
+                sentences: said_by_sentence,
+            },
             Bag::of(&[title.as_slice(), &asked, &body].concat()),
             fields,
         )

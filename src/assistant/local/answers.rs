@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::memory::{Asked, Frame};
 use super::{Run, Task};
 use crate::assistant::{Reading, Request};
+use crate::config::TriageSettings;
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::procedure::SlotKind;
 use crate::domain::triage::Decision;
@@ -34,7 +35,7 @@ impl Run {
         if readings.iter().any(|reading| reading.takes_back) {
             return self.drop_frame();
         }
-        if let Some(elsewhere) = self.elsewhere(readings) {
+        if let Some(elsewhere) = self.elsewhere(readings, self.shared.triage.switch_min) {
             return self.interrupt(&elsewhere);
         }
         let said = !words.trim().is_empty() && readings.iter().any(|reading| reading.small_talk.is_none());
@@ -70,7 +71,9 @@ impl Run {
         let declined = plain == Some(Answer::No)
             || opening == Some(Answer::No)
             || readings.iter().any(|reading| reading.takes_back);
-        if let Some(elsewhere) = self.elsewhere(readings) {
+        // Nothing is interrupted when it has just been given up.
+        let TriageSettings { intent_min, switch_min, .. } = self.shared.triage;
+        if let Some(elsewhere) = self.elsewhere(readings, if declined { intent_min } else { switch_min }) {
             if declined {
                 self.memory.frame = None;
             }
@@ -124,8 +127,8 @@ impl Run {
         true
     }
 
-    /// A different request that is clear enough to interrupt what is under way.
-    fn elsewhere(&self, readings: &[Reading]) -> Option<Vec<Request>> {
+    /// A different request, clear enough (from this confidence on) to interrupt what is under way.
+    fn elsewhere(&self, readings: &[Reading], confidence_min: f32) -> Option<Vec<Request>> {
         let current = self.memory.frame.as_ref().map(|frame| frame.procedure.clone());
         let requests: Vec<Request> = readings
             .iter()
@@ -135,8 +138,13 @@ impl Run {
                 let other = triage.intent.as_ref().map(ToString::to_string) != current;
                 match triage.decision {
                     Decision::Tier1 if triage.reason == "article" => is_question(&request.text),
+                    // A question is no answer to ours, so it may interrupt as easily as it may begin; a statement
+                    // that only an article could answer describes the matter at hand.
                     Decision::Tier1 | Decision::Escalate => {
-                        other && triage.confidence >= self.shared.triage.switch_min
+                        let only_tells = || triage.intent.as_ref().is_some_and(|id| self.only_tells(id.as_str()));
+                        other
+                            && (is_question(&request.text)
+                                || (triage.confidence >= confidence_min && !only_tells()))
                     }
                     Decision::Unknown => false,
                 }
@@ -144,6 +152,11 @@ impl Run {
             .cloned()
             .collect();
         (!requests.is_empty()).then_some(requests)
+    }
+
+    /// Whether a procedure has no steps: it answers from its articles.
+    fn only_tells(&self, procedure: &str) -> bool {
+        self.book.entries.get(procedure).is_some_and(|entry| entry.procedure.steps.is_empty())
     }
 
     /// Puts the procedure under way aside for another request; it is taken up again afterwards.

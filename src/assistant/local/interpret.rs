@@ -6,16 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::memory::{Asked, Frame};
 use super::program::Instruction;
-use super::reply::Part;
 use super::{Entry, Run, Waiting};
 use crate::assistant::{AssistantError, Seen};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Resolution;
 use crate::domain::decision::{HandOff, ProposedWrite, Step};
-use crate::domain::message::Citation;
 use crate::domain::procedure::{Tier, Verb};
 use crate::domain::receipt::CallStatus;
-use crate::knowledge::Search;
 
 impl Run {
     /// Begins a procedure for these words.
@@ -265,31 +262,6 @@ impl Run {
         }
         let Step::Ask { draft, .. } = self.ask(text, choices) else { return Ok(self.conclude()) };
         Ok(Step::Ask { draft, write: Some(ProposedWrite { tool: tool.clone(), arguments }) })
-    }
-
-    /// Answers from what the search found, or says that we do not have it.
-    fn passage(&mut self, request: &str, articles: &[String], search: &Search) -> Option<Step> {
-        let named = search.hits.iter().find(|hit| articles.contains(&hit.article));
-        let hit = if articles.is_empty() { search.hits.first() } else { named.or(search.hits.first()) };
-        let good =
-            search.answerable >= self.shared.triage.answer_min || (named.is_some() && !articles.is_empty());
-        let Some(hit) = hit.filter(|_| good) else {
-            if self.situation.language != self.shared.business.language {
-                let say = Some(self.phrase("language_handoff", &Value::Null));
-                return Some(self.hand_off(HandOff { say, ..HandOff::because("language") }));
-            }
-            return self.nothing_known(request);
-        };
-        self.memory.failures = 0;
-        let citation = Citation { article: hit.article.clone(), title: hit.title.clone() };
-        let text = format!("{}\n{}", hit.snippet.trim(), self.source_line(&hit.title));
-        self.parts.push(Part {
-            text,
-            citations: vec![citation],
-            choices: Vec::new(),
-            resolves: Some(Resolution::Answered),
-        });
-        None
     }
 
     fn finish(&mut self, entry: &Entry) -> Option<Step> {
