@@ -192,6 +192,7 @@ impl Edition {
             title: article.title.clone(),
             score: found.score,
             coverage: entry.coverage(terms),
+            likeness: bags.likeness(entry, terms),
             passage: passage.text.clone(),
             snippet: snippet(terms, &passage.text, said, |id| {
                 found.passage == 0 && entry.title.count(id) > 0

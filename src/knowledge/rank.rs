@@ -100,8 +100,7 @@ fn best_passage(shelf: &Shelf, entry: &Entry, terms: &[QueryTerm]) -> (usize, f3
     let mut best: f32 = 0.0;
     for (at, bag) in entry.passages.iter().enumerate() {
         best = best.max(score(bag, None));
-        let worth =
-            if at == 0 { score(bag, Some(&entry.title)) * OPENING_WEIGHT } else { score(bag, None) };
+        let worth = if at == 0 { score(bag, Some(&entry.title)) * OPENING_WEIGHT } else { score(bag, None) };
         if worth > chosen.1 {
             chosen = (at, worth);
         }

@@ -35,14 +35,16 @@ impl Run {
         if readings.iter().any(|reading| reading.takes_back) {
             return self.drop_frame();
         }
-        if let Some(elsewhere) = self.elsewhere(readings, self.shared.triage.switch_min) {
+        let free = kind == Some(SlotKind::Text)
+            && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty());
+        let switch_min = self.shared.triage.switch_min;
+        // Whatever is said may be the answer to a free question: doubt that it is another matter counts twice.
+        let confidence_min = if free { 1.0 - (1.0 - switch_min) / 2.0 } else { switch_min };
+        if let Some(elsewhere) = self.elsewhere(readings, confidence_min) {
             return self.interrupt(&elsewhere);
         }
         let said = !words.trim().is_empty() && readings.iter().any(|reading| reading.small_talk.is_none());
-        if said
-            && kind == Some(SlotKind::Text)
-            && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty())
-        {
+        if said && free {
             self.fill(name, Value::String(words.trim().to_owned()));
             self.agenda.push_back(Task::Continue);
             return None;
@@ -141,7 +143,8 @@ impl Run {
                     // A question is no answer to ours, so it may interrupt as easily as it may begin; a statement
                     // that only an article could answer describes the matter at hand.
                     Decision::Tier1 | Decision::Escalate => {
-                        let only_tells = || triage.intent.as_ref().is_some_and(|id| self.only_tells(id.as_str()));
+                        let only_tells =
+                            || triage.intent.as_ref().is_some_and(|id| self.only_tells(id.as_str()));
                         other
                             && (is_question(&request.text)
                                 || (triage.confidence >= confidence_min && !only_tells()))
@@ -155,7 +158,7 @@ impl Run {
     }
 
     /// Whether a procedure has no steps: it answers from its articles.
-    fn only_tells(&self, procedure: &str) -> bool {
+    pub(super) fn only_tells(&self, procedure: &str) -> bool {
         self.book.entries.get(procedure).is_some_and(|entry| entry.procedure.steps.is_empty())
     }
 

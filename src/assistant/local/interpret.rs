@@ -268,8 +268,10 @@ impl Run {
         self.remember_slots();
         self.memory.frame = None;
         self.memory.repeats = 0;
+        let unknown = self.memory.offer.is_some();
         if let Some(part) = self.parts.last_mut() {
-            part.resolves = part.resolves.or(Some(Resolution::Answered));
+            // "I found no answer" is none.
+            part.resolves = part.resolves.or((!unknown).then_some(Resolution::Answered));
         } else {
             let title = entry.procedure.title.clone();
             let next = Some(format!("The procedure “{title}” ended without an answer; finish it by hand."));

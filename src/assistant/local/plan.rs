@@ -50,6 +50,7 @@ impl Run {
             return Some(self.hand_off(HandOff { team: Some(team.to_owned()), ..handoff }));
         }
         if self.situation.readings.iter().any(|reading| reading.wants_person) {
+            self.intent = self.intent.take().or_else(|| self.best_of_tier_two("person"));
             return Some(self.hand_off(HandOff::because("person_asked")));
         }
         None
@@ -143,6 +144,9 @@ impl Run {
         }
         let mut unclear = None;
         for request in requests.into_iter().take(REQUESTS_MAX) {
+            if self.belongs_to_the_last(request) {
+                continue;
+            }
             if let Some(step) = self.take_request(request, &mut unclear) {
                 return Some(step);
             }
@@ -152,6 +156,16 @@ impl Run {
             Some(request) if self.agenda.is_empty() => self.unclear(&request),
             _ => None,
         }
+    }
+
+    /// "Do you wrap gifts, and what does it cost": the article about the first says the second as well.
+    fn belongs_to_the_last(&self, request: &Request) -> bool {
+        let Some(Task::Start { procedure, .. }) = self.agenda.back() else { return false };
+        let words = request.text.to_lowercase();
+        let points =
+            words.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "it" | "that" | "they"));
+        let tells = |id: &str| self.only_tells(id);
+        points && tells(procedure) && request.triage.intent.as_ref().is_some_and(|id| tells(id.as_str()))
     }
 
     fn take_request(&mut self, request: &Request, unclear: &mut Option<Request>) -> Option<Step> {
@@ -224,7 +238,8 @@ impl Run {
         Some(self.ask(text, choices))
     }
 
-    /// One matter is far ahead of all others, and the words name the record it would be about: nothing is left to ask.
+    /// One matter is far ahead of all others, or was the last one, and the words name the record it would be about:
+    /// nothing is left to ask.
     fn leads(&self, procedure: &str, request: &Request) -> bool {
         let mut confidences = request.triage.candidates.iter().map(|candidate| candidate.confidence);
         let (first, second) = (confidences.next().unwrap_or(0.0), confidences.next().unwrap_or(0.0));
@@ -232,7 +247,8 @@ impl Run {
         let patterns = entry.procedure.slots.iter().filter(|slot| slot.from.is_some());
         let mut patterns = patterns.filter_map(|slot| slot.pattern.as_deref());
         let named = patterns.any(|pattern| !extract::by_pattern(&request.text, pattern).is_empty());
-        entry.procedure.tier == Tier::One && named && first >= LEAD_MIN * second
+        let goes_on = self.memory.last_intent.as_deref() == Some(procedure);
+        entry.procedure.tier == Tier::One && named && (goes_on || first >= LEAD_MIN * second)
     }
 
     fn small_talk(&mut self, talk: SmallTalk) {

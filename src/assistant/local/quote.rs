@@ -11,9 +11,11 @@ use crate::knowledge::{Hit, Search};
 /// the question than the words it shares with an article.
 const NAMED_WEIGHT: f32 = 1.5;
 /// How much of the question a named article must have; the procedure vouches for the rest.
-const NAMED_COVERAGE_MIN: f32 = 0.2;
+const NAMED_COVERAGE_MIN: f32 = 0.35;
 /// How much of it any other article must have: half a question is somebody else's answer.
 const COVERAGE_MIN: f32 = 0.5;
+/// From here on the question is one of the article's own, whatever else speaks against it.
+const LIKENESS_SURE: f32 = 0.6;
 
 impl Run {
     /// Answers from what the search found, or says that we do not have it.
@@ -41,9 +43,15 @@ impl Run {
 /// The article that answers best, those of the procedure first among equals; none when it is not good enough.
 fn best<'a>(search: &'a Search, named: &[String], answerable_min: f32) -> Option<&'a Hit> {
     let vouched = |hit: &Hit| named.contains(&hit.article);
-    let worth = |hit: &Hit| if vouched(hit) { NAMED_WEIGHT * hit.score } else { hit.score };
+    let worth = |hit: &Hit| {
+        // Squared: half a likeness is common among articles about one product.
+        let score = hit.score * (1.0 + hit.likeness * hit.likeness);
+        if vouched(hit) { NAMED_WEIGHT * score } else { score }
+    };
     let hit = search.hits.iter().max_by(|a, b| worth(a).total_cmp(&worth(b)))?;
-    let enough = if vouched(hit) {
+    let enough = if hit.likeness >= LIKENESS_SURE {
+        true
+    } else if vouched(hit) {
         hit.coverage >= NAMED_COVERAGE_MIN
     } else {
         search.answerable >= answerable_min && hit.coverage >= COVERAGE_MIN
@@ -61,6 +69,7 @@ mod tests {
             title: String::new(),
             score,
             coverage,
+            likeness: 0.0,
             passage: String::new(),
             snippet: String::new(),
             reviewed: None,
@@ -86,7 +95,14 @@ mod tests {
     fn half_a_question_is_not_answered_unless_the_procedure_vouches_for_it() {
         assert_eq!(chosen(vec![hit("tents", 17.0, 0.3)], 0.9, &[]), None);
         assert_eq!(chosen(vec![hit("tents", 17.0, 0.9)], 0.3, &[]), None);
-        assert_eq!(chosen(vec![hit("payment", 11.0, 0.3)], 0.3, &["payment"]).as_deref(), Some("payment"));
+        assert_eq!(chosen(vec![hit("payment", 11.0, 0.4)], 0.3, &["payment"]).as_deref(), Some("payment"));
         assert_eq!(chosen(vec![hit("payment", 11.0, 0.1)], 0.3, &["payment"]), None);
+    }
+
+    #[test]
+    fn an_articles_own_question_is_answered_by_it() {
+        let asked = |likeness| Hit { likeness, ..hit("asked", 8.0, 0.4) };
+        assert_eq!(chosen(vec![hit("near", 10.0, 0.4), asked(0.7)], 0.3, &[]).as_deref(), Some("asked"));
+        assert_eq!(chosen(vec![hit("near", 10.0, 0.4), asked(0.4)], 0.3, &[]), None);
     }
 }
