@@ -36,7 +36,9 @@ impl Run {
             return self.drop_frame();
         }
         let free = kind == Some(SlotKind::Text)
-            && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty());
+            && self
+                .slot(name)
+                .is_some_and(|s| s.pattern.is_none() && s.choices.is_empty() && s.from.is_none());
         let switch_min = self.shared.triage.switch_min;
         // Whatever is said may be the answer to a free question: doubt that it is another matter counts twice.
         let confidence_min = if free { 1.0 - (1.0 - switch_min) / 2.0 } else { switch_min };
@@ -136,6 +138,10 @@ impl Run {
             .iter()
             .flat_map(|reading| &reading.requests)
             .filter(|request| {
+                // "No, forget it" takes back what is under way; it asks for nothing, whatever it resembles.
+                if signals::takes_back(&request.text) || signals::affirmation(&request.text).is_some() {
+                    return false;
+                }
                 let triage = &request.triage;
                 let other = triage.intent.as_ref().map(ToString::to_string) != current;
                 match triage.decision {

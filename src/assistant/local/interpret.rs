@@ -182,6 +182,10 @@ impl Run {
             }
             (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => {
                 self.memory.frame = None;
+                // Told once already: whoever comes back without having signed in cannot.
+                if std::mem::replace(&mut self.memory.told_to_sign_in, true) {
+                    return Ok(Some(self.hand_off(HandOff::because("cannot_sign_in"))));
+                }
                 self.say_phrase("sign_in_needed", &json!({ "site": self.shared.business.site }));
                 Ok(None)
             }

@@ -124,8 +124,12 @@ impl Run {
             request.triage.decision != Decision::Unknown && request.triage.reason != "article"
         };
         if readings.iter().all(|reading| reading.answer.is_some()) && !requests.iter().any(clear) {
-            // A yes or no to nothing.
-            self.say_phrase("offer_help_after_greeting", &Value::Null);
+            // A yes or no to nothing; "ok, thanks" is more thanks than yes.
+            let last = readings.last().and_then(|reading| reading.message.text.split_once([' ', ',']));
+            match last.and_then(|(_, rest)| signals::small_talk(rest)) {
+                Some(talk) => self.small_talk(talk),
+                None => self.say_phrase("offer_help_after_greeting", &Value::Null),
+            }
             return None;
         }
         if requests.is_empty() {

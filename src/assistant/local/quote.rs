@@ -14,6 +14,8 @@ const NAMED_WEIGHT: f32 = 1.5;
 const NAMED_COVERAGE_MIN: f32 = 0.35;
 /// How much of it any other article must have: half a question is somebody else's answer.
 const COVERAGE_MIN: f32 = 0.5;
+/// How like it must be to what such an article is asked: one rare word in common is chance.
+const LIKENESS_MIN: f32 = 0.25;
 /// From here on the question is one of the article's own, whatever else speaks against it.
 const LIKENESS_SURE: f32 = 0.6;
 
@@ -54,7 +56,7 @@ fn best<'a>(search: &'a Search, named: &[String], answerable_min: f32) -> Option
     } else if vouched(hit) {
         hit.coverage >= NAMED_COVERAGE_MIN
     } else {
-        search.answerable >= answerable_min && hit.coverage >= COVERAGE_MIN
+        search.answerable >= answerable_min && hit.coverage >= COVERAGE_MIN && hit.likeness >= LIKENESS_MIN
     };
     enough.then_some(hit)
 }
@@ -69,7 +71,7 @@ mod tests {
             title: String::new(),
             score,
             coverage,
-            likeness: 0.0,
+            likeness: 0.3,
             passage: String::new(),
             snippet: String::new(),
             reviewed: None,
@@ -95,6 +97,8 @@ mod tests {
     fn half_a_question_is_not_answered_unless_the_procedure_vouches_for_it() {
         assert_eq!(chosen(vec![hit("tents", 17.0, 0.3)], 0.9, &[]), None);
         assert_eq!(chosen(vec![hit("tents", 17.0, 0.9)], 0.3, &[]), None);
+        let chance = Hit { likeness: 0.1, ..hit("tents", 17.0, 0.9) };
+        assert_eq!(chosen(vec![chance], 0.9, &[]), None);
         assert_eq!(chosen(vec![hit("payment", 11.0, 0.4)], 0.3, &["payment"]).as_deref(), Some("payment"));
         assert_eq!(chosen(vec![hit("payment", 11.0, 0.1)], 0.3, &["payment"]), None);
     }
