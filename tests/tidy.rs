@@ -200,6 +200,26 @@ fn every_tool_is_needed_by_a_scenario_and_forbidden_by_another() {
     }
 }
 
+#[test]
+fn every_procedure_is_reached_by_a_scenario() {
+    let list = Regex::new(r"[\s{]intents:\s*\[([^\]]*)\]").unwrap();
+    let mut reached = BTreeSet::new();
+    for scenario in files("evals/scenarios", "yaml") {
+        for found in list.captures_iter(&scenario.text) {
+            reached.extend(found[1].split(',').map(|name| name.trim().to_owned()));
+        }
+    }
+    let line = Regex::new(r"(?m)^id: (\w+)$").unwrap();
+    let procedures = files("knowledge/procedures", "md");
+    let ids: BTreeSet<String> =
+        procedures.iter().map(|file| line.captures(&file.text).unwrap()[1].to_owned()).collect();
+    assert!(!ids.is_empty());
+    let unreached: Vec<&String> = ids.difference(&reached).collect();
+    assert_none(&unreached, "procedures that no scenario has under `intents`");
+    let unknown: Vec<&String> = reached.difference(&ids).collect();
+    assert_none(&unknown, "`intents` of scenarios that are no procedures");
+}
+
 /// One file of ours; `name` is the path below the folder it was looked for in.
 struct File {
     name: String,

@@ -200,13 +200,18 @@ impl Edition {
         let article = self.articles.get(found.article)?;
         let passage = article.passages.get(found.passage)?;
         let (_, bags) = self.shelves.get(place)?;
-        let said = bags.entry(found.article)?.sentences.get(found.passage)?;
+        let entry = bags.entry(found.article)?;
+        let said = entry.sentences.get(found.passage)?;
         Some(Hit {
             article: article.id.clone(),
             title: article.title.clone(),
             score: found.score,
+            coverage: entry.coverage(terms),
+            likeness: bags.likeness(entry, terms),
             passage: passage.text.clone(),
-            snippet: snippet(terms, &passage.text, said),
+            snippet: snippet(terms, &passage.text, said, |id| {
+                found.passage == 0 && entry.title.count(id) > 0
+            }),
             reviewed: article.reviewed,
         })
     }

@@ -59,6 +59,10 @@ pub struct Hit {
     pub title: String,
     /// Higher is better; comparable within one search only.
     pub score: f32,
+    /// Share of the question that the article has, its words weighted by rarity, 0 to 1.
+    pub coverage: f32,
+    /// How much the question is like the title or one of the article's own questions, 0 to 1.
+    pub likeness: f32,
     /// Its best passage, whole.
     pub passage: String,
     /// The sentences of the passage that answer.

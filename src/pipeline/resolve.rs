@@ -196,8 +196,9 @@ fn check_handoff(parts: &Parts, file: &CaseFile, words: Words, carried: &mut Car
 
 fn review(parts: &Parts, file: &CaseFile, draft: &Draft, asks: bool, carried: &Carried) -> Verdict {
     let receipts: Vec<&Receipt> = file.receipts.iter().chain(&carried.receipts).map(AsRef::as_ref).collect();
-    let passages: Vec<&str> =
-        carried.searches.iter().flat_map(|s| s.hits.iter()).map(|hit| hit.passage.as_str()).collect();
+    let hits = carried.searches.iter().flat_map(|search| search.hits.iter());
+    // The title is named as the source of what is quoted.
+    let passages: Vec<&str> = hits.flat_map(|hit| [hit.passage.as_str(), hit.title.as_str()]).collect();
     let words: Vec<&str> =
         file.messages.iter().filter(|m| m.author == Author::Customer).map(|m| m.text.as_str()).collect();
     let context = GuardContext {

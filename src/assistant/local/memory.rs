@@ -25,6 +25,8 @@ pub(super) struct Memory {
     pub(super) last_intent: Option<String>,
     /// How often in a row it was that one without being settled.
     pub(super) repeats: u32,
+    /// The customer was told to sign in; "if you cannot, say so" was promised with it.
+    pub(super) told_to_sign_in: bool,
     /// The case was settled by the last turn.
     pub(super) settled: bool,
 }

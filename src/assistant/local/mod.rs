@@ -25,6 +25,7 @@ mod interpret;
 mod memory;
 mod plan;
 mod program;
+mod quote;
 mod reply;
 mod slots;
 
