@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Parts;
 use super::turn::TurnError;
+use crate::domain::customer::Customer;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{ReceiptId, TurnId};
 use crate::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
@@ -59,8 +60,9 @@ pub(super) fn logged(receipt: &Receipt) -> Value {
     json!({"receipt": receipt.id, "tool": receipt.tool, "status": receipt.status, "duration_ms": receipt.duration_ms})
 }
 
-/// Looks again before anything is sent: the claim, and what else the book says, is refused when the case has changed
-/// or the effect was claimed before.
+/// Looks again before anything is sent: the claim, and what else the book says, is refused when the case has changed,
+/// when the effect was claimed before, or when another claim for this customer came in between: limits are sums over
+/// all cases of a customer, and two claims at once would each see the sum without the other.
 pub(super) async fn claim(
     parts: &Parts,
     call: Call<'_>,
@@ -79,7 +81,9 @@ pub(super) async fn claim(
         status: None,
         claimed_at: parts.clock.now(),
     }));
-    parts.store.commit(book.close(Vec::new())).await
+    let customer = &call.file.customer;
+    let touched = Customer { version: customer.version + 1, ..Customer::clone(customer) };
+    parts.store.commit(book.close(vec![Change::Customer(Arc::new(touched))])).await
 }
 
 /// Sends what was claimed, once, and settles it; `then` adds to the commit that settles.

@@ -7,35 +7,27 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use firstline::app::store_settings;
 use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
-use firstline::channels::Channels;
 use firstline::config::{Config, Environment, Sources};
-use firstline::desk::Desk;
 use firstline::desk::act::{self, Actor, At};
 use firstline::desk::approvals::{self, Decision, Pending, Standing};
-use firstline::domain::assurance::Assurance;
 use firstline::domain::case::CaseState;
 use firstline::domain::decision::{HandOff, Step};
 use firstline::domain::event::{EventKind, first_broken};
 use firstline::domain::ids::{AgentId, ApprovalId, CaseId, ProcedureId, TeamId};
-use firstline::domain::message::{Author, InboundMessage, Sender};
+use firstline::domain::message::Author;
 use firstline::domain::receipt::{CallStatus, LedgerEntry};
 use firstline::domain::team::Agent;
 use firstline::domain::time::Clock;
-use firstline::knowledge::{Knowledge, Limits, Origin, Source};
-use firstline::pipeline::triage::Reader;
-use firstline::pipeline::{DecideError, Doors, Ends, Parts, Pipeline, Word};
+use firstline::pipeline::{DecideError, Pipeline, Word};
 use firstline::store::{Change, Draftbook, Store};
-use firstline::templates::{Phrases, Templates};
-use firstline::tools::{Toolbox, ledger};
+use firstline::tools::ledger;
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::pipeline::{ManualClock, clock};
 use crate::store::{Record, on_both};
+use crate::support::world::{ManualClock, clock, message, process};
 
 on_both! {
     an_approved_write_runs_once_as_shown_and_the_customer_is_told
@@ -172,34 +164,7 @@ impl Desked {
     async fn new(record: &Record, answers: StatusCode) -> Self {
         let (shop, address) = open_shop(answers).await;
         let (config, clock) = (config(address, record), clock());
-        let store = Store::open(&config.database.url, &store_settings(&config)).await.unwrap();
-        let templates = Arc::new(Templates::new());
-        let file = Source { path: "procedures/refund.md".to_owned(), text: PROCEDURE.into() };
-        let (knowledge, problems) =
-            Knowledge::open(Origin::Embedded(vec![file]), None, Limits::from(&config.knowledge));
-        assert!(problems.is_empty(), "{problems:?}");
-        let pipeline = Pipeline::new(Parts {
-            reader: Arc::new(Reader::new(
-                knowledge.clone(),
-                config.triage.clone(),
-                config.business.clone(),
-                None,
-            )),
-            knowledge,
-            toolbox: Toolbox::new(&config, templates.clone()).unwrap(),
-            phrases: Arc::new(Phrases::load(templates, None).unwrap()),
-            desk: Desk::new(&config).unwrap(),
-            channels: Channels::new(&config),
-            ends: Ends::new(100),
-            doors: Doors::default(),
-            assistant: Arc::new(Refunds),
-            clock: clock.clone(),
-            holder: clock.new_id().to_string(),
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
-            store,
-            config: Arc::new(config),
-        });
+        let pipeline = process(config, clock.clone(), &[("refund", PROCEDURE)], Arc::new(Refunds)).await;
         for (login, teams) in [("ada", vec![]), ("ben", vec!["payments"]), ("cleo", vec!["support"])] {
             pipeline.parts().store.add_agent(&agent(login, &teams)).await.unwrap();
         }
@@ -254,26 +219,6 @@ fn agent(login: &str, teams: &[&str]) -> Agent {
         languages: Vec::new(),
         created_at: firstline::domain::time::Timestamp(0),
         password_chosen_at: None,
-    }
-}
-
-fn message(id: &str, text: &str) -> InboundMessage {
-    InboundMessage {
-        channel: "in_app".to_owned(),
-        external_id: id.to_owned(),
-        conversation: "c".to_owned(),
-        sender: Sender {
-            address: "ann".to_owned(),
-            name: None,
-            email: None,
-            phone: None,
-            assurance: Assurance::Verified,
-            proof: "api_key",
-            external_id: Some("ann".to_owned()),
-        },
-        text: text.to_owned(),
-        attachments: Vec::new(),
-        sent_at: None,
     }
 }
 

@@ -14,6 +14,7 @@ mod bad_input;
 mod browser;
 mod console;
 mod evals;
+mod limits;
 mod pipeline;
 mod readiness;
 mod store;

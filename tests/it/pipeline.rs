@@ -1,36 +1,27 @@
 //! The pipeline under what time and other people do to it, with an assistant that waits until it is told to go on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use firstline::app::{SystemClock, store_settings};
 use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
-use firstline::channels::Channels;
 use firstline::config::{Config, Sources};
-use firstline::desk::Desk;
 use firstline::desk::act::{self, Actor, At, Reply};
-use firstline::domain::assurance::Assurance;
 use firstline::domain::case::CaseState;
 use firstline::domain::decision::{Draft, Step};
 use firstline::domain::ids::{CaseId, ProcedureId};
-use firstline::domain::message::{Author, InboundMessage, Message, Sender};
+use firstline::domain::message::{Author, Message};
 use firstline::domain::receipt::{CallStatus, LedgerEntry};
-use firstline::domain::time::{Clock, Timestamp};
+use firstline::domain::time::Clock;
 use firstline::domain::triage::Urgency;
 use firstline::domain::turn::Outcome;
-use firstline::knowledge::{Knowledge, Limits, Origin};
-use firstline::pipeline::triage::Reader;
-use firstline::pipeline::{Doors, Ends, IngestError, Parts, Pipeline};
+use firstline::pipeline::{IngestError, Pipeline};
 use firstline::store::{Announcement, Change, Store, Unit};
-use firstline::templates::{Phrases, Templates};
-use firstline::tools::Toolbox;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::store::{Record, on_both};
+use crate::support::world::{ManualClock, clock, message, process};
 
 on_both! {
     a_hundred_copies_at_once_are_stored_and_answered_once
@@ -51,25 +42,6 @@ on_both! {
 const DAY_MS: i64 = 86_400_000;
 const WAIT_MS: u64 = 20_000;
 const REPLY: &str = "Thank you for your message.";
-
-/// A clock that stands still until it is moved. Ids are fresh all the same.
-pub(crate) struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    pub(crate) fn advance(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-
-    fn new_id(&self) -> uuid::Uuid {
-        SystemClock.new_id()
-    }
-}
 
 /// An assistant that says when it begins, goes on when it may, and always gives the same answer, or none.
 struct Scripted {
@@ -133,10 +105,6 @@ impl Process {
     async fn new(record: &Record, clock: &Arc<ManualClock>, pace: Pace) -> Self {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
-        let store = Store::open(&config.database.url, &store_settings(&config)).await.unwrap();
-        let templates = Arc::new(Templates::new());
-        let limits = Limits::from(&config.knowledge);
-        let (knowledge, _) = Knowledge::open(Origin::Embedded(Vec::new()), None, limits);
         let assistant = Arc::new(Scripted {
             begun: Semaphore::new(0),
             go_on: Semaphore::new(if matches!(pace, Pace::WhenTold) { 0 } else { 100_000 }),
@@ -144,28 +112,7 @@ impl Process {
             read: Mutex::default(),
             turns: AtomicUsize::new(0),
         });
-        let pipeline = Pipeline::new(Parts {
-            reader: Arc::new(Reader::new(
-                knowledge.clone(),
-                config.triage.clone(),
-                config.business.clone(),
-                None,
-            )),
-            knowledge,
-            toolbox: Toolbox::new(&config, templates.clone()).unwrap(),
-            phrases: Arc::new(Phrases::load(templates, None).unwrap()),
-            desk: Desk::new(&config).unwrap(),
-            channels: Channels::new(&config),
-            ends: Ends::new(100),
-            doors: Doors::default(),
-            assistant: Arc::new(Line(assistant.clone())),
-            clock: clock.clone(),
-            holder: clock.new_id().to_string(),
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
-            store,
-            config: Arc::new(config),
-        });
+        let pipeline = process(config, clock.clone(), &[], Arc::new(Line(assistant.clone()))).await;
         Self { pipeline, assistant, clock: clock.clone() }
     }
 
@@ -200,30 +147,6 @@ impl Process {
 
     async fn state(&self, case: &CaseId) -> CaseState {
         self.store().case_fresh(case).await.unwrap().unwrap().case.state
-    }
-}
-
-pub(crate) fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock(AtomicI64::new(SystemClock.now().0)))
-}
-
-fn message(id: &str, text: &str) -> InboundMessage {
-    InboundMessage {
-        channel: "in_app".to_owned(),
-        external_id: id.to_owned(),
-        conversation: "c".to_owned(),
-        sender: Sender {
-            address: "ann".to_owned(),
-            name: None,
-            email: None,
-            phone: None,
-            assurance: Assurance::Verified,
-            proof: "api_key",
-            external_id: Some("ann".to_owned()),
-        },
-        text: text.to_owned(),
-        attachments: Vec::new(),
-        sent_at: None,
     }
 }
 

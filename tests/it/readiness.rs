@@ -11,7 +11,7 @@ use firstline::{telemetry, web};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::pipeline::{ManualClock, clock};
+use crate::support::world::{ManualClock, clock};
 
 async fn app(folder: &tempfile::TempDir, clock: &Arc<ManualClock>) -> Arc<App> {
     let mut config = Config::load(Sources::default()).unwrap();
