@@ -37,14 +37,15 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 13] = [
+const STAGES: [(&str, &[&str]); 14] = [
+    ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
-    ("deliver", &[]),
+    ("deliver", &["alert"]),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
-    ("housekeeping", &["approve"]),
+    ("housekeeping", &["alert", "approve"]),
     ("ingest", &[]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),

@@ -24,6 +24,9 @@ pub enum ChannelError {
     /// The medium cannot take it now: try again later.
     #[error("the channel cannot take it now: {0}")]
     Later(String),
+    /// The medium may have taken it: nobody knows, and sent again it might be read twice.
+    #[error("nobody knows whether the channel took it: {0}")]
+    Unknown(String),
     /// The medium will never take it: a person must see to it.
     #[error("the channel refused it for good: {0}")]
     Permanent(String),
@@ -76,7 +79,12 @@ pub struct Channels(Vec<Box<dyn ChannelAdapter>>);
 impl Channels {
     /// Every channel of this build.
     pub fn new(config: &Config) -> Self {
-        Self(all(config))
+        Self::of(all(config))
+    }
+
+    /// These channels.
+    pub fn of(channels: Vec<Box<dyn ChannelAdapter>>) -> Self {
+        Self(channels)
     }
 
     /// The channel called `name`. Any other name is one of the operator's own, vouched for by an API key

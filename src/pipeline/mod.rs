@@ -29,6 +29,7 @@ use crate::store::Store;
 use crate::templates::Phrases;
 use crate::tools::Toolbox;
 
+mod alert;
 mod approve;
 mod await_end;
 mod deliver;

@@ -16,7 +16,7 @@ use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
+use crate::store::{CaseFile, Change, CommitError, DeliveryState, Refusal, StoreError, Unit};
 
 /// Why a turn did not come to its end this time.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +162,9 @@ async fn propose(
         return Ok(Ending::hand_off(HandOff::because("effect_unknown")));
     }
     if unread.is_empty() {
+        if let Some(reason) = undelivered(parts, file).await? {
+            return Ok(Ending::hand_off(HandOff::because(reason)));
+        }
         return Ok(Ending::silent("nothing_new"));
     }
     if handoff::too_many_replies(parts, file).await? {
@@ -173,6 +176,16 @@ async fn propose(
         Err(resolve::ResolveError::Turn(error)) => Err(error),
         Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
     }
+}
+
+/// Why the newest words did not reach the customer, if they did not.
+async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<&'static str>, TurnError> {
+    let deliveries = parts.store.deliveries(&file.case.id).await?;
+    Ok(deliveries.last().and_then(|newest| match newest.state {
+        DeliveryState::Failed => Some("delivery_failed"),
+        DeliveryState::Unknown => Some("delivery_unknown"),
+        DeliveryState::Pending | DeliveryState::Sent => None,
+    }))
 }
 
 fn broken(error: &AssistantError) -> Ending {

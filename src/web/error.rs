@@ -115,7 +115,9 @@ impl From<ChannelError> for ApiError {
         match error {
             ChannelError::Malformed(bad) => bad.into(),
             ChannelError::Session(session) => Self::unauthorized(session.to_string()),
-            ChannelError::Later(_) | ChannelError::Permanent(_) => Self::unavailable(),
+            ChannelError::Later(_) | ChannelError::Unknown(_) | ChannelError::Permanent(_) => {
+                Self::unavailable()
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod approvals;
 mod bad_input;
 mod browser;
 mod console;
+mod deliver;
 mod evals;
 mod limits;
 mod pipeline;

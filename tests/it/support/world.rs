@@ -52,6 +52,18 @@ pub(crate) async fn process(
     procedures: &[(&str, &str)],
     assistant: Arc<dyn Assistant>,
 ) -> Arc<Pipeline> {
+    let channels = Channels::new(&config);
+    process_over(channels, config, clock, procedures, assistant).await
+}
+
+/// The same, with channels of the test's own.
+pub(crate) async fn process_over(
+    channels: Channels,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    procedures: &[(&str, &str)],
+    assistant: Arc<dyn Assistant>,
+) -> Arc<Pipeline> {
     let store = Store::open(&config.database.url, &store_settings(&config)).await.unwrap();
     let templates = Arc::new(Templates::new());
     let file = |(id, text): &(&str, &str)| Source {
@@ -73,7 +85,7 @@ pub(crate) async fn process(
         toolbox: Toolbox::new(&config, templates.clone()).unwrap(),
         phrases: Arc::new(Phrases::load(templates, None).unwrap()),
         desk: Desk::new(&config).unwrap(),
-        channels: Channels::new(&config),
+        channels,
         ends: Ends::new(100),
         doors: Doors::default(),
         assistant,
