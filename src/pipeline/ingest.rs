@@ -7,6 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Parts;
+use super::matter::{Matter, Subject};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Move};
 use crate::domain::customer::{Customer, Identity};
@@ -193,7 +194,7 @@ async fn compose(
     let now = parts.clock.now();
     let mut changes = Vec::with_capacity(10);
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
-    let chosen = choose(parts, message, &arrival.cases, now);
+    let chosen = choose(parts, message, &arrival.cases, now).await?;
     let mut case = match &chosen {
         Choice::Join(open) => {
             let known = parts.store.case(&open.id).await.map_err(|error| unavailable(&error))?;
@@ -326,19 +327,53 @@ enum Choice {
     Open { follows: Option<CaseId> },
 }
 
-/// Which case a message is about: the newest open one; else a resolved one inside its window; else a new one.
-fn choose(parts: &Parts, message: &InboundMessage, cases: &[OpenCase], now: Timestamp) -> Choice {
+/// Which case a message is about. The thread it was written in says it, and so does there being one case that nobody
+/// has closed and the assistant works on: what changes inside it is the assistant's to hear. Otherwise it is compared:
+/// the same matter is continued, another one is opened beside it, and when nobody can tell, the newest takes it.
+async fn choose(
+    parts: &Parts,
+    message: &InboundMessage,
+    cases: &[OpenCase],
+    now: Timestamp,
+) -> Result<Choice, IngestError> {
     let here =
         |case: &&OpenCase| case.channel == message.channel && case.conversation == message.conversation;
-    let open = |case: &&OpenCase| case.state != CaseState::Resolved;
-    if let Some(case) = cases.iter().filter(open).find(here).or_else(|| cases.iter().find(open)) {
-        return Choice::Join(case.clone());
+    let open: Vec<&OpenCase> = cases.iter().filter(|case| case.state != CaseState::Resolved).collect();
+    let inside =
+        |case: &OpenCase| case.resolved_at.is_none_or(|at| now.ms_since(at) <= parts.config.cases.reopen_ms);
+    if let Some(case) = open.iter().copied().find(here).or_else(|| cases.iter().find(here)) {
+        let goes_on = case.state != CaseState::Resolved || inside(case);
+        return Ok(if goes_on {
+            Choice::Join(case.clone())
+        } else {
+            Choice::Open { follows: Some(case.id.clone()) }
+        });
     }
-    let Some(latest) = cases.iter().find(here).or_else(|| cases.first()) else {
-        return Choice::Open { follows: None };
+    if let [only] = open.as_slice()
+        && only.state == CaseState::Assistant
+    {
+        return Ok(Choice::Join((*only).clone()));
+    }
+    let Some(newest) = open.first().copied().or_else(|| cases.first()) else {
+        return Ok(Choice::Open { follows: None });
     };
-    let inside = latest.resolved_at.is_none_or(|at| now.ms_since(at) <= parts.config.cases.reopen_ms);
-    if inside { Choice::Join(latest.clone()) } else { Choice::Open { follows: Some(latest.id.clone()) } }
+    let candidates: Vec<&OpenCase> =
+        if open.is_empty() { cases.iter().filter(|case| inside(case)).collect() } else { open };
+    let triage = parts.reader.triage(&message.text);
+    let subject = Subject::of(&message.text, &triage, parts.config.triage.switch_min);
+    let mut unsure = None;
+    for case in candidates {
+        let file = parts.store.case(&case.id).await.map_err(|error| unavailable(&error))?;
+        match file.map(|file| subject.compared(&file)) {
+            Some(Matter::Same) => return Ok(Choice::Join(case.clone())),
+            Some(Matter::Unsure) => unsure = unsure.or(Some(case)),
+            Some(Matter::Other) | None => {}
+        }
+    }
+    Ok(match unsure {
+        Some(case) => Choice::Join(case.clone()),
+        None => Choice::Open { follows: Some(newest.id.clone()) },
+    })
 }
 
 fn new_case(

@@ -38,6 +38,7 @@ pub mod guard;
 mod handoff;
 mod housekeeping;
 mod ingest;
+mod matter;
 mod resolve;
 mod settle;
 pub mod triage;
@@ -196,9 +197,7 @@ impl Pipeline {
     pub async fn decide(&self, word: Word) -> Result<Pending, DecideError> {
         let parts = self.parts.clone();
         let deciding = self.parts.tasks.spawn(async move { approve::decide(&parts, &word).await });
-        let decided =
-            deciding.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))));
-        decided
+        deciding.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))))
     }
 
     /// Starts the loops that find, hold, deliver and tidy up. They end when shutdown is asked for.

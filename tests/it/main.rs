@@ -16,6 +16,7 @@ mod console;
 mod deliver;
 mod evals;
 mod limits;
+mod matter;
 mod pipeline;
 mod readiness;
 mod store;

@@ -72,6 +72,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         work::NAMES,
         crate::deliver::NAMES,
         crate::limits::NAMES,
+        crate::matter::NAMES,
         pipeline::NAMES,
         approvals::NAMES,
     ]
