@@ -26,7 +26,8 @@ pub(super) type Sparse = Vec<(u32, f32)>;
 /// The known features and how rare they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Vocabulary {
-    ids: HashMap<u64, u32>,
+    /// Their hashes, ascending; where one stands is its number. A map would hold twice as much.
+    keys: Vec<u64>,
     rarity: Vec<f32>,
     /// The rarity of a feature that was never seen.
     unseen: f32,
@@ -117,8 +118,8 @@ impl Vocabulary {
         known.sort_unstable();
         let rarity =
             known.iter().map(|(_, texts)| ((1.0 + total) / (1.0 + *texts as f32)).ln() + 1.0).collect();
-        let ids = known.iter().enumerate().map(|(id, (key, _))| (*key, id as u32)).collect();
-        Self { ids, rarity, unseen: (1.0 + total).ln() + 1.0 }
+        let keys = known.iter().map(|(key, _)| *key).collect();
+        Self { keys, rarity, unseen: (1.0 + total).ln() + 1.0 }
     }
 
     /// How many features there are.
@@ -134,10 +135,10 @@ impl Vocabulary {
             let (mut known, mut all, from) = (0.0, 0.0, vector.len());
             for (key, count) in counts {
                 let tf = 1.0 + count.ln();
-                if let Some(id) = self.ids.get(key) {
-                    let value = tf * self.rarity.get(*id as usize).copied().unwrap_or_default();
+                if let Ok(id) = self.keys.binary_search(key) {
+                    let value = tf * self.rarity.get(id).copied().unwrap_or_default();
                     known += value * value;
-                    vector.push((*id, value));
+                    vector.push((id as u32, value));
                 } else {
                     all += (tf * self.unseen).powi(2);
                 }
@@ -156,14 +157,12 @@ impl Vocabulary {
     }
 
     /// The parts, for writing them down.
-    pub(super) fn parts(&self) -> (Vec<(u64, u32)>, &[f32], f32) {
-        let mut ids: Vec<_> = self.ids.iter().map(|(key, id)| (*key, *id)).collect();
-        ids.sort_unstable();
-        (ids, &self.rarity, self.unseen)
+    pub(super) fn parts(&self) -> (&[u64], &[f32], f32) {
+        (&self.keys, &self.rarity, self.unseen)
     }
 
     /// Puts written parts together again.
-    pub(super) fn from_parts(ids: Vec<(u64, u32)>, rarity: Vec<f32>, unseen: f32) -> Self {
-        Self { ids: ids.into_iter().collect(), rarity, unseen }
+    pub(super) fn from_parts(keys: Vec<u64>, rarity: Vec<f32>, unseen: f32) -> Self {
+        Self { keys, rarity, unseen }
     }
 }

@@ -11,6 +11,8 @@ use super::features::Sparse;
 pub(super) struct Solver {
     /// Passes over the examples.
     pub(super) passes: usize,
+    /// As many more passes as make this many steps, for few examples.
+    pub(super) steps_min: usize,
     /// The first step; it falls to nothing in a straight line.
     pub(super) rate: f32,
     /// The share of features that is dropped at every step, 0 to less than 1.
@@ -42,10 +44,11 @@ impl Separators {
         let mut model = Self { labels, weights: vec![0.0; features * labels], bias: vec![0.0; labels] };
         let mut shuffle = Shuffle(0x9e37_79b9_7f4a_7c15);
         let mut order: Vec<usize> = (0..vectors.len()).collect();
-        let steps = (solver.passes * order.len()).max(1) as f32;
+        let passes = solver.passes.max(solver.steps_min.div_ceil(order.len().max(1)));
+        let steps = (passes * order.len()).max(1) as f32;
         let mut step = 0.0_f32;
         let mut kept = Sparse::new();
-        for _ in 0..solver.passes {
+        for _ in 0..passes {
             for at in 0..order.len() {
                 let with = at + shuffle.below(order.len() - at);
                 order.swap(at, with);

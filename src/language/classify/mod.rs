@@ -54,6 +54,8 @@ pub struct Example<'a> {
 pub struct Training {
     /// Passes over the examples.
     pub passes: usize,
+    /// As many more passes as make this many steps, for few examples.
+    pub steps_min: usize,
     /// The first learning step.
     pub rate: f32,
     /// The share of an example's features that every step ignores, 0 to less than 1.
@@ -66,7 +68,7 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { passes: 30, rate: 2.0, dropped: 0.5, rounds: 4, candidates_max: 5 }
+        Self { passes: 30, steps_min: 120_000, rate: 2.0, dropped: 0.5, rounds: 4, candidates_max: 5 }
     }
 }
 
@@ -110,7 +112,12 @@ impl Model {
     fn train(texts: &[&Counted], labels_of: &[u32], labels: usize, training: &Training) -> Self {
         let vocabulary = Vocabulary::learn(texts);
         let vectors: Vec<Sparse> = texts.iter().map(|text| vocabulary.vector(text).0).collect();
-        let solver = Solver { passes: training.passes, rate: training.rate, dropped: training.dropped };
+        let solver = Solver {
+            passes: training.passes,
+            steps_min: training.steps_min,
+            rate: training.rate,
+            dropped: training.dropped,
+        };
         let separators = Separators::train(&vectors, labels_of, labels, vocabulary.len(), solver);
         let neighbours = Neighbours::new(&vectors, labels_of, vocabulary.len());
         Self { vocabulary, separators, neighbours }

@@ -10,7 +10,7 @@ use super::linear::Separators;
 use super::neighbours::Neighbours;
 
 /// Changes with everything that is learnt or written differently.
-const FORM: &str = "firstline classifier 2";
+const FORM: &str = "firstline classifier 3";
 
 /// What stands before the numbers, as JSON on a line of its own.
 #[derive(Serialize, Deserialize)]
@@ -31,10 +31,9 @@ impl Classifier {
     /// The classifier as bytes, under a key that says what it was trained on.
     pub fn to_bytes(&self, key: &str) -> Vec<u8> {
         let mut body = Vec::new();
-        let (ids, rarity, unseen) = self.vocabulary.parts();
-        for (hash, id) in &ids {
-            body.extend(hash.to_le_bytes());
-            body.extend(id.to_le_bytes());
+        let (keys, rarity, unseen) = self.vocabulary.parts();
+        for key in keys {
+            body.extend(key.to_le_bytes());
         }
         floats(&mut body, rarity);
         floats(&mut body, &self.separators.bias);
@@ -61,7 +60,7 @@ impl Classifier {
             checksum: hex::encode(Sha256::digest(&body)),
             labels: self.labels.clone(),
             candidates_max: self.candidates_max,
-            features: ids.len(),
+            features: keys.len(),
             examples: near.labels_of.len(),
             postings: near.places.len(),
             unseen,
@@ -82,10 +81,7 @@ impl Classifier {
             return None;
         }
         let mut reader = Reader(body);
-        let mut ids = Vec::with_capacity(head.features);
-        for _ in 0..head.features {
-            ids.push((u64::from_le_bytes(reader.take()?), u32::from_le_bytes(reader.take()?)));
-        }
+        let keys = (0..head.features).map(|_| reader.take().map(u64::from_le_bytes)).collect::<Option<_>>()?;
         let rarity = reader.floats(head.features)?;
         let labels = head.labels.len();
         let bias = reader.floats(labels)?;
@@ -98,7 +94,7 @@ impl Classifier {
         Some(Self {
             labels: head.labels,
             candidates_max: head.candidates_max,
-            vocabulary: Vocabulary::from_parts(ids, rarity, head.unseen),
+            vocabulary: Vocabulary::from_parts(keys, rarity, head.unseen),
             separators: Separators { labels, weights, bias },
             neighbours: Neighbours { starts, places, values, labels_of },
             judge: Judge {
