@@ -1,6 +1,6 @@
 //! A text as a sparse vector: words, pairs of words, and pieces of words, weighted by how rare they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
@@ -33,9 +33,9 @@ pub(super) struct Vocabulary {
     unseen: f32,
 }
 
-/// A text's features as hashes with their counts, by view; in a fixed order, for sums that round the same every time.
+/// A text's features as hashes with their counts, by view; ascending, for sums that round the same every time.
 pub(super) struct Counted {
-    counts: [BTreeMap<u64, f32>; 2],
+    counts: [Vec<(u64, f32)>; 2],
 }
 
 /// Hashes with FNV-1a: stable between releases, so that a kept model still reads.
@@ -76,13 +76,13 @@ pub(super) fn words(text: &str) -> Vec<String> {
 pub(super) fn count(text: &str) -> Counted {
     let stemmer = Stemmer::create(Algorithm::English);
     let words = words(text);
-    let mut counts = [BTreeMap::new(), BTreeMap::new()];
+    let mut keys = [Vec::new(), Vec::new()];
     let stems: Vec<_> = words.iter().map(|word| stemmer.stem(word)).collect();
-    let mut add = |view: View, key: u64, by: f32| *counts[view as usize].entry(key).or_insert(0.0) += by;
+    let mut add = |view: View, parts: &[&str]| keys[view as usize].push(hash(view, parts));
     for (at, stem) in stems.iter().enumerate() {
-        add(View::Words, hash(View::Words, &[stem]), 1.0);
+        add(View::Words, &[stem]);
         if let Some(next) = stems.get(at + 1) {
-            add(View::Words, hash(View::Words, &[stem, next]), 1.0);
+            add(View::Words, &[stem, next]);
         }
     }
     for word in &words {
@@ -90,11 +90,17 @@ pub(super) fn count(text: &str) -> Counted {
         for size in 2..=5 {
             for piece in padded.windows(size) {
                 let piece: String = piece.iter().collect();
-                add(View::Pieces, hash(View::Pieces, &[&piece]), 1.0);
+                add(View::Pieces, &[&piece]);
             }
         }
     }
-    Counted { counts }
+    Counted { counts: keys.map(tally) }
+}
+
+/// How often each key stands in the list, ascending by key.
+fn tally(mut keys: Vec<u64>) -> Vec<(u64, f32)> {
+    keys.sort_unstable();
+    keys.chunk_by(|a, b| a == b).filter_map(|same| Some((*same.first()?, same.len() as f32))).collect()
 }
 
 impl Vocabulary {
@@ -103,7 +109,7 @@ impl Vocabulary {
         let mut frequency: HashMap<u64, (u32, u32)> = HashMap::new();
         for text in texts {
             for (view, counts) in text.counts.iter().enumerate() {
-                for key in counts.keys() {
+                for (key, _) in counts {
                     let entry = frequency.entry(*key).or_insert((0, view as u32));
                     entry.0 += 1;
                 }
