@@ -56,8 +56,10 @@ impl Subject {
         match (&self.intent, &file.case.intent) {
             _ if self.answers => Matter::Unsure,
             (Some(asked), Some(about)) if asked == about => Matter::Same,
-            (Some(_), Some(_)) => Matter::Other,
-            (Some(_), None) | (None, _) => Matter::Unsure,
+            // With the assistant one thing leads to another; people should not be kept from what is theirs, nor be
+            // given what is not.
+            (Some(_), Some(_)) if file.case.state.with_people() => Matter::Other,
+            (Some(_), _) | (None, _) => Matter::Unsure,
         }
     }
 }

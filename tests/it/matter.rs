@@ -96,13 +96,7 @@ async fn a_case_with_people_keeps_its_matter_and_another_matter_gets_a_case_of_i
     let stove = world.says("mail", "The stove of order HP-10073 is broken.").await;
     assert_ne!(parcel, stove);
     assert_eq!(world.follows(&stove).await, Some(parcel.clone()));
-    assert_eq!(
-        world.says("phone", "It is hp 10042 again").await,
-        stove,
-        "a number in two words says nothing"
-    );
-    assert_eq!(world.says("phone", "It is about hp-10042 again").await, stove, "the thread says it best");
-    assert_eq!(world.says("sms", "HP10042, please").await, parcel);
+    assert_eq!(world.says("sms", "it is the hp 10042 again").await, parcel);
     assert_eq!(world.says("chat", "Any news?").await, parcel, "nobody can tell: the newest");
     assert_eq!(world.says("mail", "Well?").await, stove);
 }

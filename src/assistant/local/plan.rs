@@ -18,6 +18,8 @@ use crate::language::signals::{self, Answer, SmallTalk};
 const REQUESTS_MAX: usize = 3;
 /// From this many times the confidence of the second on, the first matter is far ahead.
 const LEAD_MIN: f32 = 4.0;
+/// … from this confidence on.
+const LEAD_FLOOR: f32 = 0.15;
 
 impl Run {
     /// Reads what is new and fills the agenda; a step at once when a person is due.
@@ -221,19 +223,23 @@ impl Run {
 
     /// Two likely matters are offered; else the articles have a last word.
     fn unclear(&mut self, request: &Request) -> Option<Step> {
-        let likely: Vec<String> = request
-            .triage
-            .candidates
+        let candidates = &request.triage.candidates;
+        if let Some(first) = candidates.first().filter(|first| first.confidence >= LEAD_FLOOR)
+            && self.leads(first.intent.as_str(), request)
+        {
+            let procedure = first.intent.to_string();
+            self.agenda.push_back(Task::Start { procedure, request: request.text.clone() });
+            return None;
+        }
+        let likely: Vec<String> = candidates
             .iter()
             .filter(|candidate| candidate.confidence >= self.shared.triage.doubt_min)
             .filter(|candidate| self.book.entries.contains_key(candidate.intent.as_str()))
             .take(3)
             .map(|candidate| candidate.intent.to_string())
             .collect();
-        let Some(first) = likely.first() else { return self.nothing_known(&request.text) };
-        if self.leads(first, request) {
-            self.agenda.push_back(Task::Start { procedure: first.clone(), request: request.text.clone() });
-            return None;
+        if likely.is_empty() {
+            return self.nothing_known(&request.text);
         }
         let mut choices: Vec<String> = likely.iter().map(|id| self.title(id)).collect();
         choices.push(self.phrase("choice_other", &Value::Null));
