@@ -8,6 +8,8 @@ use crate::failpoints;
 
 pub mod in_app;
 pub mod json;
+#[cfg(feature = "failpoints")]
+pub mod pushed;
 pub mod web_chat;
 
 pub use json::BadInput;
@@ -103,7 +105,12 @@ impl Channels {
 /// Every channel of this build.
 pub fn all(config: &Config) -> Vec<Box<dyn ChannelAdapter>> {
     let bounds = Bounds::of(config);
-    vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })]
+    vec![
+        Box::new(in_app::InApp { bounds }),
+        Box::new(web_chat::WebChat { bounds }),
+        #[cfg(feature = "failpoints")]
+        Box::new(pushed::Pushed),
+    ]
 }
 
 /// What an inbound message may be at most.

@@ -61,12 +61,12 @@ async fn send(parts: &Parts, delivery: Delivery) {
     let attempts = delivery.attempts + 1;
     let channel = parts.channels.get(&delivery.channel);
     let harmless = channel.is_some_and(ChannelAdapter::follows_the_record);
+    let in_doubt =
+        delivery.state == DeliveryState::Unknown && !harmless && !failpoints::planted("resend_delivery");
     failpoints::reach("delivery_taken");
     let outcome = match channel {
         // Taken before and never recorded since: sent once more, the customer might read it twice.
-        Some(_) if delivery.state == DeliveryState::Unknown && !harmless => {
-            Err(ChannelError::Unknown("whoever sent it was stopped".to_owned()))
-        }
+        Some(_) if in_doubt => Err(ChannelError::Unknown("whoever sent it was stopped".to_owned())),
         Some(channel) => channel.send(&delivery.conversation, &message).await,
         None => Err(ChannelError::Permanent(format!("there is no channel `{}`", delivery.channel))),
     };

@@ -59,7 +59,7 @@ impl Subject {
             // With the assistant one thing leads to another; people should not be kept from what is theirs, nor be
             // given what is not.
             (Some(_), Some(_)) if file.case.state.with_people() => Matter::Other,
-            (Some(_), _) | (None, _) => Matter::Unsure,
+            _ => Matter::Unsure,
         }
     }
 }
