@@ -35,26 +35,27 @@ const LAYERS: [(&str, u8); 18] = [
 /// The one import beside the table: logs are set up from the settings that say how.
 const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
-/// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `effect`,
+/// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 15] = [
+const STAGES: [(&str, &[&str]); 16] = [
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
     ("deliver", &["alert"]),
+    ("doubt", TURN),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve"]),
-    ("ingest", &["matter"]),
-    ("matter", &[]),
+    ("ingest", &["which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),
     ("turn", TURN),
+    ("which_case", &[]),
     ("write", &["turn"]),
 ];
-const TURN: &[&str] = &["effect", "handoff", "resolve", "settle", "turn", "write"];
+const TURN: &[&str] = &["doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 8] = [

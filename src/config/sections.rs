@@ -130,6 +130,8 @@ pub struct Limits {
 pub struct Cases {
     /// A reply within this after a resolution reopens; later it opens a linked case.
     pub reopen_ms: i64,
+    /// What comes within this after a resolution goes on in the same case, whatever it is about.
+    pub talk_ms: i64,
     /// A resolved case closes after this.
     pub close_ms: i64,
 }

@@ -33,16 +33,17 @@ mod alert;
 mod approve;
 mod await_end;
 mod deliver;
+mod doubt;
 mod effect;
 pub mod guard;
 mod handoff;
 mod housekeeping;
 mod ingest;
-mod matter;
 mod resolve;
 mod settle;
 pub mod triage;
 mod turn;
+mod which_case;
 mod write;
 
 pub use approve::{DecideError, Word};

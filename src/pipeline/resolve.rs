@@ -194,7 +194,13 @@ fn check_handoff(parts: &Parts, file: &CaseFile, words: Words, carried: &mut Car
     Words::HandOff { handoff, approval, unsent }
 }
 
-fn review(parts: &Parts, file: &CaseFile, draft: &Draft, asks: bool, carried: &Carried) -> Verdict {
+pub(super) fn review(
+    parts: &Parts,
+    file: &CaseFile,
+    draft: &Draft,
+    asks: bool,
+    carried: &Carried,
+) -> Verdict {
     let receipts: Vec<&Receipt> = file.receipts.iter().chain(&carried.receipts).map(AsRef::as_ref).collect();
     let hits = carried.searches.iter().flat_map(|search| search.hits.iter());
     // The title is named as the source of what is quoted.

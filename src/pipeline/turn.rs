@@ -8,9 +8,9 @@ use futures_util::FutureExt as _;
 
 use super::resolve::{self, Carried, Ending};
 use super::settle::{self, Committed};
-use super::{Parts, handoff};
+use super::{Parts, doubt, handoff};
 use crate::assistant::AssistantError;
-use crate::domain::case::CaseState;
+use crate::domain::case::{CaseState, DoubtStage};
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
@@ -170,6 +170,14 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    let mut taken = (file.clone(), unread.to_vec());
+    if let Some(doubt) = doubt::due(&file.case, unread) {
+        if doubt.stage == DoubtStage::Open {
+            return Ok(doubt::ask(parts, file, carried));
+        }
+        taken = doubt::taken_up(file, unread, doubt);
+    }
+    let (file, unread) = &taken;
     let readings = parts.reader.read_all(unread);
     match resolve::resolve(parts, turn, file, readings, carried).await {
         Ok(ending) => Ok(ending),

@@ -136,6 +136,9 @@ impl Rows {
             ),
             Change::NewCase(new) => (Slot::NewCase, case(new)?),
             Change::Case(changed) => (Slot::Case, case(changed)?),
+            Change::SeenCase { case, version } => {
+                (Slot::SeenCase, vec![text(case.as_str()), Value::Int(*version)])
+            }
             Change::Message(new) => (Slot::Message, message(new)?),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
@@ -256,6 +259,7 @@ fn case(case: &Case) -> Result<Vec<Value>, sqlx::Error> {
         Value::Int(case.updated_at.0),
         moment(case.resolved_at),
         moment(case.snoozed_until),
+        case.doubt.as_ref().map(json).transpose()?.map_or(Value::NoText, |doubt| text(&doubt)),
     ])
 }
 

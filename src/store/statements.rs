@@ -59,6 +59,7 @@ pub(super) enum Slot {
     SeenIdentity,
     NewCase,
     Case,
+    SeenCase,
     Turn,
     Inbox,
     Claim,
@@ -75,7 +76,7 @@ pub(super) enum Slot {
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 18] = [
+pub(super) static STATEMENTS: [Statement; 19] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
@@ -107,7 +108,7 @@ pub(super) static STATEMENTS: [Statement; 18] = [
         slot: Slot::NewCase,
         head: "insert into cases (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
-                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until) values ",
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt) values ",
         tail: "",
         guard: None,
     },
@@ -115,7 +116,7 @@ pub(super) static STATEMENTS: [Statement; 18] = [
         slot: Slot::Case,
         head: "with v (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
-                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until)
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt)
                    as (values ",
         tail: ") update cases set state = v.state, version = v.version, channel = v.channel,
                    conversation = v.conversation, assurance = v.assurance, intent = v.intent, issue = v.issue,
@@ -123,8 +124,16 @@ pub(super) static STATEMENTS: [Statement; 18] = [
                    agent_id = v.agent_id, resolution = v.resolution, follows = v.follows, pending = v.pending,
                    memory = v.memory, message_seq = v.message_seq, inbound_seq = v.inbound_seq,
                    answered_seq = v.answered_seq, event_seq = v.event_seq, event_hash = v.event_hash,
-                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until
+                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until, doubt = v.doubt
                    from v where cases.id = v.id and cases.version = v.version - 1",
+        guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
+    },
+    // Changes nothing: the row is as it was read, and stays so until the transaction ends.
+    Statement {
+        slot: Slot::SeenCase,
+        head: "with v (id, version) as (values ",
+        tail: ") update cases set version = v.version
+                   from v where cases.id = v.id and cases.version = v.version",
         guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
     },
     // An outcome closes the turn, a due time gives it back, neither only holds it (and locks its row).

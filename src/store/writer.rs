@@ -287,6 +287,7 @@ fn touches(unit: &Unit) -> Vec<String> {
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
                 keys.push(format!("case {}", case.id));
             }
+            Change::SeenCase { case, .. } => keys.push(format!("case {case}")),
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
             _ => {}
         }

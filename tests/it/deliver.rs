@@ -15,7 +15,7 @@ use firstline::store::{DeliveryState, Store};
 use futures_util::future::BoxFuture;
 
 use crate::store::{Record, on_both};
-use crate::support::world::{ManualClock, clock, message, process_over};
+use crate::support::world::{ManualClock, clock, message, parts};
 
 on_both! {
     what_the_channel_takes_leaves_once
@@ -96,8 +96,9 @@ impl Office {
         config.database.url = record.database.url();
         let (clock, sent) = (clock(), Arc::default());
         let post = Post { answers: Arc::new(Mutex::new(answers.into())), sent: Arc::clone(&sent) };
-        let channels = Channels::of(vec![Box::new(post)]);
-        let pipeline = process_over(channels, config, clock.clone(), &[], Arc::new(Says(resolves))).await;
+        let mut parts = parts(config, clock.clone(), &[], Arc::new(Says(resolves))).await;
+        parts.channels = Channels::of(vec![Box::new(post)]);
+        let pipeline = Pipeline::new(parts);
         let arrived = InboundMessage { channel: "post".to_owned(), ..message("m1", "hello there") };
         let case = pipeline.ingest(arrived).await.unwrap().case;
         let office = Self { pipeline, clock, sent, case };

@@ -16,7 +16,6 @@ mod console;
 mod deliver;
 mod evals;
 mod limits;
-mod matter;
 mod pipeline;
 mod readiness;
 mod store;

@@ -15,13 +15,15 @@ use firstline::domain::receipt::{CallStatus, LedgerEntry};
 use firstline::domain::time::Clock;
 use firstline::domain::triage::Urgency;
 use firstline::domain::turn::Outcome;
-use firstline::pipeline::{IngestError, Pipeline};
+use firstline::pipeline::{IngestError, Parts, Pipeline};
 use firstline::store::{Announcement, Change, Store, Unit};
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Semaphore;
 
 use crate::store::{Record, on_both};
-use crate::support::world::{ManualClock, clock, message, process};
+use crate::support::world::{ManualClock, clock, message, parts};
+
+pub(crate) mod which_case;
 
 on_both! {
     a_hundred_copies_at_once_are_stored_and_answered_once
@@ -103,6 +105,16 @@ enum Pace {
 
 impl Process {
     async fn new(record: &Record, clock: &Arc<ManualClock>, pace: Pace) -> Self {
+        Self::with(record, clock, pace, |_| ()).await
+    }
+
+    /// With parts that are changed first.
+    async fn with(
+        record: &Record,
+        clock: &Arc<ManualClock>,
+        pace: Pace,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
         let assistant = Arc::new(Scripted {
@@ -112,7 +124,9 @@ impl Process {
             read: Mutex::default(),
             turns: AtomicUsize::new(0),
         });
-        let pipeline = process(config, clock.clone(), &[], Arc::new(Line(assistant.clone()))).await;
+        let mut parts = parts(config, clock.clone(), &[], Arc::new(Line(assistant.clone()))).await;
+        change(&mut parts);
+        let pipeline = Pipeline::new(parts);
         Self { pipeline, assistant, clock: clock.clone() }
     }
 

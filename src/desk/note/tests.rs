@@ -37,6 +37,7 @@ fn case() -> Case {
         updated_at: Timestamp(0),
         resolved_at: None,
         snoozed_until: None,
+        doubt: None,
     }
 }
 

@@ -52,18 +52,16 @@ pub(crate) async fn process(
     procedures: &[(&str, &str)],
     assistant: Arc<dyn Assistant>,
 ) -> Arc<Pipeline> {
-    let channels = Channels::new(&config);
-    process_over(channels, config, clock, procedures, assistant).await
+    Pipeline::new(parts(config, clock, procedures, assistant).await)
 }
 
-/// The same, with channels of the test's own.
-pub(crate) async fn process_over(
-    channels: Channels,
+/// What a process is made of, for tests that change some of it.
+pub(crate) async fn parts(
     config: Config,
     clock: Arc<dyn Clock>,
     procedures: &[(&str, &str)],
     assistant: Arc<dyn Assistant>,
-) -> Arc<Pipeline> {
+) -> Parts {
     let store = Store::open(&config.database.url, &store_settings(&config)).await.unwrap();
     let templates = Arc::new(Templates::new());
     let file = |(id, text): &(&str, &str)| Source {
@@ -74,7 +72,7 @@ pub(crate) async fn process_over(
     let (knowledge, problems) =
         Knowledge::open(Origin::Embedded(files), None, Limits::from(&config.knowledge));
     assert!(problems.is_empty(), "{problems:?}");
-    Pipeline::new(Parts {
+    Parts {
         reader: Arc::new(Reader::new(
             knowledge.clone(),
             config.triage.clone(),
@@ -85,7 +83,7 @@ pub(crate) async fn process_over(
         toolbox: Toolbox::new(&config, templates.clone()).unwrap(),
         phrases: Arc::new(Phrases::load(templates, None).unwrap()),
         desk: Desk::new(&config).unwrap(),
-        channels,
+        channels: Channels::new(&config),
         ends: Ends::new(100),
         doors: Doors::default(),
         assistant,
@@ -95,7 +93,7 @@ pub(crate) async fn process_over(
         shutdown: CancellationToken::new(),
         store,
         config: Arc::new(config),
-    })
+    }
 }
 
 /// A message of Ann, for whom the operator vouches.
