@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::language::{plain, sentences};
+use crate::language::{over_plain, plain, sentences};
 
 /// Whom people ask for.
 const WHO: &str = "(?:a |an |the |your |some |any |one |another |real |actual |live |proper |human )*(?:person|human|human being|agent|representative|rep|someone|somebody|manager|supervisor|operator|advisor|adviser|colleague|member of staff|staff|employee|support agent|customer service|customer support|real one|(?:real|actual) (?:people|humans)|individual)";
@@ -47,7 +47,7 @@ static ASKS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     ]
     .iter()
     // A pattern that does not compile would show in the test below.
-    .filter_map(|pattern| Regex::new(pattern).ok())
+    .filter_map(|pattern| over_plain(pattern))
     .collect()
 });
 
@@ -60,7 +60,7 @@ static NOT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\b(?:operator|agent|staff|employee|person|manager|human)s? (?:manual|manuals|handbook|guide|instructions|discount|price|version|edition|tent|size|card|for the \w+)\b",
         r"\b(?:someone|somebody|a person|an individual) (?:to sign|to be home|to be at home|at home|to receive|who ordered)\b",
     ];
-    Regex::new(&patterns.join("|")).ok()
+    over_plain(&patterns.join("|"))
 });
 
 /// Whether the message asks for a person, in one of its sentences or as a whole.
