@@ -80,7 +80,9 @@ pub struct Worker {
     pub delivery_attempts_max: i64,
     /// Pause before the second try; doubles each time.
     pub delivery_retry_ms: i64,
-    /// How long a delivery is held by the process that tries it.
+    /// Longest a channel may take over one message; after it nobody knows whether the message left.
+    pub delivery_timeout_ms: u64,
+    /// How long a delivery is held by the process that tries it; longer than it may take.
     pub delivery_lease_ms: i64,
     /// A claimed effect without a result after this is unknown.
     pub unsettled_ms: i64,

@@ -108,7 +108,10 @@ pub fn build(records: &Records<'_>) -> HandoffNote {
         ),
         told: Known::or(Some(records.told.to_owned()), "nothing was said to the customer about waiting"),
         approval: records.approval.cloned(),
-        unsent: records.unsent.map(|text| format!("{text}\n\n(Not sent: {}.)", records.handoff.reason)),
+        unsent: records.unsent.map(|text| match records.handoff.reason.as_str() {
+            "delivery_unknown" => format!("{text}\n\n(Nobody knows whether it arrived.)"),
+            reason => format!("{text}\n\n(Not sent: {reason}.)"),
+        }),
         transcript: public.into_iter().map(line).collect(),
     }
 }
@@ -300,9 +303,14 @@ fn next_step(records: &Records<'_>) -> Option<String> {
         ));
     }
     if records.unsent.is_some() {
-        return Some(
-            "Check the draft that was not sent against the facts, correct it and answer.".to_owned(),
-        );
+        let step = match records.handoff.reason.as_str() {
+            "delivery_failed" => "Reach the customer in another way: what the assistant wrote did not leave.",
+            "delivery_unknown" => {
+                "Find out whether the assistant's words arrived before you write them again."
+            }
+            _ => "Check the draft that was not sent against the facts, correct it and answer.",
+        };
+        return Some(step.to_owned());
     }
     let refused = records.receipts.last().filter(|receipt| receipt.status == CallStatus::Refused);
     match (refused, records.procedure) {

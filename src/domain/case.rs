@@ -80,13 +80,15 @@ pub enum Move {
     Returned,
     /// An agent opened it again.
     Reopened,
+    /// What was taken for done turned out not to be: a reply did not leave, an effect is unknown.
+    Undone,
     /// The reopen window is over.
     Closed,
 }
 
 impl Move {
     /// Every move.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CustomerWrote,
         Self::AssistantReplied,
         Self::AssistantResolved,
@@ -99,6 +101,7 @@ impl Move {
         Self::AgentResolved,
         Self::Returned,
         Self::Reopened,
+        Self::Undone,
         Self::Closed,
     ];
 }
@@ -138,6 +141,9 @@ pub fn after(from: CaseState, step: Move) -> Result<CaseState, IllegalMove> {
         (S::Assistant | S::Queued | S::Agent | S::Snoozed, M::AgentResolved) => S::Resolved,
         (S::Queued | S::Agent | S::Snoozed, M::Returned) => S::Assistant,
         (S::Resolved | S::Closed, M::Reopened) => S::Queued,
+        // The assistant's next turn finds what is wrong and hands over; people see to it where they have it.
+        (S::Assistant | S::Resolved | S::Closed, M::Undone) => S::Assistant,
+        (S::Queued | S::Agent | S::Snoozed, M::Undone) => from,
         (S::Resolved, M::Closed) => S::Closed,
         (from, step) => return Err(IllegalMove { from, step }),
     };
@@ -294,9 +300,10 @@ mod tests {
                     Move::Closed => prop_assert_eq!(state, CaseState::Resolved),
                     Move::Assigned | Move::Unassigned | Move::Snoozed | Move::Woke | Move::AgentResolved
                     | Move::Returned | Move::Reopened => {}
+                    Move::Undone => prop_assert_eq!(state.with_people(), next.with_people(), "people keep what they have"),
                 }
                 if next == CaseState::Assistant && state != CaseState::Assistant {
-                    prop_assert!(matches!(step, Move::Returned | Move::CustomerWrote));
+                    prop_assert!(matches!(step, Move::Returned | Move::CustomerWrote | Move::Undone));
                 }
                 state = next;
             }
@@ -304,9 +311,13 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_case_only_opens_again_by_a_person() {
+    fn a_closed_case_only_opens_again_by_a_person_or_because_it_was_not_done() {
         for step in Move::ALL {
-            assert_eq!(after(CaseState::Closed, step).is_ok(), step == Move::Reopened, "{step:?}");
+            assert_eq!(
+                after(CaseState::Closed, step).is_ok(),
+                matches!(step, Move::Reopened | Move::Undone),
+                "{step:?}"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! Sends what the outbox holds: once, with retries while the channel says "later", and a person when it refuses.
+//! Sends what the outbox holds: once, in the order of each conversation, with retries while the channel says "later",
+//! and a person when it refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,12 +41,12 @@ pub(super) async fn due(parts: &Parts) {
                 return;
             }
         };
-        let full = batch.len() == BATCH_MAX;
-        let sends = batch.into_iter().map(|delivery| send(parts, delivery));
-        futures_util::future::join_all(sends).await;
-        if !full {
+        // What follows in the same conversation is due when the one before it has left.
+        if batch.is_empty() {
             return;
         }
+        let sends = batch.into_iter().map(|delivery| send(parts, delivery));
+        futures_util::future::join_all(sends).await;
     }
 }
 
@@ -67,7 +68,12 @@ async fn send(parts: &Parts, delivery: Delivery) {
     let outcome = match channel {
         // Taken before and never recorded since: sent once more, the customer might read it twice.
         Some(_) if in_doubt => Err(ChannelError::Unknown("whoever sent it was stopped".to_owned())),
-        Some(channel) => channel.send(&delivery.conversation, &message).await,
+        Some(channel) => {
+            let limit = parts.config.worker.delivery_timeout_ms;
+            tokio::time::timeout(Duration::from_millis(limit), channel.send(&delivery.conversation, &message))
+                .await
+                .unwrap_or_else(|_| Err(ChannelError::Unknown(format!("no answer within {limit} ms"))))
+        }
         None => Err(ChannelError::Permanent(format!("there is no channel `{}`", delivery.channel))),
     };
     failpoints::reach("delivery_sent");
@@ -126,7 +132,7 @@ async fn undelivered(
         let turn = TurnId::new(parts.clock.new_id());
         let mut changes =
             vec![Change::Delivered { delivery: delivery.id.clone(), state, attempts, due_at: now }];
-        changes.extend(alert::to_people(parts, turn, &mut book, reason, now));
+        changes.extend(alert::to_people(turn, &mut book, reason, now));
         match parts.store.commit(book.close(changes)).await {
             Err(CommitError::Refused(Refusal::Stale)) => {}
             other => return other,

@@ -82,7 +82,7 @@ async fn forsaken(parts: &Parts, claim: LedgerEntry) -> Result<(), StoreError> {
     if matches!(book.case.state, CaseState::Queued | CaseState::Agent | CaseState::Snoozed) {
         approve::forsaken(parts, &mut book, &claim, now).await?;
     }
-    changes.extend(alert::to_people(parts, turn, &mut book, "effect_unknown", now));
+    changes.extend(alert::to_people(turn, &mut book, "effect_unknown", now));
     changes.push(Change::Settle { key: claim.key, status: CallStatus::Unknown });
     record(parts, book, changes).await;
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::resolve::{self, Carried, Ending};
+use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
 use super::{Parts, doubt, handoff};
 use crate::assistant::AssistantError;
@@ -162,10 +162,7 @@ async fn propose(
         return Ok(Ending::hand_off(HandOff::because("effect_unknown")));
     }
     if unread.is_empty() {
-        if let Some(reason) = undelivered(parts, file).await? {
-            return Ok(Ending::hand_off(HandOff::because(reason)));
-        }
-        return Ok(Ending::silent("nothing_new"));
+        return Ok(undelivered(parts, file).await?.unwrap_or_else(|| Ending::silent("nothing_new")));
     }
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
@@ -186,13 +183,25 @@ async fn propose(
     }
 }
 
-/// Why the newest words did not reach the customer, if they did not.
-async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<&'static str>, TurnError> {
-    let deliveries = parts.store.deliveries(&file.case.id).await?;
-    Ok(deliveries.last().and_then(|newest| match newest.state {
-        DeliveryState::Failed => Some("delivery_failed"),
-        DeliveryState::Unknown => Some("delivery_unknown"),
-        DeliveryState::Pending | DeliveryState::Sent => None,
+/// The handoff of what has not reached the customer since people last had the case, with its words.
+async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, TurnError> {
+    let handed = parts.store.handoff(&file.case.id).await?.map(|handoff| handoff.at);
+    let (mut reason, mut unsent) = (None, Vec::new());
+    for delivery in parts.store.deliveries(&file.case.id).await? {
+        let why = match delivery.state {
+            DeliveryState::Failed => "delivery_failed",
+            DeliveryState::Unknown => "delivery_unknown",
+            DeliveryState::Pending | DeliveryState::Sent => continue,
+        };
+        let message = parts.store.message(&delivery.message).await?;
+        if let Some(message) = message.filter(|message| handed.is_none_or(|at| message.at > at)) {
+            reason.get_or_insert(why);
+            unsent.push(message.text.clone());
+        }
+    }
+    Ok(reason.map(|reason| {
+        let (handoff, unsent) = (HandOff::because(reason), Some(unsent.join("\n\n")));
+        Ending { words: Words::HandOff { handoff, approval: None, unsent }, mind: None, stale: false }
     }))
 }
 

@@ -13,7 +13,9 @@ use super::{Store, StoreError};
 macro_rules! take {
     ($lock:literal) => {
         concat!(
-            "with chosen as materialized (select id from outbox where state = 'pending' and due_at <= $3
+            "with chosen as materialized (select id from outbox o where state = 'pending' and due_at <= $3
+                and not exists (select 1 from outbox before where before.state = 'pending'
+                    and before.channel = o.channel and before.conversation = o.conversation and before.id < o.id)
                 order by due_at, id limit $4 ",
             $lock,
             ") update outbox
@@ -30,8 +32,9 @@ impl Store {
         self.0.announcements.outbox_filled().await;
     }
 
-    /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first. One that was
-    /// taken before and never recorded since comes with the state `Unknown`: it may have left.
+    /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first, and of one
+    /// conversation only the oldest that has not left. One that was taken before and never recorded since comes with
+    /// the state `Unknown`: it may have left.
     pub async fn due_deliveries(
         &self,
         holder: &str,

@@ -24,9 +24,14 @@ on_both! {
     a_resolved_case_whose_answer_was_refused_is_opened_for_people
     what_it_may_have_taken_is_not_sent_again
     what_was_taken_up_and_never_recorded_is_not_sent_again
+    what_follows_in_a_conversation_waits_for_what_comes_before
+    a_refusal_is_handed_over_even_when_what_followed_has_left
+    a_channel_that_never_answers_is_not_waited_for
 }
 
 const REPLY: &str = "Thank you for your message.";
+/// Told this, the medium takes the bytes and says nothing any more.
+const NEVER: &str = "never";
 
 /// A medium that answers as it was told, and keeps what it was given.
 struct Post {
@@ -50,6 +55,9 @@ impl ChannelAdapter for Post {
     fn send<'a>(&'a self, _: &'a str, message: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
         self.sent.lock().unwrap().push(message.text.clone());
         let answer = self.answers.lock().unwrap().pop_front().map_or(Ok(()), Err);
+        if matches!(&answer, Err(ChannelError::Later(why)) if why == NEVER) {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(std::future::ready(answer))
     }
 }
@@ -94,6 +102,7 @@ impl Office {
     async fn new(record: &Record, resolves: Option<Resolution>, answers: Vec<ChannelError>) -> Self {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
+        config.worker.delivery_timeout_ms = 50;
         let (clock, sent) = (clock(), Arc::default());
         let post = Post { answers: Arc::new(Mutex::new(answers.into())), sent: Arc::clone(&sent) };
         let mut parts = parts(config, clock.clone(), &[], Arc::new(Says(resolves))).await;
@@ -108,6 +117,12 @@ impl Office {
 
     fn store(&self) -> &Store {
         &self.pipeline.parts().store
+    }
+
+    /// The customer writes again.
+    async fn write(&self, id: &str, text: &str) {
+        let arrived = InboundMessage { channel: "post".to_owned(), ..message(id, text) };
+        self.pipeline.enqueue(arrived).await.unwrap();
     }
 
     /// Some time later.
@@ -166,8 +181,11 @@ async fn what_it_never_takes_goes_to_a_person_who_stays_the_only_one_told(record
 async fn a_resolved_case_whose_answer_was_refused_is_opened_for_people(record: Arc<Record>) {
     let refused = vec![ChannelError::Permanent("no such address".to_owned())];
     let office = Office::new(&record, Some(Resolution::Answered), refused).await;
+    office.later(1).await;
     assert_eq!(office.state().await, CaseState::Queued);
-    assert_eq!(office.states().await, [DeliveryState::Failed]);
+    assert_eq!(office.states().await.first(), Some(&DeliveryState::Failed));
+    let handoff = office.store().handoff(&office.case).await.unwrap().unwrap();
+    assert_eq!(handoff.note.unsent, Some(format!("{REPLY}\n\n(Not sent: delivery_failed.)")));
 }
 
 async fn what_it_may_have_taken_is_not_sent_again(record: Arc<Record>) {
@@ -192,4 +210,34 @@ async fn what_was_taken_up_and_never_recorded_is_not_sent_again(record: Arc<Reco
     office.later(1).await;
     assert_eq!(office.sent().iter().filter(|text| *text == REPLY).count(), 1);
     assert_eq!(office.states().await.first(), Some(&DeliveryState::Unknown));
+}
+
+async fn what_follows_in_a_conversation_waits_for_what_comes_before(record: Arc<Record>) {
+    let busy = || ChannelError::Later("busy".to_owned());
+    let office = Office::new(&record, None, vec![busy(), busy()]).await;
+    office.write("m2", "and another thing").await;
+    office.later(1).await;
+    assert_eq!(office.sent().len(), 1, "the second reply does not overtake the first");
+    office.later(1_000).await;
+    assert_eq!(office.states().await, [DeliveryState::Pending, DeliveryState::Pending]);
+    office.later(2_000).await;
+    assert_eq!(office.states().await, [DeliveryState::Sent, DeliveryState::Sent]);
+    assert_eq!(office.sent().len(), 4);
+}
+
+async fn a_refusal_is_handed_over_even_when_what_followed_has_left(record: Arc<Record>) {
+    let answers =
+        vec![ChannelError::Later("busy".to_owned()), ChannelError::Permanent("too long".to_owned())];
+    let office = Office::new(&record, None, answers).await;
+    office.write("m2", "and another thing").await;
+    office.later(1_000).await;
+    office.later(1).await;
+    assert_eq!(office.states().await[..2], [DeliveryState::Failed, DeliveryState::Sent]);
+    let handoff = office.store().handoff(&office.case).await.unwrap().unwrap();
+    assert_eq!(handoff.reason, "delivery_failed");
+}
+
+async fn a_channel_that_never_answers_is_not_waited_for(record: Arc<Record>) {
+    let office = Office::new(&record, None, vec![ChannelError::Later(NEVER.to_owned())]).await;
+    assert_eq!(office.states().await, [DeliveryState::Unknown]);
 }
