@@ -172,6 +172,12 @@ impl Run {
         self.book.entries.get(procedure).is_some_and(|entry| entry.procedure.steps.is_empty())
     }
 
+    /// Whether a procedure needs more to be proven than is.
+    pub(super) fn out_of_reach(&self, procedure: &str) -> bool {
+        let assurance = self.situation.case.assurance;
+        self.book.entries.get(procedure).is_some_and(|entry| entry.procedure.assurance > assurance)
+    }
+
     /// Puts the procedure under way aside for another request; it is taken up again afterwards.
     fn interrupt(&mut self, requests: &[Request]) -> Option<Step> {
         if let Some(frame) = self.memory.frame.take() {
@@ -238,7 +244,7 @@ impl Run {
 }
 
 /// Whether words ask something, with or without a question mark.
-fn is_question(text: &str) -> bool {
+pub(super) fn is_question(text: &str) -> bool {
     let lower = text.to_lowercase();
     let asks = ["how ", "what ", "when ", "which ", "why ", "where ", "do you ", "can i ", "is there "];
     text.contains('?')

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::answers::is_question;
 use super::memory::{Asked, Frame};
 use super::program::Instruction;
 use super::{Entry, Run, Waiting};
@@ -13,6 +14,7 @@ use crate::domain::case::Resolution;
 use crate::domain::decision::{HandOff, ProposedWrite, Step};
 use crate::domain::procedure::{Tier, Verb};
 use crate::domain::receipt::CallStatus;
+use crate::knowledge::Search;
 
 impl Run {
     /// Begins a procedure for these words.
@@ -180,20 +182,36 @@ impl Run {
                 let next = format!("Approve or refuse what the customer asked for: {because}.");
                 Ok(Some(self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("over_limit") })))
             }
-            (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => {
-                self.memory.frame = None;
-                // Told once already: whoever comes back without having signed in cannot.
-                if std::mem::replace(&mut self.memory.told_to_sign_in, true) {
-                    return Ok(Some(self.hand_off(HandOff::because("cannot_sign_in"))));
-                }
-                self.say_phrase("sign_in_needed", &json!({ "site": self.shared.business.site }));
-                Ok(None)
-            }
+            (Waiting::Instead { request }, Seen::Found(search)) => Ok(self.instead(&request, &search)),
+            (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => Ok(self.unproven()),
             (_, Seen::Denied { reason, .. }) => Ok(Some(self.hand_off(HandOff::because(reason)))),
             (_, Seen::Called { .. } | Seen::NeedsYes | Seen::Found(_) | Seen::Begin) => {
                 Ok(Some(self.hand_off(HandOff::because("tool_failed"))))
             }
         }
+    }
+
+    /// The procedure needs to know who writes, and does not. What the words ask in general may stand in an article.
+    pub(super) fn unproven(&mut self) -> Option<Step> {
+        let frame = self.memory.frame.take()?;
+        self.waiting = Waiting::Instead { request: frame.request.clone() };
+        Some(Step::Search(frame.request))
+    }
+
+    /// Answers what was asked in general, and says how to get at what is the customer's own.
+    fn instead(&mut self, request: &str, search: &Search) -> Option<Step> {
+        let told = self.memory.told_to_sign_in;
+        let phrase = if (!told || is_question(request)) && self.in_general(search) {
+            "sign_in_for_yours"
+        } else if told {
+            // Whoever comes back without having signed in cannot.
+            return Some(self.hand_off(HandOff::because("cannot_sign_in")));
+        } else {
+            self.memory.told_to_sign_in = true;
+            "sign_in_needed"
+        };
+        self.say_phrase(phrase, &json!({ "site": self.shared.business.site }));
+        None
     }
 
     fn result(&mut self, status: CallStatus, result: &Arc<Value>) -> Result<Option<Step>, AssistantError> {

@@ -150,6 +150,10 @@ enum Waiting {
         request: String,
         articles: Vec<String>,
     },
+    /// A search for what was asked of a procedure that the customer's assurance does not reach.
+    Instead {
+        request: String,
+    },
     /// The candidates of this slot.
     Candidates {
         slot: String,
@@ -238,7 +242,8 @@ impl Run {
             Task::Continue => self.advance(),
             Task::Start { procedure, request } => {
                 self.start(&procedure, &request);
-                self.advance()
+                // Nothing is asked for a procedure that would then be refused.
+                if self.out_of_reach(&procedure) { Ok(self.unproven()) } else { self.advance() }
             }
             Task::Look { request } => {
                 self.waiting = Waiting::Passage { request: request.clone(), articles: Vec::new() };

@@ -29,6 +29,21 @@ impl Run {
             }
             return self.nothing_known(request);
         };
+        self.quote(hit);
+        None
+    }
+
+    /// Answers a question about things in general; false when the articles do not surely have it.
+    pub(super) fn in_general(&mut self, search: &Search) -> bool {
+        let like = |a: &&Hit, b: &&Hit| a.likeness.total_cmp(&b.likeness);
+        let Some(hit) = search.hits.iter().max_by(like).filter(|hit| hit.likeness >= LIKENESS_SURE) else {
+            return false;
+        };
+        self.quote(hit);
+        true
+    }
+
+    fn quote(&mut self, hit: &Hit) {
         self.memory.failures = 0;
         let citation = Citation { article: hit.article.clone(), title: hit.title.clone() };
         let text = format!("{}\n{}", hit.snippet.trim(), self.source_line(&hit.title));
@@ -38,7 +53,6 @@ impl Run {
             choices: Vec::new(),
             resolves: Some(Resolution::Answered),
         });
-        None
     }
 }
 
