@@ -11,8 +11,8 @@ mod sections;
 mod tools;
 
 pub use sections::{
-    Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit, Routing,
-    Server, Structured, TeamSettings, Telemetry, TriageSettings, Worker,
+    Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
+    Routing, Server, Structured, TeamSettings, Telemetry, TriageSettings, Worker,
 };
 pub use tools::{HttpTool, Method, ToolLimits, ToolSettings};
 

@@ -65,7 +65,8 @@ impl OpenAi {
             return Err(ModelError::Timeout);
         }
         self.fits(request).await?;
-        let question = Usage { input: tokens::guess(request.bytes()), counted: Counted::ByUs, ..Usage::default() };
+        let question =
+            Usage { input: tokens::guess(request.bytes()), counted: Counted::ByUs, ..Usage::default() };
         let attempt = Attempt {
             tally: &request.tally,
             clock: self.clock.as_ref(),

@@ -12,6 +12,7 @@ mod agents_api;
 mod bad_input;
 mod browser;
 mod evals;
+mod model_wire;
 mod pipeline;
 mod store;
 mod support;

@@ -24,8 +24,7 @@ impl Said {
     }
 
     fn too_long(&self) -> bool {
-        const PHRASES: [&str; 4] =
-            ["context length", "context size", "context window", "maximum context"];
+        const PHRASES: [&str; 4] = ["context length", "context size", "context window", "maximum context"];
         self.says(&["context_length_exceeded", "string_above_max_length", "exceed_context_size_error"])
             || PHRASES.iter().any(|phrase| self.message.contains(phrase))
     }
@@ -78,7 +77,8 @@ pub(super) fn of_status(status: u16, after_ms: Option<u64>, body: &[u8]) -> Mode
 
 /// What an error in the middle of a stream means; its code may be a status.
 pub(super) fn of_event(error: &RawValue) -> ModelError {
-    let said = serde_json::from_str(error.get()).map_or_else(|_| Said::default(), |value: Value| said(&value));
+    let said =
+        serde_json::from_str(error.get()).map_or_else(|_| Said::default(), |value: Value| said(&value));
     let status = said.code.parse::<u16>().ok().filter(|code| (400..600).contains(code));
     let status = status.unwrap_or(match said.kind.as_str() {
         "rate_limit_error" | "rate_limit_exceeded" | "requests" | "tokens" => 429,
@@ -114,25 +114,56 @@ mod tests {
     #[test]
     fn every_dialect_of_an_error_says_who_must_act() {
         let cases: [(u16, &str, ModelError); 12] = [
-            (401, r#"{"error":{"message":"Incorrect API key provided: sk-abc","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
-             ModelError::NotConfigured("status 401, invalid_api_key".to_owned())),
-            (429, r#"{"error":{"message":"…","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#,
-             ModelError::BudgetSpent("the account at the provider")),
-            (429, r#"{"error":{"message":"…","type":"tokens","code":"rate_limit_exceeded"}}"#,
-             ModelError::RateLimited { after_ms: None }),
-            (400, r#"{"error":{"message":"…","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
-             ModelError::TooLong(Side::Question)),
-            (400, r#"{"error":{"message":"…","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"},"status":400}}"#,
-             ModelError::Refused),
-            (404, r#"{"error":{"code":"DeploymentNotFound","message":"…"}}"#,
-             ModelError::NotConfigured("status 404, DeploymentNotFound".to_owned())),
-            (400, r#"{"object":"error","message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":null,"code":400}"#,
-             ModelError::TooLong(Side::Question)),
-            (400, r#"{"error":{"code":400,"message":"the request exceeds the available context size.","type":"exceed_context_size_error"}}"#,
-             ModelError::TooLong(Side::Question)),
-            (503, r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
-             unavailable("status 503, 503")),
-            (404, r#"{"error":"model 'qwen9' not found"}"#, ModelError::NotConfigured("status 404".to_owned())),
+            (
+                401,
+                r#"{"error":{"message":"Incorrect API key provided: sk-abc","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
+                ModelError::NotConfigured("status 401, invalid_api_key".to_owned()),
+            ),
+            (
+                429,
+                r#"{"error":{"message":"…","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#,
+                ModelError::BudgetSpent("the account at the provider"),
+            ),
+            (
+                429,
+                r#"{"error":{"message":"…","type":"tokens","code":"rate_limit_exceeded"}}"#,
+                ModelError::RateLimited { after_ms: None },
+            ),
+            (
+                400,
+                r#"{"error":{"message":"…","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+                ModelError::TooLong(Side::Question),
+            ),
+            (
+                400,
+                r#"{"error":{"message":"…","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"},"status":400}}"#,
+                ModelError::Refused,
+            ),
+            (
+                404,
+                r#"{"error":{"code":"DeploymentNotFound","message":"…"}}"#,
+                ModelError::NotConfigured("status 404, DeploymentNotFound".to_owned()),
+            ),
+            (
+                400,
+                r#"{"object":"error","message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","param":null,"code":400}"#,
+                ModelError::TooLong(Side::Question),
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"the request exceeds the available context size.","type":"exceed_context_size_error"}}"#,
+                ModelError::TooLong(Side::Question),
+            ),
+            (
+                503,
+                r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
+                unavailable("status 503, 503"),
+            ),
+            (
+                404,
+                r#"{"error":"model 'qwen9' not found"}"#,
+                ModelError::NotConfigured("status 404".to_owned()),
+            ),
             (502, "<html><body>Bad Gateway</body></html>", unavailable("status 502")),
             (301, "", ModelError::NotConfigured("status 301".to_owned())),
         ];

@@ -36,12 +36,17 @@ pub(super) fn judge(
 /// something is missing are errors, and all others are an end.
 fn whole(finish: &str) -> Result<(), ModelError> {
     match finish.to_ascii_lowercase().as_str() {
-        "length" | "max_tokens" | "model_length" | "max_output_tokens" => Err(ModelError::TooLong(Side::Answer)),
+        "length" | "max_tokens" | "model_length" | "max_output_tokens" => {
+            Err(ModelError::TooLong(Side::Answer))
+        }
         "content_filter" | "refusal" | "safety" | "recitation" | "prohibited_content" | "blocklist" => {
             Err(ModelError::Refused)
         }
         "error" | "abort" | "aborted" | "cancelled" | "timeout" | "insufficient_system_resource" => {
-            Err(ModelError::Unavailable { cause: "the model stopped before its end".to_owned(), after_ms: None })
+            Err(ModelError::Unavailable {
+                cause: "the model stopped before its end".to_owned(),
+                after_ms: None,
+            })
         }
         _ => Ok(()),
     }

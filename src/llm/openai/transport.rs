@@ -46,9 +46,8 @@ impl Transport {
             before(ModelError::NotConfigured("the request cannot be built; check base_url".to_owned()))
         })?;
         let sent = tokio::time::timeout(self.patience(), self.http.execute(request)).await;
-        let mut response = sent
-            .map_err(|_| before(ModelError::Timeout))?
-            .map_err(|error| before(unreachable(&error)))?;
+        let mut response =
+            sent.map_err(|_| before(ModelError::Timeout))?.map_err(|error| before(unreachable(&error)))?;
         if !response.status().is_success() {
             let after_ms = welcome_after(response.headers(), self.clock.now());
             let body = self.refusal(&mut response).await;

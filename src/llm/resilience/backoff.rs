@@ -16,7 +16,8 @@ impl Backoff {
     /// failed together do not come back together. `luck` is evenly spread over all its values. Where the server
     /// says when to come back, not before.
     pub(super) fn pause(self, failed: u32, after_ms: Option<u64>, luck: u32) -> Duration {
-        let doubled = self.first_ms.saturating_mul(1_u64.checked_shl(failed.saturating_sub(1)).unwrap_or(u64::MAX));
+        let doubled =
+            self.first_ms.saturating_mul(1_u64.checked_shl(failed.saturating_sub(1)).unwrap_or(u64::MAX));
         let bound = doubled.min(self.max_ms);
         let jitter = (u128::from(bound) * u128::from(luck) / u128::from(u32::MAX)) as u64;
         Duration::from_millis(after_ms.unwrap_or(0).saturating_add(jitter))

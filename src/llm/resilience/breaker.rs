@@ -62,11 +62,8 @@ impl Breaker {
             State::Open { .. } => return false,
         };
         let opens = failures >= self.failures_max;
-        *state = if opens {
-            State::Open { until: now.plus_ms(self.open_ms) }
-        } else {
-            State::Closed { failures }
-        };
+        *state =
+            if opens { State::Open { until: now.plus_ms(self.open_ms) } } else { State::Closed { failures } };
         opens
     }
 }

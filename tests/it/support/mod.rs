@@ -2,3 +2,4 @@
 
 pub(crate) mod database;
 pub(crate) mod site;
+pub(crate) mod stub_model;
