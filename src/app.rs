@@ -15,7 +15,7 @@ use crate::desk::Desk;
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::{self, Knowledge, Origin, Problem};
 use crate::pipeline::triage::Reader;
-use crate::pipeline::{Ends, Parts, Pipeline};
+use crate::pipeline::{Doors, Ends, Parts, Pipeline};
 use crate::store::{self, Store, StoreError};
 use crate::templates::{Phrases, Templates};
 use crate::tools::Toolbox;
@@ -140,6 +140,7 @@ impl App {
             channels: Channels::new(&config),
             clock: clock.clone(),
             ends: Ends::new(config.database.cached_cases_max),
+            doors: Doors::default(),
             holder: clock.new_id().to_string(),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),

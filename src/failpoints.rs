@@ -49,9 +49,9 @@ mod switched_on {
         }
     }
 
-    /// Whether a planted bug is switched on: `FIRSTLINE_PLANT=resend_on_unknown`.
+    /// Whether a planted bug is switched on: `FIRSTLINE_PLANT=resend_on_unknown,pushed`.
     pub fn planted(bug: &str) -> bool {
-        setting("FIRSTLINE_PLANT").is_some_and(|planted| planted == bug)
+        setting("FIRSTLINE_PLANT").is_some_and(|planted| planted.split(',').any(|one| one == bug))
     }
 }
 

@@ -21,8 +21,9 @@
 //!
 //! `tests/tidy.rs` enforces the table, with one exception: `telemetry` reads the settings of `config`. The
 //! stages of the pipeline (`ingest`, `triage`, `guard`, `deliver`, …) meet only in `pipeline::mod`. A turn is one
-//! stage in five files that know each other: `turn` holds it, `resolve` works on it (and asks `guard`), `effect`
-//! calls the tools, `settle` commits it, `handoff` passes it on.
+//! stage in seven files that know each other: `turn` holds it, `resolve` works on it (and asks `guard`), `doubt` asks whether a
+//! message belongs to the case, `effect` calls the tools (writes by way of `write`), `settle` commits it, `handoff` passes it on. `approve` carries out what
+//! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web` and `demo` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`

@@ -36,22 +36,27 @@ const LAYERS: [(&str, u8); 19] = [
 /// The one import beside the table: logs are set up from the settings that say how.
 const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
-/// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `effect`,
+/// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 11] = [
+const STAGES: [(&str, &[&str]); 16] = [
+    ("alert", &[]),
+    ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
-    ("deliver", &[]),
+    ("deliver", &["alert"]),
+    ("doubt", TURN),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
-    ("housekeeping", &[]),
-    ("ingest", &[]),
+    ("housekeeping", &["alert", "approve"]),
+    ("ingest", &["which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),
     ("turn", TURN),
+    ("which_case", &[]),
+    ("write", &["turn"]),
 ];
-const TURN: &[&str] = &["effect", "handoff", "resolve", "settle", "turn"];
+const TURN: &[&str] = &["doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 9] = [
@@ -198,6 +203,26 @@ fn every_tool_is_needed_by_a_scenario_and_forbidden_by_another() {
         let missing: Vec<&String> = tools.difference(&named).collect();
         assert_none(&missing, &format!("tools that no scenario has under `{list}`"));
     }
+}
+
+#[test]
+fn every_procedure_is_reached_by_a_scenario() {
+    let list = Regex::new(r"[\s{]intents:\s*\[([^\]]*)\]").unwrap();
+    let mut reached = BTreeSet::new();
+    for scenario in files("evals/scenarios", "yaml") {
+        for found in list.captures_iter(&scenario.text) {
+            reached.extend(found[1].split(',').map(|name| name.trim().to_owned()));
+        }
+    }
+    let line = Regex::new(r"(?m)^id: (\w+)$").unwrap();
+    let procedures = files("knowledge/procedures", "md");
+    let ids: BTreeSet<String> =
+        procedures.iter().map(|file| line.captures(&file.text).unwrap()[1].to_owned()).collect();
+    assert!(!ids.is_empty());
+    let unreached: Vec<&String> = ids.difference(&reached).collect();
+    assert_none(&unreached, "procedures that no scenario has under `intents`");
+    let unknown: Vec<&String> = reached.difference(&ids).collect();
+    assert_none(&unknown, "`intents` of scenarios that are no procedures");
 }
 
 /// One file of ours; `name` is the path below the folder it was looked for in.

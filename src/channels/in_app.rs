@@ -32,6 +32,10 @@ impl ChannelAdapter for InApp {
         ChannelLimits { text_chars_max: self.bounds.reply_chars_max, choices_max: 10, typing: true }
     }
 
+    fn follows_the_record(&self) -> bool {
+        true
+    }
+
     fn send<'a>(&'a self, _: &'a str, _: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
         followed()
     }

@@ -4,9 +4,12 @@ use futures_util::future::BoxFuture;
 
 use crate::config::Config;
 use crate::domain::message::{InboundMessage, Message};
+use crate::failpoints;
 
 pub mod in_app;
 pub mod json;
+#[cfg(feature = "failpoints")]
+pub mod pushed;
 pub mod web_chat;
 
 pub use json::BadInput;
@@ -23,6 +26,9 @@ pub enum ChannelError {
     /// The medium cannot take it now: try again later.
     #[error("the channel cannot take it now: {0}")]
     Later(String),
+    /// The medium may have taken it: nobody knows, and sent again it might be read twice.
+    #[error("nobody knows whether the channel took it: {0}")]
+    Unknown(String),
     /// The medium will never take it: a person must see to it.
     #[error("the channel refused it for good: {0}")]
     Permanent(String),
@@ -56,6 +62,11 @@ pub trait ChannelAdapter: Send + Sync {
     fn limits(&self) -> ChannelLimits;
     /// Reads one message; never panics, whatever the bytes are.
     fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError>;
+    /// Whether its readers follow the case's own record: what is stored and announced has then arrived, and
+    /// nothing needs to be carried.
+    fn follows_the_record(&self) -> bool {
+        false
+    }
     /// Gives one message to the medium, to the thread `conversation` of it.
     fn send<'a>(
         &'a self,
@@ -70,7 +81,12 @@ pub struct Channels(Vec<Box<dyn ChannelAdapter>>);
 impl Channels {
     /// Every channel of this build.
     pub fn new(config: &Config) -> Self {
-        Self(all(config))
+        Self::of(all(config))
+    }
+
+    /// These channels.
+    pub fn of(channels: Vec<Box<dyn ChannelAdapter>>) -> Self {
+        Self(channels)
     }
 
     /// The channel called `name`. Any other name is one of the operator's own, vouched for by an API key
@@ -79,12 +95,22 @@ impl Channels {
         let named = |wanted: &str| self.0.iter().find(|channel| channel.name() == wanted);
         named(name).or_else(|| named(in_app::NAME)).map(AsRef::as_ref)
     }
+
+    /// Whether what is stored for the channel called `name` has arrived, with nothing to carry.
+    pub fn arrived_when_stored(&self, name: &str) -> bool {
+        self.get(name).is_some_and(ChannelAdapter::follows_the_record) && !failpoints::planted("pushed")
+    }
 }
 
 /// Every channel of this build.
 pub fn all(config: &Config) -> Vec<Box<dyn ChannelAdapter>> {
     let bounds = Bounds::of(config);
-    vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })]
+    vec![
+        Box::new(in_app::InApp { bounds }),
+        Box::new(web_chat::WebChat { bounds }),
+        #[cfg(feature = "failpoints")]
+        Box::new(pushed::Pushed),
+    ]
 }
 
 /// What an inbound message may be at most.

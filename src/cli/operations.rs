@@ -8,10 +8,14 @@ use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{self, SystemClock};
 use crate::domain::ids::TeamId;
-use crate::domain::time::Clock;
-use crate::store::Store;
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::{ApiKey, Store};
 use crate::web::accounts;
 use crate::web::keys::{self, Scope};
+
+const DAY_MS: i64 = 86_400_000;
+/// A century: whoever means longer leaves the end out.
+const DAYS_MAX: i64 = 36_500;
 
 /// What `user` takes.
 #[derive(Debug, clap::Args)]
@@ -65,8 +69,11 @@ enum KeyCommand {
         /// What it may do; may be repeated. Without any it may do all but administration
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
+        /// The key works for this many days; without it, until it is revoked
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=DAYS_MAX))]
+        expires_in_days: Option<i64>,
     },
-    /// List the keys
+    /// List the keys with what they may do, until when, and when they were last used
     List {
         /// Print JSON
         #[arg(long)]
@@ -150,14 +157,16 @@ async fn list_agents(store: &Store, as_json: bool) -> Result<(), Failure> {
 pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Failure> {
     let (store, _) = store(globals).await?;
     let done = match options.command {
-        KeyCommand::Add { name, scopes } => {
+        KeyCommand::Add { name, scopes, expires_in_days } => {
             let known = Scope::ALL.map(Scope::as_str).join(", ");
             let mut read = Vec::new();
             for scope in &scopes {
                 let unknown = || Failure::Usage(format!("there is no scope `{scope}`; write one of {known}"));
                 read.push(Scope::parse(scope).ok_or_else(unknown)?);
             }
-            let (stored, key) = keys::mint(&SystemClock, &name, &read, None);
+            let expires_at =
+                expires_in_days.map(|days| SystemClock.now().plus_ms(days.saturating_mul(DAY_MS)));
+            let (stored, key) = keys::mint(&SystemClock, &name, &read, expires_at);
             store.add_key(&stored).await.context("the record failed")?;
             output::line(&key);
             Ok(())
@@ -177,28 +186,42 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
 
 async fn list_keys(store: &Store, as_json: bool) -> Result<(), Failure> {
     let keys = store.list_keys().await.context("the record failed")?;
-    let shown: Vec<_> = keys
-        .iter()
-        .map(|key| {
-            json!({
-                "id": key.id, "name": key.name, "prefix": key.prefix, "scopes": key.scopes,
-                "created_at": key.created_at, "last_used_at": key.last_used_at, "revoked_at": key.revoked_at,
-            })
-        })
-        .collect();
+    let now = SystemClock.now();
     if as_json {
+        let shown: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                json!({
+                    "id": key.id, "name": key.name, "prefix": key.prefix, "scopes": key.scopes,
+                    "state": state(key, now), "created_at": key.created_at, "expires_at": key.expires_at,
+                    "last_used_at": key.last_used_at, "revoked_at": key.revoked_at,
+                })
+            })
+            .collect();
         output::json(&shown)?;
         return Ok(());
     }
+    output::line("id\tname\tkey\tstate\texpires\tlast used\tscopes");
+    let moment = |at: Option<Timestamp>, none: &str| at.map_or_else(|| none.to_owned(), |at| at.to_string());
     for key in keys {
-        let state = if key.revoked_at.is_some() { "revoked" } else { "in force" };
         output::line(&format!(
-            "{}\t{}\t{}…\t{}\t{state}",
+            "{}\t{}\t{}…\t{}\t{}\t{}\t{}",
             key.id,
             key.name,
             key.prefix,
+            state(&key, now),
+            moment(key.expires_at, "never"),
+            moment(key.last_used_at, "never"),
             key.scopes.join(",")
         ));
     }
     Ok(())
+}
+
+fn state(key: &ApiKey, now: Timestamp) -> &'static str {
+    match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "expired",
+        (None, _) => "in force",
+    }
 }

@@ -85,6 +85,8 @@ pub struct Worker {
     pub delivery_lease_ms: i64,
     /// A claimed effect without a result after this is unknown.
     pub unsettled_ms: i64,
+    /// `/readyz` says that the workers stand still when they were last heard of longer ago.
+    pub tick_age_ms_max: i64,
 }
 
 /// What is bounded.
@@ -108,7 +110,7 @@ pub struct Limits {
     /// After this a yes is an old yes.
     pub confirm_ttl_ms: i64,
     /// After this an approval must be asked again.
-    pub approval_ttl_ms: i64,
+    pub approvals_expire_hours: i64,
     /// Largest arguments of a call.
     pub tool_argument_bytes_max: usize,
     /// Deepest arguments of a call.
@@ -129,6 +131,8 @@ pub struct Limits {
 pub struct Cases {
     /// A reply within this after a resolution reopens; later it opens a linked case.
     pub reopen_ms: i64,
+    /// What comes within this after a resolution goes on in the same case, whatever it is about.
+    pub talk_ms: i64,
     /// A resolved case closes after this.
     pub close_ms: i64,
 }

@@ -152,15 +152,23 @@ impl Catalogue {
         Some(format!("{} (size {size})", product.name))
     }
 
-    /// The products that fit the query best, at most five; empty when no word fits.
+    /// The products that fit the query best, at most five and none much worse than the best; empty when no word fits.
     pub(super) fn find(&self, query: &str, stock: &HashMap<String, i64>) -> Value {
         let asked = words(query);
-        let score = |(name, rest): &(Vec<String>, Vec<String>)| -> usize {
-            asked
-                .iter()
-                .map(|word| if name.contains(word) { 3 } else { usize::from(rest.contains(word)) })
-                .sum()
-        };
+        let score =
+            |(name, rest): &(Vec<String>, Vec<String>)| -> usize {
+                asked
+                    .iter()
+                    // Short words of a summary ("the", "for") are in every other one.
+                    .map(|word| {
+                        if name.contains(word) {
+                            3
+                        } else {
+                            usize::from(word.len() > 3 && rest.contains(word))
+                        }
+                    })
+                    .sum()
+            };
         let mut ranked: Vec<(usize, usize)> = self
             .words
             .iter()
@@ -170,6 +178,9 @@ impl Catalogue {
             .map(|(index, score)| (score, index))
             .collect();
         ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        // Half as good as the best is something else.
+        let best = ranked.first().map_or(0, |(score, _)| *score);
+        ranked.retain(|(score, _)| score * 2 > best);
         let shown = ranked.iter().take(FOUND_MAX).filter_map(|(_, index)| self.products.get(*index));
         json!({ "products": shown.map(|product| product_answer(product, stock)).collect::<Vec<_>>() })
     }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::domain::case::{Case, IllegalMove, Move, Resolution};
+use crate::domain::case::{Case, CaseState, IllegalMove, Move, Resolution};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{AgentId, CaseId, DeliveryId, MessageId, TeamId, TurnId};
+use crate::domain::ids::{AgentId, CaseId, DeliveryId, HandoffId, MessageId, TeamId, TurnId};
 use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
@@ -40,7 +40,8 @@ impl Actor {
         }
     }
 
-    fn shown(&self) -> String {
+    /// How the log names them.
+    pub fn shown(&self) -> String {
         match self {
             Self::Agent(id) => format!("agent:{id}"),
             Self::Program(name) => format!("key:{name}"),
@@ -179,11 +180,7 @@ pub async fn assign(at: At<'_>, to: &Assignee) -> Result<Case, ActError> {
                 book.case.pending = None;
                 book.case.snoozed_until = None;
                 if let Some(handoff) = handoff.as_ref().filter(|handoff| handoff.taken_by.is_none()) {
-                    book.push(Change::HandoffTaken {
-                        handoff: handoff.id.clone(),
-                        agent: agent.clone(),
-                        at: now,
-                    });
+                    book.push(handed_to(&handoff.id, agent, now));
                 }
             }
             Assignee::Queue(team) => {
@@ -198,6 +195,19 @@ pub async fn assign(at: At<'_>, to: &Assignee) -> Result<Case, ActError> {
         Ok(book.case.clone())
     });
     Ok(made.await?)
+}
+
+fn handed_to(handoff: &HandoffId, agent: &AgentId, at: Timestamp) -> Change {
+    Change::HandoffTaken { handoff: handoff.clone(), agent: agent.clone(), at }
+}
+
+/// Gives a case that nobody has yet to the person whose act is in the book.
+pub fn take_waiting(book: &mut Draftbook, handoff: &HandoffId, agent: &AgentId, now: Timestamp) {
+    if book.case.state != CaseState::Queued || book.case.step(Move::Assigned).is_err() {
+        return;
+    }
+    book.case.agent = Some(agent.clone());
+    book.push(handed_to(handoff, agent, now));
 }
 
 /// Settles the case.

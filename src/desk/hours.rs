@@ -3,10 +3,12 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde_json::json;
 
 use crate::config::Hours;
 use crate::domain::team::Span;
 use crate::domain::time::Timestamp;
+use crate::templates::Phrases;
 
 /// The names of the days, Monday first.
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -19,9 +21,39 @@ pub enum Presence {
     Open,
     /// Not now.
     Closed {
-        /// When next, in the team's own time zone: `today 08:00`, `tomorrow 08:00` or `Monday 08:00`.
-        opens: Option<String>,
+        /// When next, by the clock on the team's own wall.
+        opens: Option<Opening>,
     },
+}
+
+/// When a team is there next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    day: Day,
+    /// Minutes after midnight.
+    minute: u16,
+}
+
+/// A day as people name it who look forward from today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Day {
+    Today,
+    Tomorrow,
+    /// Monday is 0.
+    Weekday(usize),
+}
+
+impl Opening {
+    /// The day and the time in the words and the form of `language` (ISO 639-1): "on Monday at 8:00 am".
+    pub fn say(&self, phrases: &Phrases, language: &str) -> String {
+        let day = match self.day {
+            Day::Today => "today".to_owned(),
+            Day::Tomorrow => "tomorrow".to_owned(),
+            Day::Weekday(at) => DAYS.get(at).copied().unwrap_or_default().to_lowercase(),
+        };
+        let (hour, minute) = (self.minute / 60, format!("{:02}", self.minute % 60));
+        phrases.say(language, "opening", json!({ "day": day, "hour": hour, "minute": minute }))
+    }
 }
 
 /// When a team works.
@@ -71,11 +103,11 @@ impl Timetable {
                 continue;
             }
             let day = match ahead {
-                0 => "today",
-                1 => "tomorrow",
-                _ => name_of(date),
+                0 => Day::Today,
+                1 => Day::Tomorrow,
+                _ => Day::Weekday(weekday(date)),
             };
-            return Presence::Closed { opens: Some(format!("{day} {}", clock(open.from))) };
+            return Presence::Closed { opens: Some(Opening { day, minute: open.from }) };
         }
         Presence::Closed { opens: None }
     }
@@ -87,14 +119,13 @@ impl Timetable {
     }
 
     fn on(&self, date: Date) -> Option<Span> {
-        let at = usize::try_from(date.weekday().to_monday_zero_offset()).ok()?;
-        self.week.get(at).copied().flatten()
+        self.week.get(weekday(date)).copied().flatten()
     }
 }
 
-fn name_of(date: Date) -> &'static str {
-    let at = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or_default();
-    DAYS.get(at).copied().unwrap_or_default()
+/// Monday is 0.
+fn weekday(date: Date) -> usize {
+    usize::from(date.weekday().to_monday_zero_offset().unsigned_abs())
 }
 
 fn clock(minute: u16) -> String {
@@ -121,7 +152,10 @@ fn minute(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::templates::Templates;
 
     fn timetable() -> Timetable {
         let day = || Some("08:00-18:00".to_owned());
@@ -139,20 +173,56 @@ mod tests {
     }
 
     #[test]
-    fn the_next_opening_is_named_as_people_say_it() {
-        let closed = |text: &str| Presence::Closed { opens: Some(text.to_owned()) };
+    fn the_next_opening_is_the_day_as_people_name_it() {
+        let closed = |day| Presence::Closed { opens: Some(Opening { day, minute: 480 }) };
         // Chicago is six hours behind UTC in winter.
         let table = [
-            ("2026-11-23T13:59:59Z", closed("today 08:00")),
+            ("2026-11-23T13:59:59Z", closed(Day::Today)),
             ("2026-11-23T14:00:00Z", Presence::Open),
             ("2026-11-23T23:59:59Z", Presence::Open),
-            ("2026-11-24T00:00:00Z", closed("tomorrow 08:00")),
-            ("2026-11-25T00:00:00Z", closed("Thursday 08:00")),
-            ("2026-11-28T21:00:00Z", closed("Monday 08:00")),
+            ("2026-11-24T00:00:00Z", closed(Day::Tomorrow)),
+            ("2026-11-25T00:00:00Z", closed(Day::Weekday(3))),
+            ("2026-11-28T21:00:00Z", closed(Day::Weekday(0))),
         ];
         for (now, expected) in table {
             assert_eq!(timetable().presence(Timestamp::parse(now).unwrap()), expected, "{now}");
         }
+    }
+
+    #[test]
+    fn the_next_opening_is_said_in_each_language() {
+        let phrases = Phrases::load(Arc::new(Templates::new()), None).unwrap();
+        let (eight, half_past_one) = (480, 13 * 60 + 30);
+        for (language, today, monday, saturday) in [
+            ("en", "today at 8:00 am", "on Monday at 8:00 am", "on Saturday at 1:30 pm"),
+            ("de", "heute ab 8:00 Uhr", "am Montag ab 8:00 Uhr", "am Samstag ab 13:30 Uhr"),
+            ("fr", "aujourd'hui à 8 h", "lundi à 8 h", "samedi à 13 h 30"),
+            ("es", "hoy a las 8:00", "el lunes a las 8:00", "el sábado a las 13:30"),
+            ("it", "oggi alle 8:00", "lunedì alle 8:00", "sabato alle 13:30"),
+            ("pt", "hoje às 8h00", "na segunda-feira às 8h00", "no sábado às 13h30"),
+            ("nl", "vandaag om 8.00 uur", "op maandag om 8.00 uur", "op zaterdag om 13.30 uur"),
+            ("xx", "today at 8:00 am", "on Monday at 8:00 am", "on Saturday at 1:30 pm"),
+        ] {
+            for (day, minute, said) in [
+                (Day::Today, eight, today),
+                (Day::Weekday(0), eight, monday),
+                (Day::Weekday(5), half_past_one, saturday),
+            ] {
+                assert_eq!(Opening { day, minute }.say(&phrases, language), said, "{language}");
+            }
+            for (day, minute) in
+                (0..7).map(Day::Weekday).chain([Day::Tomorrow]).zip([0, 60, 719, 720, 780, 1439, 1, 61])
+            {
+                let said = Opening { day, minute }.say(&phrases, language);
+                assert!(said.len() < 40 && !said.contains(['{', '}']), "{language}: {said}");
+            }
+        }
+        let said = |language, minute| Opening { day: Day::Tomorrow, minute }.say(&phrases, language);
+        assert_eq!([said("en", 0), said("en", 720)], ["tomorrow at 12:00 am", "tomorrow at 12:00 pm"]);
+        assert_eq!(
+            [said("es", 60), said("it", 60), said("pt", 60)],
+            ["mañana a la 1:00", "domani all'1:00", "amanhã à 1h00"]
+        );
     }
 
     #[test]

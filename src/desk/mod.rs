@@ -8,6 +8,7 @@ use crate::domain::ids::TeamId;
 use crate::domain::time::Timestamp;
 
 pub mod act;
+pub mod approvals;
 pub mod hours;
 pub mod note;
 pub mod summary;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use facts::one_line;
+
 use super::summary::{self, Said};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
@@ -12,15 +14,16 @@ use crate::domain::customer::{Customer, Identity};
 use crate::domain::decision::HandOff;
 use crate::domain::handoff::{Approval, Fact, HandoffNote, Known, Line, Tried};
 use crate::domain::message::{Author, Citation, Message, Visibility};
-use crate::domain::money::Money;
 use crate::domain::procedure::Procedure;
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::triage::Urgency;
 
+mod facts;
+
+pub use facts::Declared;
+
 /// Most facts in a note; the newest receipts come first.
 const FACTS_MAX: usize = 60;
-/// Most entries of a list inside a result that become facts.
-const ENTRIES_MAX: usize = 10;
 /// Most facts in the one line about a call.
 const TRIED_MAX: usize = 6;
 
@@ -47,6 +50,8 @@ pub struct Records<'a> {
     pub handoff: &'a HandOff,
     /// A write that waits for a person.
     pub approval: Option<&'a Approval>,
+    /// How the operator names things.
+    pub declared: &'a Declared,
     /// A draft that did not leave.
     pub unsent: Option<&'a str>,
     /// What the customer is told about waiting.
@@ -160,99 +165,49 @@ fn wants(records: &Records<'_>, key: Option<String>) -> Option<String> {
 }
 
 fn facts(records: &Records<'_>, public: &[&Message]) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    for (slot, value) in records.gathered.iter().filter(|(_, value)| !value.trim().is_empty()) {
-        facts.push(Fact { label: words(slot), value: value.clone(), source: origin(records, public, value) });
-    }
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    for receipt in records.receipts.iter().rev().filter(|r| r.status == CallStatus::Done) {
-        let source = format!("receipt:{}", receipt.id);
-        let mut found = Vec::new();
-        gather("", &receipt.result, None, &mut found);
-        for (label, value) in found {
-            if seen.insert(label.clone()) {
-                facts.push(Fact { label, value, source: source.clone() });
-            }
-        }
-    }
+    let declared = records.declared;
+    let gathered = records.gathered.iter().filter(|(_, value)| !value.trim().is_empty());
+    let mut facts: Vec<Fact> = gathered
+        .map(|(slot, value)| Fact {
+            label: declared.words(slot),
+            value: declared.gathered(slot, value),
+            source: origin(records, public, slot, value),
+        })
+        .collect();
+    let done: Vec<&Receipt> =
+        records.receipts.iter().filter(|receipt| receipt.status == CallStatus::Done).copied().collect();
+    facts.extend(facts::of_results(&done).into_iter().map(|(known, source)| Fact {
+        label: known.about_and_label(),
+        value: known.value,
+        source,
+    }));
     facts.truncate(FACTS_MAX);
     facts
 }
 
-/// Where a gathered value was said: the newest message with it, a receipt, or else the newest words of the customer.
-fn origin(records: &Records<'_>, public: &[&Message], value: &str) -> String {
-    let wanted = squash(value);
-    let customer = || public.iter().rev().filter(|m| m.author == Author::Customer);
-    if let Some(message) = customer().find(|m| squash(&m.text).contains(&wanted)) {
+/// Where a gathered value was said: the newest message with it, a receipt, or in other words somewhere in between.
+fn origin(records: &Records<'_>, public: &[&Message], slot: &str, value: &str) -> String {
+    let mut wanted = vec![squash(value)];
+    // People write 900 or 900.00, not 90000.
+    if slot.ends_with("_minor")
+        && let Some(whole) = wanted.iter().find_map(|minor| minor.strip_suffix("00").map(str::to_owned))
+    {
+        wanted.push(whole);
+    }
+    let said = |text: &str| {
+        let text = squash(text);
+        wanted.iter().any(|one| !one.is_empty() && text.contains(one))
+    };
+    let mut customer = public.iter().rev().filter(|m| m.author == Author::Customer);
+    if let Some(message) = customer.find(|m| said(&m.text)) {
         return format!("message:{}", message.seq);
     }
-    let receipt = records.receipts.iter().rev().find(|r| squash(&r.result.to_string()).contains(&wanted));
-    match receipt {
-        Some(receipt) => format!("receipt:{}", receipt.id),
-        None => format!("message:{}", customer().next().map_or(records.case.inbound_seq, |m| m.seq)),
-    }
+    let receipt = records.receipts.iter().rev().find(|r| said(&r.result.to_string()));
+    receipt.map_or_else(|| "conversation".to_owned(), |receipt| format!("receipt:{}", receipt.id))
 }
 
 fn squash(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// The useful scalars of a result; `about` names the thing they belong to.
-fn gather(about: &str, value: &Value, currency: Option<&str>, found: &mut Vec<(String, String)>) {
-    let Value::Object(fields) = value else { return };
-    let named =
-        ["id", "order_id", "sku", "name"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str));
-    let about = match (about, named) {
-        ("", Some(name)) => name.to_owned(),
-        (outer, Some(name)) if outer != name => format!("{outer} {name}"),
-        (outer, _) => outer.to_owned(),
-    };
-    let currency = fields.get("currency").and_then(Value::as_str).or(currency);
-    for (key, field) in fields {
-        match field {
-            Value::Array(entries) => {
-                let plain: Vec<&str> = entries.iter().filter_map(Value::as_str).collect();
-                if !plain.is_empty() {
-                    found.push((label(&about, key), plain.join(", ")));
-                }
-                for entry in entries.iter().take(ENTRIES_MAX) {
-                    gather(&label(&about, key), entry, currency, found);
-                }
-            }
-            Value::Object(_) => gather(&label(&about, key), field, currency, found),
-            _ if key == "currency" => {}
-            scalar => {
-                if let Some(shown) = shown(key, scalar, currency) {
-                    found.push((label(&about, key.strip_suffix("_minor").unwrap_or(key)), shown));
-                }
-            }
-        }
-    }
-}
-
-fn label(about: &str, key: &str) -> String {
-    if about.is_empty() { words(key) } else { format!("{about}: {}", words(key)) }
-}
-
-fn words(key: &str) -> String {
-    key.replace('_', " ")
-}
-
-fn shown(key: &str, value: &Value, currency: Option<&str>) -> Option<String> {
-    match value {
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(text) => Some(one_line(text)),
-        Value::Bool(true) => Some("yes".to_owned()),
-        Value::Bool(false) => Some("no".to_owned()),
-        Value::Number(number) => match (key.ends_with("_minor"), number.as_i64(), currency) {
-            (true, Some(minor), Some(currency)) => {
-                Some(Money { minor, currency: currency.to_owned() }.to_string())
-            }
-            (true, _, _) => Some(format!("{number} (minor units)")),
-            _ => Some(number.to_string()),
-        },
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 fn tried(receipt: &Receipt) -> Tried {
@@ -274,16 +229,24 @@ fn tried(receipt: &Receipt) -> Tried {
     }
 }
 
-/// The first scalars of an answer in one line.
+/// What an answer says first, in one line; what it is about is named once.
 fn outcome(receipt: &Receipt) -> Option<String> {
-    let mut found = Vec::new();
-    gather("", &receipt.result, None, &mut found);
-    if found.is_empty() {
-        return None;
+    let mut line = String::new();
+    let mut about: Option<String> = None;
+    for known in facts::of_result(&receipt.result).into_iter().take(TRIED_MAX) {
+        if !line.is_empty() {
+            line.push_str("; ");
+        }
+        if !known.about.is_empty() && about.as_ref() != Some(&known.about) {
+            line.push_str(&known.about);
+            line.push_str(": ");
+        }
+        about = Some(known.about);
+        line.push_str(&known.label);
+        line.push(' ');
+        line.push_str(&known.value);
     }
-    let parts: Vec<String> =
-        found.iter().take(TRIED_MAX).map(|(label, value)| format!("{label} {value}")).collect();
-    Some(parts.join("; "))
+    (!line.is_empty()).then_some(line)
 }
 
 fn error(result: &Value) -> String {
@@ -301,9 +264,11 @@ fn promised(records: &Records<'_>) -> Option<String> {
         .filter_map(|receipt| match receipt.status {
             CallStatus::Done => {
                 let what = outcome(receipt).map_or(String::new(), |line| format!(" ({line})"));
-                Some(format!("done: {}{what}", words(&receipt.tool)))
+                Some(format!("done: {}{what}", tool(records, &receipt.tool)))
             }
-            CallStatus::Unknown => Some(format!("perhaps done, no answer came: {}", words(&receipt.tool))),
+            CallStatus::Unknown => {
+                Some(format!("perhaps done, no answer came: {}", tool(records, &receipt.tool)))
+            }
             CallStatus::Refused | CallStatus::Failed => None,
         })
         .collect();
@@ -313,16 +278,26 @@ fn promised(records: &Records<'_>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
+/// A tool in the middle of a sentence.
+fn tool(records: &Records<'_>, name: &str) -> String {
+    let words = records.declared.words(name);
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 fn next_step(records: &Records<'_>) -> Option<String> {
     if let Some(step) = &records.handoff.next_step {
         return Some(step.clone());
     }
     if let Some(approval) = records.approval {
-        return Some(format!("Decide about {}: {}.", words(&approval.tool), approval.because));
+        return Some(format!("Decide about {}: {}.", tool(records, &approval.tool), approval.because));
     }
     if let Some(receipt) = records.receipts.iter().rev().find(|receipt| receipt.status == CallStatus::Unknown)
     {
-        return Some(format!("Check whether {} happened before anything is repeated.", words(&receipt.tool)));
+        return Some(format!(
+            "Check whether {} happened before anything is repeated.",
+            tool(records, &receipt.tool)
+        ));
     }
     if records.unsent.is_some() {
         return Some(
@@ -331,14 +306,10 @@ fn next_step(records: &Records<'_>) -> Option<String> {
     }
     let refused = records.receipts.last().filter(|receipt| receipt.status == CallStatus::Refused);
     match (refused, records.procedure) {
-        (Some(receipt), _) => Some(format!("Take over where {} was refused.", words(&receipt.tool))),
+        (Some(receipt), _) => Some(format!("Take over where {} was refused.", tool(records, &receipt.tool))),
         (None, Some(procedure)) => Some(format!("Answer the customer about: {}.", procedure.title)),
         (None, None) => None,
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -171,6 +171,30 @@ pub struct PendingWrite {
     pub expires_at: Timestamp,
 }
 
+/// Words of the customer that may belong to this case or to none: the customer is asked, and when they have answered
+/// the words are taken up where they belong, so that nobody has to write them twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// The words.
+    pub request: String,
+    /// How far it has come.
+    pub stage: DoubtStage,
+    /// Place in the thread of the message to which `stage` applies.
+    pub seq: i64,
+}
+
+/// How far a [`Doubt`] has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DoubtStage {
+    /// The customer is to be asked.
+    Open,
+    /// The customer was asked.
+    Asked,
+    /// They have answered: the next turn takes the words up here.
+    Settled,
+}
+
 /// One problem of one customer, over as many channels as it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
@@ -228,6 +252,8 @@ pub struct Case {
     pub resolved_at: Option<Timestamp>,
     /// When a snooze ends.
     pub snoozed_until: Option<Timestamp>,
+    /// A message that perhaps belongs elsewhere.
+    pub doubt: Option<Doubt>,
 }
 
 impl Case {

@@ -38,6 +38,8 @@ pub enum EventKind {
     TurnFailed,
     /// A message left, or could not.
     Delivered,
+    /// A person approved or refused a write that waited for them.
+    ApprovalDecided,
     /// A person took the case or gave it up.
     Assigned,
     /// A person wrote to the customer.
@@ -72,6 +74,7 @@ impl EventKind {
             Self::Silent => "silent",
             Self::TurnFailed => "turn_failed",
             Self::Delivered => "delivered",
+            Self::ApprovalDecided => "approval_decided",
             Self::Assigned => "assigned",
             Self::AgentReplied => "agent_replied",
             Self::Noted => "noted",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AgentId, CaseId, HandoffId, TeamId};
+use super::ids::{AgentId, ApprovalId, CaseId, HandoffId, TeamId};
 use super::receipt::{CallStatus, Effect};
 use super::time::Timestamp;
 use super::triage::{Sentiment, Urgency};
@@ -46,7 +46,7 @@ pub struct Fact {
     pub label: String,
     /// Its value.
     pub value: String,
-    /// `receipt:<id>` or `message:<seq>`.
+    /// `receipt:<id>`, `message:<seq>`, or `conversation` where nobody said it in these words.
     pub source: String,
 }
 
@@ -68,6 +68,8 @@ pub struct Tried {
 /// A write that a person must approve: exactly this, nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
+    /// Ours; the key of the effect is derived from it, so that it runs at most once.
+    pub id: ApprovalId,
     /// The tool.
     pub tool: String,
     /// Canonical JSON of the arguments.

@@ -77,6 +77,8 @@ ids! { well_formed:
     ReceiptId;
     /// One message on its way out.
     DeliveryId;
+    /// One write that waits for a person's word.
+    ApprovalId;
     /// One passing of a case to people.
     HandoffId;
     /// A person who works here.
@@ -88,6 +90,13 @@ ids! { well_formed:
 ids! { visible:
     /// A procedure or an article is named by its file or its front matter.
     ProcedureId;
+}
+
+impl TurnId {
+    /// Stands for the turn where no turn but an approval made a call.
+    pub fn of_approval(approval: &ApprovalId) -> Self {
+        Self(approval.0.clone())
+    }
 }
 
 #[cfg(test)]

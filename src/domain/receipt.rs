@@ -54,7 +54,7 @@ pub struct Receipt {
     pub id: ReceiptId,
     /// The case it was made for.
     pub case: CaseId,
-    /// The turn that made it.
+    /// The turn that made it; for a write that a person approved, the approval.
     pub turn: TurnId,
     /// The tool.
     pub tool: String,
@@ -75,7 +75,8 @@ pub struct Receipt {
 /// One intended effect: claimed before it is dispatched, settled after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// Derived from the message that said yes, the tool and the arguments; unique, and sent as `Idempotency-Key`.
+    /// Derived from the message or the approval that said yes, the tool and the arguments; unique, and sent as
+    /// `Idempotency-Key`.
     pub key: String,
     /// The case.
     pub case: CaseId,

@@ -23,6 +23,8 @@ pub struct Agent {
     pub languages: Vec<String>,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// When they chose their password; none while it is the one that was made for them.
+    pub password_chosen_at: Option<Timestamp>,
 }
 
 /// Opening hours on one weekday, in minutes from midnight, local time; `from` < `to`.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::desk::act::{self, Actor, At, Reply};
 use crate::domain::assurance::Assurance;
 use crate::domain::handoff::Handoff;
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{CaseId, ProcedureId};
 use crate::domain::message::{InboundMessage, Message, Sender};
 use crate::domain::receipt::Receipt;
 use crate::domain::turn::Outcome;
@@ -52,6 +52,8 @@ pub struct Played {
     pub outcome: Option<Outcome>,
     /// What was said.
     pub replies: Vec<Arc<Message>>,
+    /// The procedure that the case was left in.
+    pub intent: Option<ProcedureId>,
 }
 
 /// What happened in a trial.
@@ -139,7 +141,9 @@ impl Writer<'_> {
         }
         pipeline.drain().await;
         let ended = pipeline.wait(&accepted, 0).await?;
-        Ok(Played { outcome: ended.outcome, replies: ended.replies })
+        let file = self.place.app.store.case(&accepted.case).await?;
+        let intent = file.and_then(|file| file.case.intent.clone());
+        Ok(Played { outcome: ended.outcome, replies: ended.replies, intent })
     }
 
     fn sender(&self) -> Result<Sender> {

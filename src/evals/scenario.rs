@@ -137,6 +137,9 @@ pub struct Expect {
     /// What no reply may say.
     #[serde(default)]
     pub never_says: Vec<String>,
+    /// Procedures that must have been followed, each after some message.
+    #[serde(default)]
+    pub intents: Vec<String>,
     /// Tools that must or must not have been called.
     #[serde(default)]
     pub tools: Tools,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::run::{Played, Trial};
 use super::scenario::{Expect, HandoffExpect, Said, Scenario};
 use crate::domain::handoff::{Handoff, Known};
+use crate::domain::ids::ProcedureId;
 use crate::domain::message::Message;
 use crate::domain::turn::Outcome;
 
@@ -61,6 +62,14 @@ fn words(expect: &Expect, trial: &Trial, found: &mut Vec<String>) {
     let replies: Vec<&Message> = trial.played.iter().flat_map(|p| &p.replies).map(AsRef::as_ref).collect();
     said("all replies", &expect.says, &replies, found);
     never("a reply", &expect.never_says, &replies, found);
+    for intent in &expect.intents {
+        let follows = |played: &Played| played.intent.as_ref().is_some_and(|id| id.as_str() == intent);
+        if !trial.played.iter().any(follows) {
+            let seen: Vec<&str> =
+                trial.played.iter().filter_map(|p| p.intent.as_ref()).map(ProcedureId::as_str).collect();
+            found.push(format!("`{intent}` was not followed, but: {}", seen.join(", ")));
+        }
+    }
     for article in &expect.cites {
         if !replies.iter().any(|reply| reply.citations.iter().any(|c| c.article == *article)) {
             found.push(format!("no reply cites `{article}`"));

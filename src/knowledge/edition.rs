@@ -17,6 +17,9 @@ use super::snippet::snippet;
 use super::source::{self, Origin, Source};
 use super::{Hit, Limits, Search, procedure};
 
+/// Titles searched for to see that the index serves.
+const TITLES_TRIED_MAX: usize = 5;
+
 /// Everything that serves at one time.
 pub(super) struct Edition {
     pub(super) version: String,
@@ -143,6 +146,18 @@ impl Edition {
         self.articles.get(*self.places.get(id)?)
     }
 
+    /// See [`super::Knowledge::serves`]. A title may be all function words, so a few are tried.
+    pub(super) fn serves(&self, chars_max: usize) -> bool {
+        let finds = |article: &Article| !self.search(&article.title, None, 1, chars_max).hits.is_empty();
+        self.index.is_some()
+            && (self.articles.is_empty() || self.articles.iter().take(TITLES_TRIED_MAX).any(finds))
+    }
+
+    #[cfg(test)]
+    pub(super) fn lose_index(&mut self) {
+        self.index = None;
+    }
+
     /// See [`super::Knowledge::search`].
     pub(super) fn search(
         &self,
@@ -185,13 +200,18 @@ impl Edition {
         let article = self.articles.get(found.article)?;
         let passage = article.passages.get(found.passage)?;
         let (_, bags) = self.shelves.get(place)?;
-        let said = bags.entry(found.article)?.sentences.get(found.passage)?;
+        let entry = bags.entry(found.article)?;
+        let said = entry.sentences.get(found.passage)?;
         Some(Hit {
             article: article.id.clone(),
             title: article.title.clone(),
             score: found.score,
+            coverage: entry.coverage(terms),
+            likeness: bags.likeness(entry, terms),
             passage: passage.text.clone(),
-            snippet: snippet(terms, &passage.text, said),
+            snippet: snippet(terms, &passage.text, said, |id| {
+                found.passage == 0 && entry.title.count(id) > 0
+            }),
             reviewed: article.reviewed,
         })
     }

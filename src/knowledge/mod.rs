@@ -59,6 +59,10 @@ pub struct Hit {
     pub title: String,
     /// Higher is better; comparable within one search only.
     pub score: f32,
+    /// Share of the question that the article has, its words weighted by rarity, 0 to 1.
+    pub coverage: f32,
+    /// How much the question is like the title or one of the article's own questions, 0 to 1.
+    pub likeness: f32,
     /// Its best passage, whole.
     pub passage: String,
     /// The sentences of the passage that answer.
@@ -138,6 +142,11 @@ impl Knowledge {
     /// How many articles serve.
     pub fn articles_count(&self) -> usize {
         self.edition().articles.len()
+    }
+
+    /// Whether the index is loaded and finds what is known to be there.
+    pub fn serves(&self) -> bool {
+        self.edition().serves(self.shared.limits.query_chars_max)
     }
 
     /// Reads everything again and serves it from then on; returns what is wrong.

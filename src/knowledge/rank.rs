@@ -18,6 +18,8 @@ const PASSAGE_WEIGHT: f32 = 0.4;
 /// How much the first passage is preferred when one is shown: it says what the article is for, while later
 /// ones repeat its words in asides.
 const OPENING_WEIGHT: f32 = 1.25;
+/// How much a word of the title alone counts for the first passage: the title says what it answers.
+const TITLE_WEIGHT: f32 = 0.5;
 /// How many of the runners-up the leader is compared with.
 const RUNNERS_UP: usize = 5;
 /// BM25: how fast repetition stops to count, and how much length does.
@@ -84,10 +86,12 @@ fn weigh(terms: &[QueryTerm], found: &[Found]) -> Option<Evidence> {
 
 /// The passage to show, and the score of the best one.
 fn best_passage(shelf: &Shelf, entry: &Entry, terms: &[QueryTerm]) -> (usize, f32) {
-    let score = |bag: &Bag| -> f32 {
+    let score = |bag: &Bag, above: Option<&Bag>| -> f32 {
         let norm = K1 * (1.0 - B + B * bag.length as f32 / shelf.passage_length_mean);
         let of = |term: &QueryTerm| {
-            let count = f32::from(bag.count(term.id?));
+            let id = term.id?;
+            let titled = above.is_some_and(|title| title.count(id) > 0 && bag.count(id) == 0);
+            let count = if titled { TITLE_WEIGHT } else { f32::from(bag.count(id)) };
             Some(term.idf * term.weight * count * (K1 + 1.0) / (count + norm))
         };
         terms.iter().filter_map(of).sum()
@@ -95,9 +99,8 @@ fn best_passage(shelf: &Shelf, entry: &Entry, terms: &[QueryTerm]) -> (usize, f3
     let mut chosen = (0, 0.0);
     let mut best: f32 = 0.0;
     for (at, bag) in entry.passages.iter().enumerate() {
-        let score = score(bag);
-        best = best.max(score);
-        let worth = if at == 0 { score * OPENING_WEIGHT } else { score };
+        best = best.max(score(bag, None));
+        let worth = if at == 0 { score(bag, Some(&entry.title)) * OPENING_WEIGHT } else { score(bag, None) };
         if worth > chosen.1 {
             chosen = (at, worth);
         }

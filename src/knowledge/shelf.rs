@@ -55,10 +55,24 @@ impl Bag {
 pub(super) struct Entry {
     /// Its place among all articles.
     pub(super) article: usize,
+    pub(super) title: Bag,
+    /// The title and every question, one by one.
+    pub(super) asked: Vec<Bag>,
     /// Headings included, as they say what a passage is about.
     pub(super) passages: Vec<Bag>,
     /// The terms of each sentence of each passage, as [`sentences`] cuts them.
     pub(super) sentences: Vec<Vec<Box<[u32]>>>,
+}
+
+impl Entry {
+    /// The share of a query's rarity in words that the article has anywhere.
+    pub(super) fn coverage(&self, terms: &[QueryTerm]) -> f32 {
+        let rarity = |term: &QueryTerm| term.idf * term.weight;
+        let bags = || self.passages.iter().chain(&self.asked);
+        let has = |term: &&QueryTerm| term.id.is_some_and(|id| bags().any(|bag| bag.count(id) > 0));
+        let all: f32 = terms.iter().map(rarity).sum();
+        terms.iter().filter(has).map(rarity).sum::<f32>() / all.max(f32::EPSILON)
+    }
 }
 
 /// The fields of one article as terms with spaces between, for the index.
@@ -166,7 +180,13 @@ impl Shelf {
             body: self.spell_out(&body),
         };
         (
-            Entry { article: at, passages, sentences: said_by_sentence },
+            Entry {
+                article: at,
+                title: Bag::of(&title),
+                asked: [&title].into_iter().chain(&questions).map(|ids| Bag::of(ids)).collect(),
+                passages,
+                sentences: said_by_sentence,
+            },
             Bag::of(&[title.as_slice(), &asked, &body].concat()),
             fields,
         )
@@ -250,6 +270,19 @@ impl Shelf {
         let with = id.and_then(|id| self.articles_with.get(id as usize)).copied().unwrap_or(0) as f32;
         let all = self.entries.len() as f32;
         (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
+    }
+
+    /// How much a query is like the title or one question of an article: the rarity of the terms they share, as a
+    /// share of the rarity of all terms of both.
+    pub(super) fn likeness(&self, entry: &Entry, terms: &[QueryTerm]) -> f32 {
+        let said: f32 = terms.iter().map(|term| term.idf).sum();
+        let like = |bag: &Bag| -> f32 {
+            let shared: f32 =
+                terms.iter().filter(|t| t.id.is_some_and(|id| bag.count(id) > 0)).map(|t| t.idf).sum();
+            let asked: f32 = bag.ids().map(|id| self.idf(Some(id))).sum();
+            shared / (said + asked - shared).max(f32::EPSILON)
+        };
+        entry.asked.iter().map(like).fold(0.0, f32::max)
     }
 
     /// One article by its place among all.

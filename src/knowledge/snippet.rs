@@ -7,11 +7,23 @@ use super::shelf::QueryTerm;
 const WHOLE_CHARS_MAX: usize = 280;
 /// Sentences of a longer passage that are shown.
 const SENTENCES_MAX: usize = 3;
+const SENTENCES_MIN: usize = 2;
 /// A list is shown whole up to this length, characters: half of the steps would be worse than none.
 const LIST_CHARS_MAX: usize = 700;
 
 /// How much the beginning is preferred: what follows often refers to it.
 const OPENING_WEIGHT: f32 = 1.1;
+/// How much a word of the title counts for the beginning beside one that the sentence says itself.
+const TITLE_WEIGHT: f32 = 0.5;
+/// How much a cut counts that begins with a sentence which points at the one before it …
+const POINTING_WEIGHT: f32 = 0.8;
+/// … and one that runs over the end of a paragraph.
+const CROSSING_WEIGHT: f32 = 0.8;
+/// First words of sentences that mean nothing without the one before.
+const POINTING: [&str; 14] = [
+    "that", "this", "these", "those", "it", "they", "such", "but", "das", "dies", "diese", "sie", "es",
+    "aber",
+];
 
 struct Unit<'a> {
     line: usize,
@@ -20,7 +32,14 @@ struct Unit<'a> {
 }
 
 /// Cuts a passage to the neighbouring sentences that say most of what was asked; `said` has their terms.
-pub(super) fn snippet(terms: &[QueryTerm], passage: &str, said: &[Box<[u32]>]) -> String {
+///
+/// `title` has the words of what stands above, when the passage opens its article: its first sentence answers them.
+pub(super) fn snippet(
+    terms: &[QueryTerm],
+    passage: &str,
+    said: &[Box<[u32]>],
+    title: impl Fn(u32) -> bool,
+) -> String {
     if passage.chars().count() <= WHOLE_CHARS_MAX {
         return passage.to_owned();
     }
@@ -31,20 +50,48 @@ pub(super) fn snippet(terms: &[QueryTerm], passage: &str, said: &[Box<[u32]>]) -
         .zip(said)
         .map(|((line, text), said)| Unit { line, text, worth: worth(terms, said) })
         .collect();
-    let width = SENTENCES_MAX.min(units.len());
-    let mut best = (0, -1.0);
-    for (at, window) in units.windows(width.max(1)).enumerate() {
-        let mut said: Vec<(u32, f32)> = window.iter().flat_map(|unit| unit.worth.iter().copied()).collect();
-        said.sort_by_key(|(id, _)| *id);
-        said.dedup_by_key(|(id, _)| *id);
-        let score: f32 = said.iter().map(|(_, worth)| worth).sum();
-        let score = if at == 0 { score * OPENING_WEIGHT } else { score };
-        if score > best.1 {
-            best = (at, score);
+    let answered: f32 =
+        terms.iter().filter(|t| t.id.is_some_and(&title)).map(|t| TITLE_WEIGHT * t.idf * t.weight).sum();
+    let mut best = (0, 0, -1.0);
+    // The longest first: a shorter cut has to say more, or to stay inside its paragraph, to be better.
+    for width in (SENTENCES_MIN..=SENTENCES_MAX).rev() {
+        let width = width.clamp(1, units.len().max(1));
+        for (at, window) in units.windows(width).enumerate() {
+            let answered = if at == 0 { answered } else { 0.0 };
+            let score = answered + score(&units, at, window);
+            if score > best.2 {
+                best = (at, width, score);
+            }
         }
     }
-    let (begin, end) = whole_list(&units, best.0, best.0 + width);
+    let (begin, end) = whole_list(&units, best.0, best.0 + best.1);
     join(units.get(begin..end).unwrap_or_default())
+}
+
+/// What a cut says of the question, less where it begins or ends in the middle of a thought.
+fn score(units: &[Unit<'_>], at: usize, window: &[Unit<'_>]) -> f32 {
+    let mut said: Vec<(u32, f32)> = window.iter().flat_map(|unit| unit.worth.iter().copied()).collect();
+    said.sort_by_key(|(id, _)| *id);
+    said.dedup_by_key(|(id, _)| *id);
+    let mut score: f32 = said.iter().map(|(_, worth)| worth).sum();
+    let (first, last) = (window.first(), window.last());
+    if at == 0 {
+        score *= OPENING_WEIGHT;
+    }
+    if first.is_some_and(|unit| points_back(unit.text)) {
+        score *= POINTING_WEIGHT;
+    }
+    let crosses = first.zip(last).is_some_and(|(first, last)| first.line != last.line);
+    if crosses && !first.is_some_and(|unit| is_entry(units, unit.line)) {
+        score *= CROSSING_WEIGHT;
+    }
+    score
+}
+
+/// Whether a sentence leans on the one before it.
+fn points_back(sentence: &str) -> bool {
+    let first = sentence.split([' ', ',']).next().unwrap_or_default().to_lowercase();
+    POINTING.contains(&first.as_str())
 }
 
 fn worth(terms: &[QueryTerm], said: &[u32]) -> Vec<(u32, f32)> {

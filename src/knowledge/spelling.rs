@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-/// Shortest word that is corrected, characters: shorter ones are one letter away from too many others.
-const CHARS_MIN: usize = 4;
+/// Shortest word that is corrected, characters: shorter ones are one letter away from too many others (`rent`, `rest`).
+const CHARS_MIN: usize = 5;
 /// From this length on two wrong letters are put right.
 const TWO_ERRORS_CHARS_MIN: usize = 8;
 /// Shortest half of a word that was written together.

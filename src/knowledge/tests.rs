@@ -333,3 +333,17 @@ proptest! {
         prop_assert!((0.0..=1.0).contains(&answerable));
     }
 }
+
+#[test]
+fn it_serves_while_its_index_finds_what_is_there_and_again_after_a_reload() {
+    let (knowledge, _) = Knowledge::open(Origin::Embedded(shop()), None, LIMITS);
+    assert!(knowledge.serves());
+    let (mut lost, _) = Edition::read(knowledge.origin(), None, LIMITS, None);
+    lost.lose_index();
+    *knowledge.shared.present.write().unwrap() = Arc::new(lost);
+    assert!(!knowledge.serves());
+    knowledge.reload();
+    assert!(knowledge.serves());
+    let (empty, _) = Knowledge::open(Origin::Embedded(Vec::new()), None, LIMITS);
+    assert!(empty.serves(), "with no articles there is nothing to find");
+}

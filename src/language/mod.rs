@@ -23,6 +23,12 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
+/// A pattern over plain text. Between its spaces there are only letters and digits, so a word needs no tables of
+/// Unicode: they are what makes a pattern large.
+pub(crate) fn over_plain(pattern: &str) -> Option<regex::Regex> {
+    regex::Regex::new(&pattern.replace(r"\w", "[^ ]").replace(r"\d", "[0-9]")).ok()
+}
+
 /// Whether a plain text holds a plain phrase as whole words.
 pub(crate) fn has_phrase(plain: &str, phrase: &str) -> bool {
     plain.match_indices(phrase).any(|(at, found)| {

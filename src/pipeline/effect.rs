@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::Parts;
 use super::resolve::Carried;
 use super::turn::TurnError;
+use super::write::{self, Call};
 use crate::assistant::Seen;
 use crate::domain::case::CaseState;
 use crate::domain::event::EventKind;
 use crate::domain::handoff::Approval;
-use crate::domain::ids::{ProcedureId, ReceiptId};
+use crate::domain::ids::{ApprovalId, ProcedureId};
 use crate::domain::procedure::Procedure;
 use crate::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
 use crate::domain::turn::Turn;
@@ -19,7 +20,7 @@ use crate::failpoints;
 use crate::language::signals;
 use crate::store::{CaseFile, Change, CommitError, Draftbook, Refusal};
 use crate::tools::authority::{self, Permit, Spent};
-use crate::tools::{self, CallResult, Caller, ledger};
+use crate::tools::{CallResult, ledger};
 
 /// One proposed call.
 pub(super) struct Asking<'a> {
@@ -28,6 +29,12 @@ pub(super) struct Asking<'a> {
     pub(super) tool: &'a str,
     pub(super) arguments: &'a Value,
     pub(super) intent: Option<ProcedureId>,
+}
+
+impl Asking<'_> {
+    fn call(&self) -> Call<'_> {
+        Call { file: self.file, tool: self.tool, arguments: self.arguments, made_by: &self.turn.id }
+    }
 }
 
 /// What came of it.
@@ -40,8 +47,9 @@ pub(super) enum Called {
     Stale,
 }
 
-/// A day in milliseconds: the window of the limits "per day".
-const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+/// The window of the limits "per day".
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Puts a call through the rules and, if they permit it, through.
 pub(super) async fn call(
@@ -88,8 +96,9 @@ pub(super) async fn call(
                 EventKind::ToolDenied,
                 json!({"tool": tool, "reason": "over_limit", "limit": because}),
             ));
-            let ttl_ms = parts.config.limits.approval_ttl_ms;
-            Ok(Called::Approval(ledger::approval(tool, arguments, &because, now, ttl_ms)))
+            let expires_at = now.plus_ms(parts.config.limits.approvals_expire_hours.saturating_mul(HOUR_MS));
+            let id = ApprovalId::new(parts.clock.new_id());
+            Ok(Called::Approval(ledger::approval(id, tool, arguments, &because, expires_at)))
         }
         Permit::Allowed { key: None, .. } => Ok(Called::Seen(read(parts, &asking, carried).await)),
         Permit::Allowed { key: Some(key), amount_minor } => {
@@ -104,46 +113,17 @@ async fn read(parts: &Parts, asking: &Asking<'_>, carried: &mut Carried) -> Seen
         r.tool == asking.tool && r.arguments == *asking.arguments && r.status == CallStatus::Done
     };
     if let Some(receipt) = carried.receipts.iter().find(known) {
-        return Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) };
+        return seen(receipt);
     }
-    let result = dispatch(parts, asking, None).await;
-    let receipt = receipt(parts, asking, Effect::Read, result);
-    carried.events.push((EventKind::ToolCalled, logged(&receipt)));
-    let seen = Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) };
-    carried.receipts.push(receipt);
-    seen
+    let result = write::dispatch(parts, asking.call(), None).await;
+    let receipt = write::receipt(parts, asking.call(), Effect::Read, result);
+    carried.events.push((EventKind::ToolCalled, write::logged(&receipt)));
+    carried.receipts.push(receipt.clone());
+    seen(&receipt)
 }
 
-async fn dispatch(parts: &Parts, asking: &Asking<'_>, key: Option<&str>) -> CallResult {
-    let caller =
-        Caller { case: &asking.file.case, customer: &asking.file.customer, clock: parts.clock.as_ref() };
-    match tools::dispatch(&parts.toolbox, asking.tool, asking.arguments, caller, key).await {
-        Ok(result) => result,
-        Err(error) => {
-            // Permitted a moment ago and refused now: nothing was sent.
-            let result = json!({"error": {"code": "not_sent", "message": error.to_string()}});
-            CallResult { status: CallStatus::Failed, result, duration_ms: 0 }
-        }
-    }
-}
-
-fn receipt(parts: &Parts, asking: &Asking<'_>, effect: Effect, result: CallResult) -> Arc<Receipt> {
-    Arc::new(Receipt {
-        id: ReceiptId::new(parts.clock.new_id()),
-        case: asking.file.case.id.clone(),
-        turn: asking.turn.id.clone(),
-        tool: asking.tool.to_owned(),
-        effect,
-        arguments: asking.arguments.clone(),
-        status: result.status,
-        result: result.result,
-        at: parts.clock.now(),
-        duration_ms: result.duration_ms,
-    })
-}
-
-fn logged(receipt: &Receipt) -> Value {
-    json!({"receipt": receipt.id, "tool": receipt.tool, "status": receipt.status, "duration_ms": receipt.duration_ms})
+fn seen(receipt: &Receipt) -> Seen {
+    Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) }
 }
 
 /// A write: claimed under its key while the case is still as it was read, sent once, settled.
@@ -174,15 +154,9 @@ async fn write(
             Err(error) => return Err(error.into()),
         }
     }
-    failpoints::reach("write_claimed");
-    let result = dispatch(parts, asking, Some(&key)).await;
-    failpoints::reach("write_dispatched");
-    let receipt = receipt(parts, asking, Effect::Write, result);
-    settle(parts, asking, &key, &receipt).await?;
-    failpoints::reach("write_settled");
-    let seen = Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) };
-    carried.receipts.push(receipt);
-    Ok(Called::Seen(seen))
+    let receipt = write::send(parts, asking.call(), &key, |_, _| ()).await?;
+    carried.receipts.push(receipt.clone());
+    Ok(Called::Seen(seen(&receipt)))
 }
 
 /// The effect was claimed before, by this turn before a crash or by an earlier yes: its result stands.
@@ -196,62 +170,29 @@ async fn known_effect(parts: &Parts, asking: &Asking<'_>, earlier: &LedgerEntry)
                 && ledger::canonical_json(&r.arguments) == canonical
         };
         if let Some(receipt) = receipts.iter().rev().find(same) {
-            return Ok(Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) });
+            return Ok(seen(receipt));
         }
     }
     let result = json!({"error": {"code": "unknown", "message": "sent before; no answer was recorded"}});
     let unknown = CallResult { status: CallStatus::Unknown, result, duration_ms: 0 };
-    let receipt = receipt(parts, asking, Effect::Write, unknown);
+    let receipt = write::receipt(parts, asking.call(), Effect::Write, unknown);
     if earlier.status.is_none() {
-        settle(parts, asking, &earlier.key, &receipt).await?;
+        write::settle(parts, &earlier.key, &receipt, |_, _| ()).await?;
     }
-    Ok(Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) })
+    Ok(seen(&receipt))
 }
 
-/// Looks again before it acts: the claim is refused when the case has changed or the turn was lost.
+/// Claims for a turn that is still ours and a case that is still the assistant's.
 async fn claim(
     parts: &Parts,
     asking: &Asking<'_>,
     key: &str,
     amount_minor: Option<i64>,
 ) -> Result<(), CommitError> {
-    let now = parts.clock.now();
-    let mut book = Draftbook::new(asking.file.case.clone(), now);
+    let mut book = Draftbook::new(asking.file.case.clone(), parts.clock.now());
     if book.case.state != CaseState::Assistant {
         return Err(Refusal::Stale.into());
     }
-    book.event(EventKind::ToolCalled, &json!({"tool": asking.tool, "status": "claimed", "key": key}));
     book.push(Change::HoldTurn { turn: asking.turn.id.clone(), epoch: asking.turn.epoch });
-    book.push(Change::Claim(LedgerEntry {
-        key: key.to_owned(),
-        case: asking.file.case.id.clone(),
-        customer: asking.file.customer.id.clone(),
-        tool: asking.tool.to_owned(),
-        arguments: ledger::canonical_json(asking.arguments),
-        amount_minor,
-        status: None,
-        claimed_at: now,
-    }));
-    parts.store.commit(book.close(Vec::new())).await
-}
-
-/// Records what came of a write, whoever has the case by now: a receipt is never dropped.
-async fn settle(
-    parts: &Parts,
-    asking: &Asking<'_>,
-    key: &str,
-    receipt: &Arc<Receipt>,
-) -> Result<(), TurnError> {
-    loop {
-        let Some(file) = parts.store.case_fresh(&asking.file.case.id).await? else { return Ok(()) };
-        let mut book = Draftbook::new(file.case.clone(), parts.clock.now());
-        book.event(EventKind::ToolCalled, &logged(receipt));
-        book.push(Change::Receipt(receipt.clone()));
-        book.push(Change::Settle { key: key.to_owned(), status: receipt.status });
-        match parts.store.commit(book.close(Vec::new())).await {
-            Ok(()) => return Ok(()),
-            Err(CommitError::Refused(Refusal::Stale)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    write::claim(parts, asking.call(), key, amount_minor, book).await
 }

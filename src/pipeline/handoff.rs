@@ -9,18 +9,26 @@ use super::resolve::{Carried, Ending};
 use super::settle::{self, End};
 use super::turn::TurnError;
 use crate::desk::hours::Presence;
-use crate::desk::note::{self, Records};
+use crate::desk::note::{self, Declared, Records};
 use crate::domain::case::Move;
 use crate::domain::decision::{Draft, HandOff};
 use crate::domain::event::EventKind;
 use crate::domain::handoff::{Approval, Handoff};
 use crate::domain::ids::HandoffId;
 use crate::domain::message::{Author, Citation, Message};
+use crate::domain::triage::Urgency;
 use crate::failpoints;
 use crate::store::{CaseFile, Change, Draftbook, StoreError};
 
 /// An hour, the window of `replies_per_hour_max`.
 const HOUR_MS: i64 = 3_600_000;
+
+impl Parts {
+    /// How the tools name things, for people to read; `tool` is the one whose amounts are meant.
+    pub fn declared(&self, tool: Option<&str>) -> Declared {
+        Declared { titles: self.toolbox.titles(), currency: self.toolbox.currency(tool) }
+    }
+}
 
 /// Whether the assistant has answered this case so often within the hour that a person should look.
 pub(super) async fn too_many_replies(parts: &Parts, file: &CaseFile) -> Result<bool, StoreError> {
@@ -51,7 +59,7 @@ pub(super) async fn compose(
     let language = book.case.language.clone();
     let team = parts.desk.team_for(handoff.team.as_deref(), &language);
     let told = told(parts, &team, &language, &handoff.reason);
-    let urgency = handoff.urgency.unwrap_or_default().max(book.case.urgency);
+    let urgency = urgency_of(handoff.urgency, book.case.urgency);
     let transcript = parts.store.transcript(&book.case.id).await?;
     let identity = parts.store.identities(&book.case.customer).await?;
     let stored = parts.store.receipts(&book.case.id).await?;
@@ -61,6 +69,7 @@ pub(super) async fn compose(
     let empty = std::collections::BTreeMap::new();
     let procedures = parts.knowledge.procedures();
     let procedure = book.case.intent.as_ref().and_then(|id| procedures.iter().find(|p| p.id == *id));
+    let declared = parts.declared(approval.map(|approval| approval.tool.as_str()));
     let note = note::build(&Records {
         case: &book.case,
         customer: &end.file.customer,
@@ -72,6 +81,7 @@ pub(super) async fn compose(
         citations: &cited,
         handoff,
         approval,
+        declared: &declared,
         unsent,
         told: &told,
         urgency,
@@ -104,6 +114,15 @@ pub(super) async fn compose(
     Ok(())
 }
 
+/// A low urgency, declared or heard, stands where nothing speaks for a higher one.
+fn urgency_of(declared: Option<Urgency>, heard: Urgency) -> Urgency {
+    match (declared, heard) {
+        (None, heard) => heard,
+        (Some(declared), Urgency::Low | Urgency::Normal) => declared,
+        (Some(declared), heard @ (Urgency::High | Urgency::Urgent)) => declared.max(heard),
+    }
+}
+
 /// What the customer hears about waiting: who takes over, and when somebody is there.
 fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason: &str) -> String {
     let name = parts.desk.team_name(team);
@@ -113,8 +132,30 @@ fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason
             parts.phrases.say(language, key, json!({ "team": name }))
         }
         Presence::Closed { opens } => {
-            let opens = opens.map_or(Value::Null, Value::from);
+            let opens = opens.map_or(Value::Null, |next| Value::from(next.say(&parts.phrases, language)));
             parts.phrases.say(language, "handoff_closed", json!({ "team": name, "opens": opens }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_higher_urgency_counts_and_a_low_one_where_none_is_higher() {
+        use Urgency::{High, Low, Normal, Urgent};
+        for (declared, heard, urgency) in [
+            (None, Low, Low),
+            (None, High, High),
+            (Some(Low), Normal, Low),
+            (Some(Low), High, High),
+            (Some(Normal), Low, Normal),
+            (Some(High), Low, High),
+            (Some(High), Urgent, Urgent),
+            (Some(Urgent), High, Urgent),
+        ] {
+            assert_eq!(urgency_of(declared, heard), urgency, "{declared:?} {heard:?}");
         }
     }
 }

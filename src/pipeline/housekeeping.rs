@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Parts;
+use super::alert;
+use super::{Parts, approve};
 use crate::domain::case::{CaseState, Move};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, ReceiptId, TurnId};
 use crate::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
-use crate::domain::time::Timestamp;
-use crate::domain::turn::Turn;
 use crate::store::{Change, CommitError, Draftbook, Refusal, StoreError};
 
 /// Most cases moved in one round.
@@ -20,8 +19,11 @@ const ROUND_MAX: usize = 200;
 pub(super) async fn tidy_up(parts: &Parts) {
     let now = parts.clock.now();
     let settled_before = now.plus_ms(-parts.config.cases.close_ms);
+    // A call may take as long as any tool may, whatever is set for claims.
+    let longest = i64::try_from(parts.config.limits.tool_timeout_ms_max).unwrap_or(i64::MAX);
+    let unsettled_ms = parts.config.worker.unsettled_ms.max(longest);
     let work = async {
-        for claim in parts.store.unsettled_claims(now.plus_ms(-parts.config.worker.unsettled_ms)).await? {
+        for claim in parts.store.unsettled_claims(now.plus_ms(-unsettled_ms)).await? {
             forsaken(parts, claim).await?;
         }
         for case in parts.store.snoozed_until(now, ROUND_MAX).await? {
@@ -76,29 +78,12 @@ async fn forsaken(parts: &Parts, claim: LedgerEntry) -> Result<(), StoreError> {
     };
     let body = json!({"receipt": receipt.id, "tool": receipt.tool, "status": receipt.status});
     book.event(EventKind::ToolCalled, &body);
-    let mut changes = vec![
-        Change::Receipt(Arc::new(receipt)),
-        Change::Settle { key: claim.key, status: CallStatus::Unknown },
-    ];
-    match book.case.state {
-        CaseState::Assistant => changes.push(Change::OpenTurn(Turn {
-            id: turn,
-            case: claim.case,
-            epoch: 0,
-            holder: String::new(),
-            leased_until: Timestamp(0),
-            attempts: 0,
-            due_at: now,
-            opened_at: now,
-        })),
-        CaseState::Resolved | CaseState::Closed => {
-            if book.case.step(Move::Reopened).is_ok() {
-                book.case.team = Some(parts.desk.team_for(None, &book.case.language));
-                book.event(EventKind::Reopened, &json!({"reason": "effect_unknown"}));
-            }
-        }
-        CaseState::Queued | CaseState::Agent | CaseState::Snoozed => {}
+    let mut changes = vec![Change::Receipt(Arc::new(receipt))];
+    if matches!(book.case.state, CaseState::Queued | CaseState::Agent | CaseState::Snoozed) {
+        approve::forsaken(parts, &mut book, &claim, now).await?;
     }
+    changes.extend(alert::to_people(parts, turn, &mut book, "effect_unknown", now));
+    changes.push(Change::Settle { key: claim.key, status: CallStatus::Unknown });
     record(parts, book, changes).await;
     Ok(())
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Parts;
+use super::which_case::{self, Home};
 use crate::domain::assurance::Assurance;
-use crate::domain::case::{Case, CaseState, Move};
+use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId, TurnId};
@@ -19,7 +20,7 @@ use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::extract;
 use crate::store::Draftbook;
-use crate::store::{Arrival, Change, CommitError, InboxEntry, OpenCase, Refusal, Unit};
+use crate::store::{Arrival, Change, CommitError, InboxEntry, Refusal, Unit};
 
 /// Where the operator's own id of a person is kept as an identity.
 const OPERATOR: &str = "operator";
@@ -82,17 +83,18 @@ pub(super) async fn ingest(
 ) -> Result<Stored, IngestError> {
     let message = check(parts, message)?;
     let digest = digest(&message);
-    let (channel, address) = key_of(&message);
+    let writer = key_of(&message);
+    let _door = parts.doors.of(&writer).await;
     for _ in 0..TRIES_MAX {
         let arrival = parts
             .store
-            .arrival(&message.channel, &message.external_id, (&channel, &address))
+            .arrival(&message.channel, &message.external_id, (&writer.0, &writer.1))
             .await
             .map_err(|error| unavailable(&error))?;
         if let Some(known) = &arrival.inbox {
             return duplicate(parts, known, &digest).await;
         }
-        let plan = compose(parts, &message, arrival, &digest, &birth).await?;
+        let Some(plan) = compose(parts, &message, arrival, &digest, &birth).await? else { continue };
         if failpoints::planted("acknowledge_before_commit") {
             let (store, unit) = (parts.store.clone(), plan.unit);
             parts.tasks.spawn(async move {
@@ -122,7 +124,7 @@ fn unavailable(error: &dyn std::error::Error) -> IngestError {
     IngestError::Unavailable(None)
 }
 
-/// Checks sizes and masks card numbers; nothing after this sees a whole one.
+/// Checks sizes and masks card numbers and one-time codes; nothing after this sees a whole one.
 fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, IngestError> {
     let limits = &parts.config.limits;
     let length = message.text.chars().count();
@@ -134,7 +136,7 @@ fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, I
         let most = limits.attachments_max;
         return Err(IngestError::Invalid(format!("send at most {most} attachments with one message")));
     }
-    if let Cow::Owned(masked) = extract::mask_cards(&message.text) {
+    if let Cow::Owned(masked) = extract::mask_secrets(&message.text) {
         message.text = masked;
     }
     Ok(message)
@@ -182,48 +184,39 @@ struct Plan {
     waits: bool,
 }
 
+/// `None`: a case has changed since it was listed, so everything is read again.
 async fn compose(
     parts: &Parts,
     message: &InboundMessage,
     arrival: Arrival,
     digest: &str,
     birth: &impl Fn(&CaseId) -> Birth,
-) -> Result<Plan, IngestError> {
+) -> Result<Option<Plan>, IngestError> {
     let now = parts.clock.now();
     let mut changes = Vec::with_capacity(10);
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
-    let chosen = choose(parts, message, &arrival.cases, now);
-    let mut case = match &chosen {
-        Choice::Join(open) => {
-            let known = parts.store.case(&open.id).await.map_err(|error| unavailable(&error))?;
-            let file = match known {
-                Some(file) if file.case.version >= open.version => Some(file),
-                Some(_) | None => {
-                    parts.store.case_fresh(&open.id).await.map_err(|error| unavailable(&error))?
-                }
-            };
-            file.map(|file| file.case.clone()).ok_or(IngestError::Unavailable(None))?
-        }
-        Choice::Open { follows } => {
-            if !fresh && !changes.iter().any(|change| matches!(change, Change::Customer(_))) {
-                // The set of this customer's open cases changes: two first messages at once must not make two.
-                let touched = Customer { version: customer.version + 1, ..Customer::clone(&customer) };
-                changes.push(Change::Customer(Arc::new(touched)));
-            }
-            new_case(parts, message, &customer, follows.clone(), now)
-        }
-    };
-    let opened = matches!(chosen, Choice::Open { .. });
-    case.step(Move::CustomerWrote).map_err(|illegal| IngestError::Invalid(illegal.to_string()))?;
+    let home = which_case::home(parts, message, &arrival.cases, now).await;
+    let Some(home) = home.map_err(|error| unavailable(&error))? else { return Ok(None) };
+    let Placed { mut case, doubt, settled, opened } =
+        place(parts, message, (&customer, fresh), home, &mut changes);
+    let was_settled = case.state == CaseState::Resolved || case.resolution.is_some();
+    if case.step(Move::CustomerWrote).is_err() {
+        return Ok(None);
+    }
     case.channel.clone_from(&message.channel);
     case.conversation.clone_from(&message.conversation);
     case.assurance = message.sender.assurance;
-    if case.state == CaseState::Assistant {
+    if case.state == CaseState::Assistant && !settled {
         case.resolution = None;
         case.resolved_at = None;
     }
     let stored = thread_entry(parts, message, &case, now);
     case.inbound_seq = stored.seq;
+    // Where the customer was asked, the question keeps its place in the thread.
+    let placed = |doubt: Doubt| {
+        if doubt.stage == DoubtStage::Asked { doubt } else { Doubt { seq: stored.seq, ..doubt } }
+    };
+    case.doubt = doubt.map(placed);
     let mut book = Draftbook::new(case, now);
     if opened {
         book.event(EventKind::Opened, &json!({"channel": message.channel, "follows": book.case.follows}));
@@ -232,6 +225,9 @@ async fn compose(
         EventKind::Received,
         &json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel}),
     );
+    if was_settled && !settled {
+        book.event(EventKind::Reopened, &json!({"reason": "customer_wrote", "message": stored.id}));
+    }
     let accepted = Accepted {
         message: stored.id.clone(),
         case: book.case.id.clone(),
@@ -254,7 +250,48 @@ async fn compose(
     let unit = if opened { book.open(changes) } else { book.close(changes) };
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
-    Ok(Plan { unit, accepted, turn, waits })
+    Ok(Some(Plan { unit, accepted, turn, waits }))
+}
+
+/// The case that takes the message, as it was before.
+struct Placed {
+    case: Case,
+    doubt: Option<Doubt>,
+    settled: bool,
+    opened: bool,
+}
+
+/// Turns the decision into a case, with what else changes because of it.
+fn place(
+    parts: &Parts,
+    message: &InboundMessage,
+    (customer, fresh): (&Customer, bool),
+    home: Home,
+    changes: &mut Vec<Change>,
+) -> Placed {
+    let now = parts.clock.now();
+    let (placed, answered) = match home {
+        Home::Join { file, doubt, settled, answered } => {
+            (Placed { case: file.case.clone(), doubt, settled, opened: false }, answered)
+        }
+        Home::Open { follows, seen, doubt, answered } => {
+            if !fresh && !changes.iter().any(|change| matches!(change, Change::Customer(_))) {
+                // The set of this customer's open cases changes: two first messages at once must not make two.
+                let touched = Customer { version: customer.version + 1, ..customer.clone() };
+                changes.push(Change::Customer(Arc::new(touched)));
+            }
+            changes.extend(seen.into_iter().map(|(case, version)| Change::SeenCase { case, version }));
+            let case = new_case(parts, message, customer, follows, now);
+            (Placed { case, doubt, settled: false, opened: true }, answered)
+        }
+    };
+    if let Some(file) = answered {
+        // What was in doubt there is settled here, in the same transaction.
+        let mut book = Draftbook::new(file.case.clone(), now);
+        book.case.doubt = None;
+        changes.extend(book.close(Vec::new()).changes);
+    }
+    placed
 }
 
 /// The customer this message belongs to, with what changes about them and their identity.
@@ -320,26 +357,6 @@ fn customer_of(
     (customer, true)
 }
 
-enum Choice {
-    Join(OpenCase),
-    Open { follows: Option<CaseId> },
-}
-
-/// Which case a message is about: the newest open one; else a resolved one inside its window; else a new one.
-fn choose(parts: &Parts, message: &InboundMessage, cases: &[OpenCase], now: Timestamp) -> Choice {
-    let here =
-        |case: &&OpenCase| case.channel == message.channel && case.conversation == message.conversation;
-    let open = |case: &&OpenCase| case.state != CaseState::Resolved;
-    if let Some(case) = cases.iter().filter(open).find(here).or_else(|| cases.iter().find(open)) {
-        return Choice::Join(case.clone());
-    }
-    let Some(latest) = cases.iter().find(here).or_else(|| cases.first()) else {
-        return Choice::Open { follows: None };
-    };
-    let inside = latest.resolved_at.is_none_or(|at| now.ms_since(at) <= parts.config.cases.reopen_ms);
-    if inside { Choice::Join(latest.clone()) } else { Choice::Open { follows: Some(latest.id.clone()) } }
-}
-
 fn new_case(
     parts: &Parts,
     message: &InboundMessage,
@@ -375,6 +392,7 @@ fn new_case(
         updated_at: now,
         resolved_at: None,
         snoozed_until: None,
+        doubt: None,
     }
 }
 

@@ -6,7 +6,8 @@
 //! and found by polling between processes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,17 +19,21 @@ use crate::assistant::Assistant;
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::approvals::Pending;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
 use crate::knowledge::Knowledge;
 use crate::store::Store;
 use crate::templates::Phrases;
 use crate::tools::Toolbox;
 
+mod alert;
+mod approve;
 mod await_end;
 mod deliver;
+mod doubt;
 mod effect;
 pub mod guard;
 mod handoff;
@@ -38,7 +43,10 @@ mod resolve;
 mod settle;
 pub mod triage;
 mod turn;
+mod which_case;
+mod write;
 
+pub use approve::{DecideError, Word};
 pub use await_end::Ended;
 pub use ingest::{Accepted, IngestError};
 
@@ -66,6 +74,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The newest end of each case's turn, so that whoever waits for it need not read the log.
     pub ends: Ends,
+    /// Where the messages of one writer wait for each other.
+    pub doors: Doors,
     /// The name under which this process holds turns.
     pub holder: String,
     /// Tasks that shutdown waits for.
@@ -98,6 +108,28 @@ impl Ends {
     }
 }
 
+/// Messages of one writer are stored one after the other: at once they would only lose against each other, and each
+/// would have to read the case again. Between processes the versions in the record decide.
+pub struct Doors(Vec<tokio::sync::Mutex<()>>);
+
+impl Default for Doors {
+    fn default() -> Self {
+        // Enough that two strangers hardly ever share one, and when they do, one waits for a commit.
+        Self((0..1024).map(|_| tokio::sync::Mutex::default()).collect())
+    }
+}
+
+impl Doors {
+    async fn of(&self, writer: &(String, String)) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        writer.hash(&mut hasher);
+        match self.0.get(hasher.finish() as usize % self.0.len()) {
+            Some(door) => Some(door.lock().await),
+            None => None,
+        }
+    }
+}
+
 /// The worker and the way in.
 pub struct Pipeline {
     parts: Arc<Parts>,
@@ -105,7 +137,8 @@ pub struct Pipeline {
     permits: Arc<Semaphore>,
     wake: Notify,
     backlog: AtomicBool,
-    deliveries: Arc<Notify>,
+    /// When the loop that finds turns last came round; 0 before it began.
+    ticked: AtomicI64,
 }
 
 /// Turns under way in this process.
@@ -131,7 +164,7 @@ impl Pipeline {
             permits,
             wake: Notify::new(),
             backlog: AtomicBool::new(false),
-            deliveries: Arc::new(Notify::new()),
+            ticked: AtomicI64::new(0),
         })
     }
 
@@ -161,6 +194,13 @@ impl Pipeline {
         await_end::wait(&self.parts, accepted, wait_ms).await
     }
 
+    /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.
+    pub async fn decide(&self, word: Word) -> Result<Pending, DecideError> {
+        let parts = self.parts.clone();
+        let deciding = self.parts.tasks.spawn(async move { approve::decide(&parts, &word).await });
+        deciding.await.unwrap_or_else(|error| Err(DecideError::Unavailable(Some(Box::new(error)))))
+    }
+
     /// Starts the loops that find, hold, deliver and tidy up. They end when shutdown is asked for.
     pub fn start(self: &Arc<Self>) {
         let poll = Duration::from_millis(self.parts.config.worker.poll_ms);
@@ -171,8 +211,7 @@ impl Pipeline {
             Box::pin(async move { housekeeping::tidy_up(&pipeline.parts).await })
         });
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
-        let (parts, notify) = (self.parts.clone(), self.deliveries.clone());
-        self.parts.tasks.spawn(deliver::run(parts, notify, poll));
+        self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
     }
 
     /// Runs all open turns and deliveries that are due to their end; for programs that do not [`start`](Self::start).
@@ -198,6 +237,7 @@ impl Pipeline {
         self.parts.tasks.spawn(async move {
             loop {
                 pipeline.find().await;
+                pipeline.ticked.store(pipeline.parts.clock.now().0, Ordering::Relaxed);
                 tokio::select! {
                     () = pipeline.parts.shutdown.cancelled() => return,
                     () = pipeline.wake.notified() => {}
@@ -222,6 +262,11 @@ impl Pipeline {
                 }
             }
         });
+    }
+
+    /// When the loop that finds turns last came round; none before it began.
+    pub fn last_tick(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.ticked.load(Ordering::Relaxed))).filter(|at| at.0 != 0)
     }
 
     /// A turn of a case that nobody works on here is held from its birth, if there is room.
@@ -256,7 +301,6 @@ impl Pipeline {
             while let Some(under_way) = turn.take() {
                 let case = under_way.case.clone();
                 let opened = turn::run(&pipeline.parts, under_way).await;
-                pipeline.deliveries.notify_one();
                 turn = pipeline.successor(&case, opened);
             }
             drop(permit);

@@ -194,10 +194,17 @@ fn check_handoff(parts: &Parts, file: &CaseFile, words: Words, carried: &mut Car
     Words::HandOff { handoff, approval, unsent }
 }
 
-fn review(parts: &Parts, file: &CaseFile, draft: &Draft, asks: bool, carried: &Carried) -> Verdict {
+pub(super) fn review(
+    parts: &Parts,
+    file: &CaseFile,
+    draft: &Draft,
+    asks: bool,
+    carried: &Carried,
+) -> Verdict {
     let receipts: Vec<&Receipt> = file.receipts.iter().chain(&carried.receipts).map(AsRef::as_ref).collect();
-    let passages: Vec<&str> =
-        carried.searches.iter().flat_map(|s| s.hits.iter()).map(|hit| hit.passage.as_str()).collect();
+    let hits = carried.searches.iter().flat_map(|search| search.hits.iter());
+    // The title is named as the source of what is quoted.
+    let passages: Vec<&str> = hits.flat_map(|hit| [hit.passage.as_str(), hit.title.as_str()]).collect();
     let words: Vec<&str> =
         file.messages.iter().filter(|m| m.author == Author::Customer).map(|m| m.text.as_str()).collect();
     let context = GuardContext {
@@ -277,7 +284,9 @@ fn hear(file: &CaseFile, readings: &[Reading]) -> Heard {
     let triages = || readings.iter().flat_map(|r| &r.requests).map(|request| &request.triage);
     let language =
         triages().rev().find_map(|t| t.language.clone()).unwrap_or_else(|| file.case.language.clone());
-    let urgency = triages().map(|t| t.urgency).max().unwrap_or_default().max(file.case.urgency);
+    // Only the first words can say that there is time; later ones take back no urgency.
+    let begun = file.case.issue.is_some().then_some(file.case.urgency);
+    let urgency = triages().map(|t| t.urgency).chain(begun).max().unwrap_or_default();
     let sentiment = triages().next_back().map_or(file.case.sentiment, |t| t.sentiment);
     let first = readings.iter().flat_map(|r| &r.requests).map(|request| request.text.trim()).next();
     let issue = file.case.issue.clone().or_else(|| first.map(one_line));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::resolve::{Carried, Ending, Mind, Words};
 use super::turn::TurnError;
-use super::{Parts, await_end, handoff};
+use super::{Parts, await_end, doubt, handoff};
 use crate::domain::case::{CaseState, Move, PendingWrite};
 use crate::domain::decision::{Draft, ProposedWrite};
 use crate::domain::event::EventKind;
@@ -113,15 +113,21 @@ fn say(parts: &Parts, end: &End<'_>, book: &mut Draftbook, draft: &Draft, now: T
     let message = speak(parts, book, draft, Some(&end.turn.id), now);
     let cited: Vec<&str> = draft.citations.iter().map(|c| c.article.as_str()).collect();
     let body = end_body(end, json!({"message": message.id, "articles": cited, "resolution": draft.resolves}));
-    let step =
-        if draft.resolves.is_some() && !newer { Move::AssistantResolved } else { Move::AssistantReplied };
+    // Settled before, and only thanks or a greeting since: it stays as it was.
+    let kept = book.case.resolution.take();
+    let resolves = draft.resolves.or(kept);
+    let step = if resolves.is_some() && !newer { Move::AssistantResolved } else { Move::AssistantReplied };
     // The state was checked above, so the table has this move.
     let moved = book.case.step(step).is_ok();
     if step == Move::AssistantResolved && moved {
-        book.case.resolution = draft.resolves;
-        book.case.resolved_at = Some(now);
-        book.event(EventKind::Resolved, &body);
-        return Outcome::Resolved;
+        book.case.resolution = resolves;
+        if kept.is_none() {
+            book.case.resolved_at = Some(now);
+        }
+        if draft.resolves.is_some() {
+            book.event(EventKind::Resolved, &body);
+            return Outcome::Resolved;
+        }
     }
     book.event(EventKind::Replied, &body);
     Outcome::Replied
@@ -136,6 +142,8 @@ fn ask(
     now: Timestamp,
 ) -> Outcome {
     let message = speak(parts, book, draft, Some(&end.turn.id), now);
+    (book.case.resolution, book.case.resolved_at) = (None, None);
+    doubt::asked(book, end.through, message.seq);
     book.case.pending = write.map(|write| PendingWrite {
         tool: write.tool.clone(),
         arguments: ledger::canonical_json(&write.arguments),
@@ -151,7 +159,7 @@ fn ask(
     Outcome::Replied
 }
 
-/// Adds the assistant's words to the thread and to the outbox.
+/// Adds the assistant's words to the thread, and to the outbox where they have to be carried.
 pub(super) fn speak(
     parts: &Parts,
     book: &mut Draftbook,
@@ -174,6 +182,9 @@ pub(super) fn speak(
         attachments: Vec::new(),
         turn: turn.cloned(),
     });
+    if parts.channels.arrived_when_stored(&book.case.channel) {
+        return message;
+    }
     let delivery = Delivery {
         id: DeliveryId::new(parts.clock.new_id()),
         case: book.case.id.clone(),
@@ -198,6 +209,7 @@ async fn finish(
     let now = parts.clock.now();
     let after = book.case.answered_seq;
     book.case.answered_seq = after.max(end.through);
+    doubt::over(&mut book, end.through);
     let reads = carried.receipts.iter().filter(|receipt| receipt.effect == Effect::Read);
     let mut changes: Vec<Change> = reads.cloned().map(Change::Receipt).collect();
     changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });

@@ -1,19 +1,22 @@
 //! One turn from its claim to its end, whatever happens in between.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::resolve::{self, Carried, Ending};
 use super::settle::{self, Committed};
-use super::{Parts, handoff};
+use super::{Parts, doubt, handoff};
 use crate::assistant::AssistantError;
-use crate::domain::case::CaseState;
+use crate::domain::case::{CaseState, DoubtStage};
 use crate::domain::decision::HandOff;
 use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
+use crate::store::{CaseFile, Change, CommitError, DeliveryState, Refusal, StoreError, Unit};
 
 /// Why a turn did not come to its end this time.
 #[derive(Debug, thiserror::Error)]
@@ -47,17 +50,14 @@ impl From<CommitError> for TurnError {
 /// Returns the next turn of the case when one was opened and is held.
 pub(super) async fn run(parts: &Arc<Parts>, turn: Turn) -> Option<Turn> {
     let limit = Duration::from_millis(parts.config.worker.turn_timeout_ms);
-    let work = {
-        let (parts, turn) = (parts.clone(), turn.clone());
-        // A task of its own turns a panic into an error that is dealt with like any other.
-        parts.tasks.clone().spawn(async move { tokio::time::timeout(limit, attempt(&parts, &turn)).await })
-    };
-    let failure = match work.await {
+    // A panic is a failure like any other; what it leaves behind is dropped, and the next try reads the case anew.
+    let work = AssertUnwindSafe(attempt(parts, &turn)).catch_unwind();
+    let failure = match tokio::time::timeout(limit, work).await {
         Ok(Ok(Ok(next))) => return next,
         Ok(Ok(Err(TurnError::LostLease))) => return None,
         Ok(Ok(Err(error))) => error.to_string(),
-        Ok(Err(_)) => format!("not finished within {} ms", limit.as_millis()),
-        Err(error) => format!("it panicked or was ended: {error}"),
+        Ok(Err(_)) => "it panicked".to_owned(),
+        Err(_) => format!("not finished within {} ms", limit.as_millis()),
     };
     fail(parts, &turn, &failure).await;
     None
@@ -162,17 +162,38 @@ async fn propose(
         return Ok(Ending::hand_off(HandOff::because("effect_unknown")));
     }
     if unread.is_empty() {
+        if let Some(reason) = undelivered(parts, file).await? {
+            return Ok(Ending::hand_off(HandOff::because(reason)));
+        }
         return Ok(Ending::silent("nothing_new"));
     }
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    let mut taken = (file.clone(), unread.to_vec());
+    if let Some(doubt) = doubt::due(&file.case, unread) {
+        if doubt.stage == DoubtStage::Open {
+            return Ok(doubt::ask(parts, file, carried));
+        }
+        taken = doubt::taken_up(file, unread, doubt);
+    }
+    let (file, unread) = &taken;
     let readings = parts.reader.read_all(unread);
     match resolve::resolve(parts, turn, file, readings, carried).await {
         Ok(ending) => Ok(ending),
         Err(resolve::ResolveError::Turn(error)) => Err(error),
         Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
     }
+}
+
+/// Why the newest words did not reach the customer, if they did not.
+async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<&'static str>, TurnError> {
+    let deliveries = parts.store.deliveries(&file.case.id).await?;
+    Ok(deliveries.last().and_then(|newest| match newest.state {
+        DeliveryState::Failed => Some("delivery_failed"),
+        DeliveryState::Unknown => Some("delivery_unknown"),
+        DeliveryState::Pending | DeliveryState::Sent => None,
+    }))
 }
 
 fn broken(error: &AssistantError) -> Ending {

@@ -22,8 +22,8 @@ pub struct AgentSession {
 impl Store {
     /// Adds an account. Returns whether it was added: not when the login is taken.
     pub async fn add_agent(&self, agent: &Agent) -> Result<bool, StoreError> {
-        let sql = "insert into agents (id, login, name, password_hash, teams, languages, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning id";
+        let sql = "insert into agents (id, login, name, password_hash, teams, languages, created_at, password_chosen_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id";
         let query = sqlx::query(sql)
             .bind(agent.id.as_str())
             .bind(storable(&agent.login))
@@ -31,27 +31,29 @@ impl Store {
             .bind(storable(&agent.password_hash))
             .bind(json(&agent.teams)?)
             .bind(json(&agent.languages)?)
-            .bind(agent.created_at.0);
+            .bind(agent.created_at.0)
+            .bind(agent.password_chosen_at.map(|at| at.0));
         Ok(!self.write(query).await?.is_empty())
     }
 
     /// Every account, by login.
     pub async fn list_agents(&self) -> Result<Vec<Agent>, StoreError> {
-        let sql =
-            "select id, login, name, password_hash, teams, languages, created_at from agents order by login";
+        let sql = "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
+            from agents order by login";
         self.rows(sqlx::query(sql)).await?.iter().map(agent).collect()
     }
 
     /// The account with this id.
     pub async fn agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
-        let sql =
-            "select id, login, name, password_hash, teams, languages, created_at from agents where id = $1";
+        let sql = "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
+            from agents where id = $1";
         self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| agent(&row)).transpose()
     }
 
     /// The account with this login.
     pub async fn agent_by_login(&self, login: &str) -> Result<Option<Agent>, StoreError> {
-        let sql = "select id, login, name, password_hash, teams, languages, created_at from agents where login = $1";
+        let sql = "select id, login, name, password_hash, teams, languages, created_at, password_chosen_at
+            from agents where login = $1";
         self.row(sqlx::query(sql).bind(storable(login))).await?.map(|row| agent(&row)).transpose()
     }
 
@@ -61,10 +63,17 @@ impl Store {
         Ok(!self.write(sqlx::query(sql).bind(storable(login))).await?.is_empty())
     }
 
-    /// Sets the Argon2id hash of an account's password. Returns whether there is such an account. End its sessions too.
-    pub async fn set_password(&self, agent: &AgentId, password_hash: &str) -> Result<bool, StoreError> {
-        let sql = "update agents set password_hash = $1 where id = $2 returning id";
-        Ok(!self.write(sqlx::query(sql).bind(storable(password_hash)).bind(agent.as_str())).await?.is_empty())
+    /// Sets the Argon2id hash of the password that an agent chose. Returns whether there is such an account. End its
+    /// sessions too.
+    pub async fn set_password(
+        &self,
+        agent: &AgentId,
+        password_hash: &str,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "update agents set password_hash = $1, password_chosen_at = $2 where id = $3 returning id";
+        let query = sqlx::query(sql).bind(storable(password_hash)).bind(at.0).bind(agent.as_str());
+        Ok(!self.write(query).await?.is_empty())
     }
 
     /// Begins a session, known by the hash of its token.
@@ -86,8 +95,8 @@ impl Store {
         token_hash: &str,
         now: Timestamp,
     ) -> Result<Option<AgentSession>, StoreError> {
-        let sql =
-            "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at, s.expires_at
+        let sql = "select a.id, a.login, a.name, a.password_hash, a.teams, a.languages, a.created_at,
+            a.password_chosen_at, s.expires_at
             from sessions s join agents a on a.id = s.agent_id where s.token_hash = $1 and s.expires_at > $2";
         let Some(row) = self.row(sqlx::query(sql).bind(storable(token_hash)).bind(now.0)).await? else {
             return Ok(None);
@@ -121,5 +130,6 @@ fn agent(row: &AnyRow) -> Result<Agent, StoreError> {
         teams: columns.json("teams")?,
         languages: columns.json("languages")?,
         created_at: columns.at("created_at")?,
+        password_chosen_at: columns.maybe_at("password_chosen_at")?,
     })
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::domain::case::CaseState;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::Message;
 use crate::domain::turn::Outcome;
 
-use super::unit::{Change, Unit};
+use super::unit::{Change, DeliveryState, Unit};
 
 /// Announcements that one listener may be behind before it is let go.
 const BEHIND_MAX: usize = 256;
@@ -40,9 +40,12 @@ pub enum Announcement {
 
 type Channels = HashMap<CaseId, broadcast::Sender<Announcement>>;
 
-/// A channel per case that somebody listens to.
+/// A channel per case that somebody listens to, and a bell for the outbox.
 #[derive(Debug, Default)]
-pub(super) struct Announcements(Mutex<Channels>);
+pub(super) struct Announcements {
+    channels: Mutex<Channels>,
+    outbox: Notify,
+}
 
 impl Announcements {
     pub(super) fn subscribe(self: &Arc<Self>, case: &CaseId) -> Subscription {
@@ -63,6 +66,11 @@ impl Announcements {
 
     /// Announces a unit that was committed: the words first, then the state, then the end of the turn.
     pub(super) fn committed(&self, unit: &Unit) {
+        let leaves =
+            |change: &Change| matches!(change, Change::Deliver(new) if new.state == DeliveryState::Pending);
+        if unit.changes.iter().any(leaves) {
+            self.outbox.notify_one();
+        }
         let channels = self.channels();
         let Some(channel) = channels.get(&unit.case) else { return };
         let (mut words, mut states, mut ends) = (Vec::new(), Vec::new(), Vec::new());
@@ -83,9 +91,14 @@ impl Announcements {
         }
     }
 
+    /// Waits until something was committed that is to leave.
+    pub(super) async fn outbox_filled(&self) {
+        self.outbox.notified().await;
+    }
+
     fn channels(&self) -> MutexGuard<'_, Channels> {
         // The map is whole after every call, so a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]

@@ -109,6 +109,14 @@ impl CaseFiles {
                 self.keep_customer(customer);
             }
         }
+        for change in &unit.changes {
+            // Of another case only the database knows what else is in its file.
+            if let Change::Case(case) = change
+                && case.id != unit.case
+            {
+                self.files.insert(case.id.clone(), Entry { mark, file: None });
+            }
+        }
         if !unit.changes.iter().any(in_a_file) {
             return;
         }

@@ -87,7 +87,7 @@ impl Store {
     async fn read_case_file(&self, id: &CaseId) -> Result<Option<CaseFile>, StoreError> {
         let sql = "select id, customer_id, state, version, channel, conversation, assurance, intent, issue, language,
             urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
-            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until
+            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt
             from cases where id = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(id.as_str())).await? else { return Ok(None) };
         let case = case(&row)?;
@@ -113,7 +113,7 @@ impl Store {
         let (before_at, before_id) = cursor(page)?;
         let sql = "select id, customer_id, state, version, channel, conversation, assurance, intent, issue, language,
             urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
-            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until
+            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt
             from cases
             where (cast($1 as text) is null or state = $1)
               and (cast($2 as text) is null or team = $2)
@@ -224,5 +224,6 @@ pub(super) fn case(row: &AnyRow) -> Result<Case, StoreError> {
         updated_at: columns.at("updated_at")?,
         resolved_at: columns.maybe_at("resolved_at")?,
         snoozed_until: columns.maybe_at("snoozed_until")?,
+        doubt: columns.maybe_json("doubt")?,
     })
 }

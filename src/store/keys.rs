@@ -34,6 +34,13 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
 }
 
+impl ApiKey {
+    /// Whether it is neither revoked nor expired.
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > now)
+    }
+}
+
 impl Store {
     /// Adds a key.
     pub async fn add_key(&self, key: &ApiKey) -> Result<(), StoreError> {
@@ -63,15 +70,15 @@ impl Store {
         Ok(!self.write(sqlx::query(sql).bind(at.0).bind(storable(id))).await?.is_empty())
     }
 
-    /// The key with this hash, if it is neither revoked nor expired. Notes that it was used.
+    /// The key with this hash, revoked and expired ones too. Notes the use of one that is in force.
     pub async fn key_by_hash(&self, hash: &str, now: Timestamp) -> Result<Option<ApiKey>, StoreError> {
         let sql = "select id, name, prefix, hash, scopes, created_at, expires_at, last_used_at, revoked_at
-            from api_keys where hash = $1 and revoked_at is null and (expires_at is null or expires_at > $2)";
-        let Some(row) = self.row(sqlx::query(sql).bind(storable(hash)).bind(now.0)).await? else {
+            from api_keys where hash = $1";
+        let Some(row) = self.row(sqlx::query(sql).bind(storable(hash))).await? else {
             return Ok(None);
         };
         let mut key = key(&row)?;
-        if key.last_used_at.is_none_or(|used| now.ms_since(used) >= TOUCH_MS) {
+        if key.in_force(now) && key.last_used_at.is_none_or(|used| now.ms_since(used) >= TOUCH_MS) {
             let sql = "update api_keys set last_used_at = $1 where id = $2";
             // A note that cannot be written is no reason to turn somebody away.
             match self.write(sqlx::query(sql).bind(now.0).bind(&key.id)).await {

@@ -52,7 +52,11 @@ pub use ledger::LedgerSums;
 pub use unit::{Change, CommitError, Delivery, DeliveryState, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "the record", include_str!("migrations/0001_record.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "the record", include_str!("migrations/0001_record.sql")),
+    (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
+    (3, "doubt", include_str!("migrations/0003_doubt.sql")),
+];
 
 /// The limits of the store.
 #[derive(Debug, Clone)]

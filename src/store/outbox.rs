@@ -25,6 +25,11 @@ macro_rules! take {
 }
 
 impl Store {
+    /// Waits until this process commits something that is to leave; one waiter is woken.
+    pub async fn outbox_filled(&self) {
+        self.0.announcements.outbox_filled().await;
+    }
+
     /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first. One that was
     /// taken before and never recorded since comes with the state `Unknown`: it may have left.
     pub async fn due_deliveries(

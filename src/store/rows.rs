@@ -14,7 +14,7 @@ use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 
-use super::statements::{STATEMENTS, Slot};
+use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Delivery, InboxEntry, Unit};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
@@ -81,6 +81,9 @@ impl Row {
     }
 }
 
+/// Rows per statement, most first; few sizes, so that the statements stay prepared.
+const CHUNKS: [usize; 8] = [64, 32, 16, 8, 4, 3, 2, 1];
+
 /// The rows of a batch, per statement.
 pub(super) struct Rows([Vec<Row>; STATEMENTS.len()]);
 
@@ -97,8 +100,17 @@ impl Rows {
         Ok(rows)
     }
 
-    pub(super) fn take(&mut self, slot: Slot) -> Vec<Row> {
-        self.0.get_mut(slot as usize).map(std::mem::take).unwrap_or_default()
+    /// The rows of each statement in its order, a few sizes at a time.
+    pub(super) fn chunks(self) -> impl Iterator<Item = (&'static Statement, Vec<Row>)> {
+        let mut all = self.0;
+        STATEMENTS.iter().flat_map(move |statement| {
+            let mut rows = all.get_mut(statement.slot as usize).map(std::mem::take).unwrap_or_default();
+            std::iter::from_fn(move || {
+                let size = CHUNKS.into_iter().find(|size| *size <= rows.len())?;
+                let rest = rows.split_off(size);
+                Some((statement, std::mem::replace(&mut rows, rest)))
+            })
+        })
     }
 
     fn push(&mut self, unit: usize, slot: Slot, values: Vec<Value>) {
@@ -124,6 +136,9 @@ impl Rows {
             ),
             Change::NewCase(new) => (Slot::NewCase, case(new)?),
             Change::Case(changed) => (Slot::Case, case(changed)?),
+            Change::SeenCase { case, version } => {
+                (Slot::SeenCase, vec![text(case.as_str()), Value::Int(*version)])
+            }
             Change::Message(new) => (Slot::Message, message(new)?),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
@@ -244,6 +259,7 @@ fn case(case: &Case) -> Result<Vec<Value>, sqlx::Error> {
         Value::Int(case.updated_at.0),
         moment(case.resolved_at),
         moment(case.snoozed_until),
+        case.doubt.as_ref().map(json).transpose()?.map_or(Value::NoText, |doubt| text(&doubt)),
     ])
 }
 

@@ -4,6 +4,10 @@
 //! whole batch. A guarded one returns the first value of each row that it accepted; a unit with a row
 //! that is missing there is refused.
 
+use std::fmt::Write as _;
+
+use super::connection::Dialect;
+use super::rows::Row;
 use super::unit::Refusal;
 
 /// A multi-row statement.
@@ -11,11 +15,42 @@ pub(super) struct Statement {
     pub(super) slot: Slot,
     pub(super) head: &'static str,
     pub(super) tail: &'static str,
-    /// What a row means that was not accepted.
-    pub(super) guard: Option<Refusal>,
+    /// For a statement that may pass a row over.
+    pub(super) guard: Option<Guard>,
 }
 
-/// Which statement a row belongs to; the number is its place in [`STATEMENTS`].
+/// How a statement says which rows it accepted, and what a row means that it did not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guard {
+    /// The column that holds the first value of an accepted row.
+    pub(super) returning: &'static str,
+    pub(super) refusal: Refusal,
+}
+
+impl Statement {
+    /// Writes the statement for these rows, which are not none. Only the marks of the values differ between the
+    /// databases: SQLite looks up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
+    pub(super) fn write(&self, text: &mut String, dialect: Dialect, rows: &[Row]) {
+        text.push_str(self.head);
+        let columns = rows.first().map_or(0, |row| row.values.len());
+        for place in 0..rows.len() * columns {
+            text.push_str(match (place % columns, place) {
+                (0, 0) => "(",
+                (0, _) => "), (",
+                _ => ", ",
+            });
+            match dialect {
+                Dialect::Sqlite => text.push('?'),
+                // A `String` takes every write.
+                Dialect::Postgres => _ = write!(text, "${}", place + 1),
+            }
+        }
+        text.push(')');
+        text.push_str(self.tail);
+    }
+}
+
+/// Which statement a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Slot {
     NewCustomer,
@@ -24,6 +59,7 @@ pub(super) enum Slot {
     SeenIdentity,
     NewCase,
     Case,
+    SeenCase,
     Turn,
     Inbox,
     Claim,
@@ -40,26 +76,26 @@ pub(super) enum Slot {
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 18] = [
+pub(super) static STATEMENTS: [Statement; 19] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
-        tail: " on conflict do nothing returning id",
-        guard: Some(Refusal::Stale),
+        tail: " on conflict do nothing",
+        guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::Customer,
         head: "with v (id, external_id, name, email, phone, language, created_at, version) as (values ",
         tail: ") update customers set external_id = v.external_id, name = v.name, email = v.email, phone = v.phone,
                    language = v.language, version = v.version
-                   from v where customers.id = v.id and customers.version = v.version - 1 returning customers.id",
-        guard: Some(Refusal::Stale),
+                   from v where customers.id = v.id and customers.version = v.version - 1",
+        guard: Some(Guard { returning: "customers.id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::NewIdentity,
         head: "insert into identities (id, customer_id, channel, address, assurance, proof, first_seen, last_seen) values ",
-        tail: " on conflict do nothing returning id",
-        guard: Some(Refusal::Stale),
+        tail: " on conflict do nothing",
+        guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::SeenIdentity,
@@ -72,7 +108,7 @@ pub(super) static STATEMENTS: [Statement; 18] = [
         slot: Slot::NewCase,
         head: "insert into cases (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
-                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until) values ",
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt) values ",
         tail: "",
         guard: None,
     },
@@ -80,7 +116,7 @@ pub(super) static STATEMENTS: [Statement; 18] = [
         slot: Slot::Case,
         head: "with v (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
-                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until)
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt)
                    as (values ",
         tail: ") update cases set state = v.state, version = v.version, channel = v.channel,
                    conversation = v.conversation, assurance = v.assurance, intent = v.intent, issue = v.issue,
@@ -88,9 +124,17 @@ pub(super) static STATEMENTS: [Statement; 18] = [
                    agent_id = v.agent_id, resolution = v.resolution, follows = v.follows, pending = v.pending,
                    memory = v.memory, message_seq = v.message_seq, inbound_seq = v.inbound_seq,
                    answered_seq = v.answered_seq, event_seq = v.event_seq, event_hash = v.event_hash,
-                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until
-                   from v where cases.id = v.id and cases.version = v.version - 1 returning cases.id",
-        guard: Some(Refusal::Stale),
+                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until, doubt = v.doubt
+                   from v where cases.id = v.id and cases.version = v.version - 1",
+        guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
+    },
+    // Changes nothing: the row is as it was read, and stays so until the transaction ends.
+    Statement {
+        slot: Slot::SeenCase,
+        head: "with v (id, version) as (values ",
+        tail: ") update cases set version = v.version
+                   from v where cases.id = v.id and cases.version = v.version",
+        guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
     },
     // An outcome closes the turn, a due time gives it back, neither only holds it (and locks its row).
     Statement {
@@ -100,20 +144,20 @@ pub(super) static STATEMENTS: [Statement; 18] = [
                    due_at = coalesce(v.due_at, turns.due_at),
                    holder = case when v.due_at is null then turns.holder else '' end,
                    leased_until = case when v.due_at is null then turns.leased_until else 0 end
-                   from v where turns.id = v.id and turns.epoch = v.epoch and turns.closed_at is null returning turns.id",
-        guard: Some(Refusal::LostLease),
+                   from v where turns.id = v.id and turns.epoch = v.epoch and turns.closed_at is null",
+        guard: Some(Guard { returning: "turns.id", refusal: Refusal::LostLease }),
     },
     Statement {
         slot: Slot::Inbox,
         head: "insert into inbox (message_id, channel, external_id, digest, case_id, customer_id, at) values ",
-        tail: " on conflict do nothing returning message_id",
-        guard: Some(Refusal::Duplicate),
+        tail: " on conflict do nothing",
+        guard: Some(Guard { returning: "message_id", refusal: Refusal::Duplicate }),
     },
     Statement {
         slot: Slot::Claim,
         head: "insert into ledger (key, case_id, customer_id, tool, arguments, amount_minor, status, claimed_at) values ",
-        tail: " on conflict do nothing returning key",
-        guard: Some(Refusal::AlreadyClaimed),
+        tail: " on conflict do nothing",
+        guard: Some(Guard { returning: "key", refusal: Refusal::AlreadyClaimed }),
     },
     Statement {
         slot: Slot::OpenTurn,
@@ -177,15 +221,3 @@ pub(super) static STATEMENTS: [Statement; 18] = [
         guard: None,
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slot_is_the_place_of_its_statement() {
-        for (place, statement) in STATEMENTS.iter().enumerate() {
-            assert_eq!(statement.slot as usize, place);
-        }
-    }
-}

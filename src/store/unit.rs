@@ -103,6 +103,13 @@ pub enum Change {
     NewCase(Case),
     /// Replaces a case; its `version` is one above the stored one, else [`Refusal::Stale`].
     Case(Case),
+    /// Demands that another case is still as it was read, else [`Refusal::Stale`].
+    SeenCase {
+        /// That case.
+        case: CaseId,
+        /// The version that was read.
+        version: i64,
+    },
     /// A new entry of the thread.
     Message(Arc<Message>),
     /// A new line of the log.

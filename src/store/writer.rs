@@ -4,19 +4,16 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row as _};
+use sqlx::any::AnyArguments;
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
 use super::rows::{Row, Rows};
-use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, CommitError, Refusal, Unit};
-
-/// Rows per statement, most first; few sizes, so that the statements stay prepared.
-const CHUNKS: [usize; 8] = [64, 32, 16, 8, 4, 3, 2, 1];
 
 /// What the writer is sent.
 pub(super) enum Order {
@@ -38,7 +35,6 @@ pub(super) struct Writer {
     pub(super) files: Arc<CaseFiles>,
     pub(super) announcements: Arc<Announcements>,
     pub(super) batch_units_max: usize,
-    texts: HashMap<(Slot, usize), Arc<str>>,
 }
 
 impl Writer {
@@ -48,7 +44,7 @@ impl Writer {
         announcements: Arc<Announcements>,
         batch_units_max: usize,
     ) -> Self {
-        Self { link, files, announcements, batch_units_max: batch_units_max.max(1), texts: HashMap::new() }
+        Self { link, files, announcements, batch_units_max: batch_units_max.max(1) }
     }
 
     /// Commits until the queue is closed and empty. Nothing cancels it, so no transaction is ever left half begun.
@@ -122,19 +118,35 @@ impl Writer {
     }
 
     /// One transaction. Returns the refused units by place; when there are any, nothing was committed.
-    async fn attempt(&mut self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
-        let rows = Rows::of(batch.iter().map(|waiting| &waiting.unit))?;
-        let link = Arc::clone(&self.link);
-        let mut slot = link.lock().await;
-        let result = match self.transact(link.connected(&mut slot).await?, rows).await {
+    async fn attempt(&self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
+        let dialect = self.link.dialect;
+        let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit));
+        let mut slot = self.link.lock().await;
+        let connection = self.link.connected(&mut slot).await?;
+        // A call to SQLite wakes a thread, twice, so a unit alone is one call. The statements of many are few for
+        // each, and stay prepared one by one.
+        if dialect == Dialect::Sqlite && batch.len() == 1 {
+            match at_once(connection, rows()?).await {
+                Ok(true) => return Ok(HashMap::new()),
+                // Something is refused or breaks a constraint: one by one it is said what.
+                Ok(false) => {}
+                Err(error) => {
+                    *slot = None;
+                    if error.as_database_error().is_some() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let connection = self.link.connected(&mut slot).await?;
+        let result = match one_by_one(connection, dialect, rows()?).await {
             // The connection may have died while it was idle; nothing was sent yet, so once more on a new one. A lock
             // of SQLite was waited for already.
             Err(Failure::Begin(error))
-                if link.dialect == Dialect::Postgres || error.as_database_error().is_none() =>
+                if dialect == Dialect::Postgres || error.as_database_error().is_none() =>
             {
                 *slot = None;
-                let rows = Rows::of(batch.iter().map(|waiting| &waiting.unit))?;
-                self.transact(link.connected(&mut slot).await?, rows).await
+                one_by_one(self.link.connected(&mut slot).await?, dialect, rows()?).await
             }
             other => other,
         };
@@ -145,94 +157,6 @@ impl Writer {
             Failure::Begin(error) | Failure::Later(error) => error,
         })
     }
-
-    async fn transact(
-        &mut self,
-        connection: &mut AnyConnection,
-        mut rows: Rows,
-    ) -> Result<HashMap<usize, Refusal>, Failure> {
-        let mut transaction =
-            connection.begin_with(self.link.dialect.begin()).await.map_err(Failure::Begin)?;
-        for statement in &STATEMENTS {
-            let refused = self
-                .store(&mut transaction, statement, rows.take(statement.slot))
-                .await
-                .map_err(Failure::Later)?;
-            if !refused.is_empty() {
-                transaction.rollback().await.map_err(Failure::Later)?;
-                return Ok(refused);
-            }
-        }
-        transaction.commit().await.map_err(Failure::Later)?;
-        Ok(HashMap::new())
-    }
-
-    /// Stores the rows of one statement and returns the units whose rows it did not accept.
-    async fn store(
-        &mut self,
-        connection: &mut AnyConnection,
-        statement: &'static Statement,
-        mut rows: Vec<Row>,
-    ) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
-        let mut refused = HashMap::new();
-        while !rows.is_empty() {
-            let size = CHUNKS.into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
-            let rest = rows.split_off(size);
-            let mut asked: Vec<(String, usize)> = Vec::new();
-            let mut arguments = AnyArguments::default();
-            let columns = rows.first().map_or(0, |row| row.values.len());
-            for row in rows {
-                if statement.guard.is_some() {
-                    asked.push((row.key().to_owned(), row.unit));
-                }
-                for value in row.values {
-                    value.bind(&mut arguments)?;
-                }
-            }
-            let query = sqlx::query_with(AssertSqlSafe(self.text(statement, size, columns)), arguments);
-            if let Some(refusal) = statement.guard {
-                let returned: Vec<AnyRow> = query.fetch_all(&mut *connection).await?;
-                let accepted = returned
-                    .iter()
-                    .map(|row| row.try_get::<String, _>(0))
-                    .collect::<Result<HashSet<_>, _>>()?;
-                refused.extend(
-                    asked
-                        .into_iter()
-                        .filter(|(key, _)| !accepted.contains(key))
-                        .map(|(_, unit)| (unit, refusal)),
-                );
-            } else {
-                query.execute(&mut *connection).await?;
-            }
-            rows = rest;
-        }
-        Ok(refused)
-    }
-
-    /// The text of a statement for so many rows. Only the marks of the values differ between the databases:
-    /// SQLite looks up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
-    fn text(&mut self, statement: &Statement, rows: usize, columns: usize) -> Arc<str> {
-        let dialect = self.link.dialect;
-        let text = self.texts.entry((statement.slot, rows)).or_insert_with(|| {
-            let mut text = statement.head.to_owned();
-            for place in 0..rows * columns {
-                text.push_str(match (place % columns, place) {
-                    (0, 0) => "(",
-                    (0, _) => "), (",
-                    _ => ", ",
-                });
-                match dialect {
-                    Dialect::Sqlite => text.push('?'),
-                    Dialect::Postgres => _ = write!(text, "${}", place + 1),
-                }
-            }
-            text.push(')');
-            text.push_str(statement.tail);
-            text.into()
-        });
-        Arc::clone(text)
-    }
 }
 
 /// How far a transaction came that failed.
@@ -241,15 +165,91 @@ enum Failure {
     Later(sqlx::Error),
 }
 
+/// Stores the rows in one call: the whole transaction, with a check after each statement that may pass a row over.
+/// `false` when it was rolled back because of a row.
+async fn at_once(connection: &mut AnyConnection, rows: Rows) -> Result<bool, sqlx::Error> {
+    let dialect = Dialect::Sqlite;
+    let mut text = dialect.begin().to_owned();
+    let mut arguments = AnyArguments::default();
+    for (statement, rows) in rows.chunks() {
+        text.push_str("; ");
+        let count = rows.len();
+        statement.write(&mut text, dialect, &rows);
+        if statement.guard.is_some() {
+            // What is no JSON is an error, and an error ends the call before its `commit`. A `String` takes every write.
+            _ = write!(text, "; select json(iif(changes() = {count}, 'true', 'a row was passed over'))");
+        }
+        bind(rows, &mut arguments)?;
+    }
+    text.push_str("; commit");
+    let Err(error) = sqlx::query_with(AssertSqlSafe(text), arguments).execute(&mut *connection).await else {
+        return Ok(true);
+    };
+    let passed_over =
+        error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("1") || of_one_row(e));
+    if !passed_over {
+        return Err(error);
+    }
+    sqlx::query("rollback").execute(connection).await?;
+    Ok(false)
+}
+
+/// Stores the rows in one transaction, a call per statement; the first with a refused row is the last.
+async fn one_by_one(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    rows: Rows,
+) -> Result<HashMap<usize, Refusal>, Failure> {
+    sqlx::query(dialect.begin()).execute(&mut *connection).await.map_err(Failure::Begin)?;
+    let later = Failure::Later;
+    for (statement, rows) in rows.chunks() {
+        let mut text = String::new();
+        let mut arguments = AnyArguments::default();
+        statement.write(&mut text, dialect, &rows);
+        let Some(guard) = statement.guard else {
+            bind(rows, &mut arguments).map_err(later)?;
+            sqlx::query_with(AssertSqlSafe(text), arguments)
+                .execute(&mut *connection)
+                .await
+                .map_err(later)?;
+            continue;
+        };
+        _ = write!(text, " returning {}", guard.returning);
+        let mut asked: HashMap<String, usize> =
+            rows.iter().map(|row| (row.key().to_owned(), row.unit)).collect();
+        bind(rows, &mut arguments).map_err(later)?;
+        let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+        for row in query.fetch_all(&mut *connection).await.map_err(later)? {
+            asked.remove(&row.try_get::<String, _>(0).map_err(later)?);
+        }
+        if !asked.is_empty() {
+            sqlx::query("rollback").execute(connection).await.map_err(later)?;
+            return Ok(asked.into_values().map(|unit| (unit, guard.refusal)).collect());
+        }
+    }
+    sqlx::query("commit").execute(connection).await.map_err(later)?;
+    Ok(HashMap::new())
+}
+
+fn bind(rows: Vec<Row>, arguments: &mut AnyArguments) -> Result<(), sqlx::Error> {
+    rows.into_iter().flat_map(|row| row.values).try_for_each(|value| value.bind(arguments))
+}
+
 /// Whether the error may be the fault of one unit, or of another process at the same rows.
 fn of_one_unit(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else { return matches!(error, sqlx::Error::Encode(_)) };
-    !matches!(error.kind(), sqlx::error::ErrorKind::Other)
-        || matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    match error {
+        sqlx::Error::Database(error) => of_one_row(error.as_ref()),
+        error => matches!(error, sqlx::Error::Encode(_)),
+    }
+}
+
+/// Whether a constraint or another process's row is in the way.
+fn of_one_row(error: &dyn DatabaseError) -> bool {
+    !matches!(error.kind(), ErrorKind::Other) || matches!(error.code().as_deref(), Some("40001" | "40P01"))
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    error.as_database_error().is_some_and(DatabaseError::is_unique_violation)
 }
 
 fn answer(waiting: Waiting, result: Result<(), CommitError>) {
@@ -287,6 +287,7 @@ fn touches(unit: &Unit) -> Vec<String> {
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
                 keys.push(format!("case {}", case.id));
             }
+            Change::SeenCase { case, .. } => keys.push(format!("case {case}")),
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
             _ => {}
         }

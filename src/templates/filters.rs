@@ -10,7 +10,6 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
     environment.add_filter("first_name", first_name);
     environment.add_filter("spell", spell);
-    environment.add_filter("weekday", weekday);
 }
 
 fn refuse(text: String) -> Error {
@@ -63,18 +62,6 @@ fn spell(value: &Value) -> String {
     words.join(" ")
 }
 
-const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
-/// `Monday 08:00` with the weekday out of another language's list, Monday first: `Montag 08:00`.
-fn weekday(text: &str, names: &str) -> Result<String, Error> {
-    let names: Vec<&str> = names.split(',').collect();
-    if names.len() != WEEKDAYS.len() {
-        return Err(refuse(format!("`weekday` takes seven names, not {}", names.len())));
-    }
-    let own = WEEKDAYS.iter().zip(names).find(|(english, _)| text.contains(*english));
-    Ok(own.map_or_else(|| text.to_owned(), |(english, name)| text.replace(english, name)))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value as Json, json};
@@ -100,7 +87,6 @@ mod tests {
             ("{{ name | first_name }}", "Ada"),
             ("{{ nobody | first_name }}", ""),
             ("{{ id | spell }}", "H P dash 1 0 0 4 2"),
-            ("{{ 'Sunday 08:00' | weekday('Mo,Di,Mi,Do,Fr,Sa,So') }}", "So 08:00"),
         ] {
             assert_eq!(shown(source, context.clone()).as_deref(), Ok(expected), "{source}");
         }
@@ -117,7 +103,6 @@ mod tests {
             ("{{ n | money('USD') }}", json!({"n": "12"})),
             ("{{ n | money('usd') }}", json!({"n": 12})),
             ("{{ n | money }}", json!({"n": {"amount_minor": 12}})),
-            ("{{ n | weekday('Mo,Di') }}", json!({"n": "Sunday 08:00"})),
         ] {
             assert!(shown(source, context.clone()).is_err(), "{source} {context}");
         }

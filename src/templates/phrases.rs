@@ -123,7 +123,8 @@ mod tests {
         let phrases = built_in();
         let context = json!({
             "name": "Ada", "business": "Our shop", "question": "Which order is it?", "choices": ["one", "two"],
-            "team": "support", "opens": "Monday 08:00", "site": "https://shop.example", "title": "Delivery times",
+            "team": "support", "opens": "on Monday", "day": "monday", "hour": 8, "minute": "00",
+            "site": "https://shop.example", "title": "Delivery times", "amount": "$900.00",
         });
         for language in LANGUAGES {
             for key in phrases.languages["en"].keys() {
@@ -131,14 +132,12 @@ mod tests {
                 assert!(!said.trim().is_empty() && !said.contains(['{', '}']), "{language} {key}: {said}");
             }
         }
-        let german = phrases.say("de", "handoff_closed", &context);
-        assert!(german.contains("Montag 08:00"), "{german}");
         for language in LANGUAGES {
             let said = phrases.say(language, "handoff_closed", json!({"team": "support", "opens": null}));
             let trouble = phrases.say(language, "tool_trouble", ());
             assert!(!said.contains("none") && said != trouble, "{language}: {said}");
         }
-        insta::assert_snapshot!(phrases.say("en", "handoff_closed", &context), @"I am passing this to a person. Our support team is back on Monday 08:00; you keep your place, and they will answer you here.");
+        insta::assert_snapshot!(phrases.say("en", "handoff_closed", &context), @"I am passing this to a person. Our support team is back on Monday; you keep your place, and they will answer you here.");
     }
 
     #[test]

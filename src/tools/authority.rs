@@ -8,6 +8,7 @@ use super::{ToolSpec, Toolbox, arguments, ledger};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
+use crate::domain::handoff::Approval;
 use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::money::Money;
 use crate::domain::procedure::{Action, Limits, Procedure, Verb};
@@ -101,6 +102,30 @@ pub fn permit(toolbox: &Toolbox, name: &str, arguments: &Value, asking: &Asking<
         }
         None if tool.confirm => Permit::NeedsYes,
         None => denied("nobody_asked", "the customer has not written anything"),
+    }
+}
+
+/// Rules on the write that a person approved: exactly what they were shown, in time, and permitted by all that holds
+/// for every call. What only its amount or its number forbade, their word allows.
+pub fn approved(
+    toolbox: &Toolbox,
+    approval: &Approval,
+    arguments: &Value,
+    case: &Case,
+    customer: &Customer,
+    now: Timestamp,
+) -> Permit {
+    if !ledger::covers(approval, &approval.tool, arguments, now) {
+        return denied("approval_changed", "this is not what was to be approved, or its time is over");
+    }
+    let tool = match admitted(toolbox, &approval.tool, arguments, case, customer) {
+        Ok(tool) if tool.effect == Effect::Write => tool,
+        Ok(_) => return denied("not_a_write", "only a write can be approved"),
+        Err(refusal) => return refusal,
+    };
+    match amount(toolbox, tool, arguments) {
+        Ok(amount_minor) => Permit::Allowed { key: Some(ledger::approved_key(approval)), amount_minor },
+        Err(refusal) => refusal,
     }
 }
 

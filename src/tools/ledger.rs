@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::domain::handoff::Approval;
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{ApprovalId, MessageId};
 use crate::domain::time::Timestamp;
 
 /// The one way to write a JSON value: keys sorted, no spaces, so that equal values have equal text.
@@ -62,15 +62,27 @@ pub fn key(allowed_by: &MessageId, tool: &str, arguments: &Value) -> String {
     digest(&["effect", allowed_by.as_str(), tool, &canonical_json(arguments)])
 }
 
-/// What a person is asked to approve: exactly this, until `ttl_ms` from now.
-pub fn approval(tool: &str, arguments: &Value, because: &str, now: Timestamp, ttl_ms: i64) -> Approval {
+/// The key of an effect that a person approved. An approval has one, so it runs at most once.
+pub fn approved_key(approval: &Approval) -> String {
+    digest(&["approved", approval.id.as_str(), &approval.tool, &approval.arguments])
+}
+
+/// What a person is asked to approve: exactly this, until `expires_at`.
+pub fn approval(
+    id: ApprovalId,
+    tool: &str,
+    arguments: &Value,
+    because: &str,
+    expires_at: Timestamp,
+) -> Approval {
     let arguments = canonical_json(arguments);
     Approval {
+        id,
         hash: digest(&["approval", tool, &arguments]),
         tool: tool.to_owned(),
         arguments,
         because: because.to_owned(),
-        expires_at: now.plus_ms(ttl_ms),
+        expires_at,
     }
 }
 
@@ -115,7 +127,8 @@ mod tests {
     fn an_approval_covers_what_was_shown_and_nothing_else() {
         let arguments = json!({"order_id": "HP-10042", "amount_minor": 25000});
         let now = Timestamp(1_000_000);
-        let approval = approval("refund_order", &arguments, "above the limit", now, 5000);
+        let id = ApprovalId::parse("a-1").unwrap();
+        let approval = approval(id, "refund_order", &arguments, "above the limit", now.plus_ms(5000));
         assert!(covers(&approval, "refund_order", &arguments, now));
         assert!(covers(&approval, "refund_order", &arguments, now.plus_ms(5000)));
         assert!(!covers(&approval, "refund_order", &arguments, now.plus_ms(5001)), "expired");

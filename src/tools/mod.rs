@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::config::Config;
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
@@ -106,6 +108,32 @@ impl Toolbox {
     /// Every tool, by name.
     pub fn tools(&self) -> impl Iterator<Item = &ToolSpec> {
         self.tools.values()
+    }
+
+    /// The titles that the schemas give to tools and to parameters, by name.
+    pub fn titles(&self) -> BTreeMap<String, String> {
+        let mut titles = BTreeMap::new();
+        for tool in self.tools.values() {
+            let title = |schema: &Value| schema.get("title").and_then(Value::as_str).map(str::to_owned);
+            let fields = tool.parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
+            let named = fields.map(|(name, schema)| (name, title(schema)));
+            for (name, title) in named.chain([(&tool.name, title(&tool.parameters))]) {
+                if let Some(title) = title {
+                    titles.entry(name.clone()).or_insert(title);
+                }
+            }
+        }
+        titles
+    }
+
+    /// The currency in which `tool` moves amounts, else the one in which every tool does, if there is one.
+    pub fn currency(&self, tool: Option<&str>) -> Option<String> {
+        if let Some(own) = tool.and_then(|name| self.tool(name)?.currency.clone()) {
+            return Some(own);
+        }
+        let mut all = self.tools.values().filter_map(|tool| tool.currency.as_ref());
+        let first = all.next()?;
+        all.all(|other| other == first).then(|| first.clone())
     }
 
     /// What bounds every call.

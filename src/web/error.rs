@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::channels::{BadInput, ChannelError};
 use crate::desk::act::ActError;
-use crate::pipeline::IngestError;
+use crate::pipeline::{DecideError, IngestError};
 use crate::store::StoreError;
 
 /// What a caller gets instead of an answer.
@@ -115,7 +115,9 @@ impl From<ChannelError> for ApiError {
         match error {
             ChannelError::Malformed(bad) => bad.into(),
             ChannelError::Session(session) => Self::unauthorized(session.to_string()),
-            ChannelError::Later(_) | ChannelError::Permanent(_) => Self::unavailable(),
+            ChannelError::Later(_) | ChannelError::Unknown(_) | ChannelError::Permanent(_) => {
+                Self::unavailable()
+            }
         }
     }
 }
@@ -150,6 +152,24 @@ impl From<ActError> for ApiError {
             ActError::Conflict => conflict("conflict", &error),
             ActError::Unavailable(source) => {
                 tracing::error!(error = ?source, "an act of an agent was not recorded");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl From<DecideError> for ApiError {
+    fn from(error: DecideError) -> Self {
+        let conflict = |code, error: &DecideError| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match &error {
+            DecideError::NoCase => Self::not_found("case"),
+            DecideError::NoApproval => Self::not_found("approval in the newest handoff of this case"),
+            DecideError::NotYours => Self::forbidden(error.to_string()),
+            DecideError::NotWaiting(_) => conflict("not_waiting", &error),
+            DecideError::Changed => conflict("changed", &error),
+            DecideError::Denied(_) => conflict("denied", &error),
+            DecideError::Unavailable(source) => {
+                tracing::error!(error = ?source, "a decision about an approval was not recorded to its end");
                 Self::unavailable()
             }
         }

@@ -28,6 +28,8 @@ pub enum Scope {
     CasesRead,
     /// Act on cases.
     CasesWrite,
+    /// Approve or refuse the writes that wait for a person.
+    Approvals,
     /// Search the knowledge base.
     Knowledge,
     /// Read `/metrics`.
@@ -38,8 +40,15 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] =
-        [Self::Messages, Self::CasesRead, Self::CasesWrite, Self::Knowledge, Self::Metrics, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Messages,
+        Self::CasesRead,
+        Self::CasesWrite,
+        Self::Approvals,
+        Self::Knowledge,
+        Self::Metrics,
+        Self::Admin,
+    ];
 
     /// The name used on the command line and in the record.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Scope {
             Self::Messages => "messages",
             Self::CasesRead => "cases:read",
             Self::CasesWrite => "cases:write",
+            Self::Approvals => "approvals",
             Self::Knowledge => "knowledge",
             Self::Metrics => "metrics",
             Self::Admin => "admin",
@@ -134,17 +144,21 @@ impl FromRequestParts<Arc<Edge>> for Caller {
         let hash = hash(key);
         let now = edge.app.clock.now();
         if let Some(known) = edge.keys.get(&hash)
-            && known.expires_at.is_none_or(|at| at > now)
+            && known.in_force(now)
         {
             return Ok(Self(known));
         }
-        let found = edge.app.store.key_by_hash(&hash, now).await?;
-        let valid = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
-        let key = found.filter(valid).ok_or_else(|| {
-            ApiError::unauthorized(
-                "this API key is unknown, revoked or over; `firstline key add` makes a new one",
-            )
-        })?;
+        let refuse =
+            |why: String| ApiError::unauthorized(format!("{why}; `firstline key add` makes a new one"));
+        let key = edge.app.store.key_by_hash(&hash, now).await?;
+        let key = key.ok_or_else(|| refuse("this API key is unknown".to_owned()))?;
+        // Whoever shows the whole key may know what became of it.
+        if key.revoked_at.is_some() {
+            return Err(refuse("this API key was revoked".to_owned()));
+        }
+        if let Some(at) = key.expires_at.filter(|at| *at <= now) {
+            return Err(refuse(format!("this API key expired at {at}")));
+        }
         let key = Arc::new(key);
         edge.keys.insert(hash, key.clone());
         Ok(Self(key))

@@ -77,7 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
     let router = Router::new()
         .merge(api)
         .merge(widget::router(&edge))
-        .merge(console::router())
+        .merge(console::router(&edge))
         .merge(health::router())
         .route("/openapi.json", get(openapi))
         .fallback(|| async { error::of_status(StatusCode::NOT_FOUND, None) });

@@ -4,11 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::desk::approvals::{Pending, Standing};
 use crate::domain::case::Case;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
+use crate::domain::ids::CaseId;
 use crate::domain::message::{Message, Visibility};
+use crate::domain::receipt::CallStatus;
 
 /// A part of a list; `next` is the `cursor` of the part after it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -199,6 +202,53 @@ impl From<&Handoff> for HandoffBody {
             at: handoff.at.to_string(),
             taken_by: handoff.taken_by.as_ref().map(ToString::to_string),
             note: serde_json::to_value(&handoff.note).unwrap_or_default(),
+        }
+    }
+}
+
+/// A write that waits, or waited, for a person's word.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApprovalBody {
+    id: String,
+    case_id: String,
+    tool: String,
+    /// What exactly it is called with.
+    arguments: Value,
+    /// Over tool and arguments.
+    hash: String,
+    /// Which limit it passed.
+    because: String,
+    expires_at: String,
+    /// `waiting`, `expired`, `over` (the case was settled or given back first), `approved` or `refused`.
+    pub(super) state: &'static str,
+    decided_by: Option<String>,
+    decided_at: Option<String>,
+    /// Of an approved one: `done`, `refused` by the tool, `failed`, `unknown` (sent, no answer came; it is never sent
+    /// again), or nothing while it is under way.
+    outcome: Option<&'static str>,
+}
+
+impl ApprovalBody {
+    pub(super) fn of(case: &CaseId, pending: &Pending) -> Self {
+        let approval = &pending.approval;
+        let (state, decided) = match &pending.standing {
+            Standing::Waiting => ("waiting", None),
+            Standing::Expired => ("expired", None),
+            Standing::Over => ("over", None),
+            Standing::Decided { decision, by, at, outcome } => (decision.as_str(), Some((by, at, outcome))),
+        };
+        Self {
+            id: approval.id.to_string(),
+            case_id: case.to_string(),
+            tool: approval.tool.clone(),
+            arguments: serde_json::from_str(&approval.arguments).unwrap_or_default(),
+            hash: approval.hash.clone(),
+            because: approval.because.clone(),
+            expires_at: approval.expires_at.to_string(),
+            state,
+            decided_by: decided.map(|(by, ..)| by.clone()),
+            decided_at: decided.map(|(_, at, _)| at.to_string()),
+            outcome: decided.and_then(|(.., outcome)| outcome.map(CallStatus::as_str)),
         }
     }
 }

@@ -277,3 +277,43 @@ async fn an_agent_signs_in_reads_the_handoff_and_answers_into_the_chat() {
     customer.close().await;
     agent.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_approves_by_keyboard_on_a_phone_too_and_the_customer_is_told() {
+    let Some(customer) = Browser::open(None).await else { return };
+    let Some(agent) = Browser::open(Some((360, 740))).await else { return };
+    let site = Site::start().await;
+    customer.goto(&site.url("/demo")).await;
+    customer.until("live()").await;
+    customer.ask("const who = document.getElementById('who'); who.value = 'cust-0007'; who.dispatchEvent(new Event('change'));").await;
+    customer.until("chat.dataset.conversation.startsWith('user:') && live()").await;
+    customer.ask("root.querySelector('.launcher').focus();").await;
+    customer.keys(&ENTER.to_string()).await;
+    customer.keys(&format!("refund 900 now{ENTER}")).await;
+    customer.until("theirs().length >= 1 && settled()").await;
+    agent.goto(&site.url("/console")).await;
+    agent.until("document.querySelector('input[name=login]') === document.activeElement").await;
+    agent.keys(&format!("admin{TAB}{}{ENTER}", site.password())).await;
+    agent.until("document.querySelectorAll('nav li').length === 1").await;
+    agent.ask("document.querySelector('nav li a').click();").await;
+    agent.until("document.getElementById('approve')").await;
+    agent.shoot("phone-approval.png").await;
+    let page = agent.ask("return document.getElementById('approval').innerText;").await;
+    let page = page.as_str().unwrap();
+    for part in ["Refund order", "$900.00", "HP-09992", "above the limit of $100.00"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let wide = agent.ask("return document.documentElement.scrollWidth - innerWidth;").await;
+    assert_eq!(wide, 0, "nothing is wider than the screen");
+    let unlabelled = agent.ask("return [...document.querySelectorAll('input:not([type=hidden]), textarea')].filter((node) => !node.labels || node.labels.length === 0).length;").await;
+    assert_eq!(unlabelled, 0);
+    agent.ask("document.getElementById('approve').focus();").await;
+    agent.keys(&ENTER.to_string()).await;
+    agent.until("document.querySelector('.approval.settled') && document.querySelector('.stands').innerText.includes('It is done')").await;
+    agent.shoot("phone-approved.png").await;
+    customer
+        .until("theirs().some((text) => text.includes('$900.00 has been approved and carried out'))")
+        .await;
+    customer.close().await;
+    agent.close().await;
+}

@@ -9,10 +9,15 @@
 )]
 
 mod agents_api;
+mod approvals;
 mod bad_input;
 mod browser;
+mod console;
+mod deliver;
 mod evals;
 mod model_wire;
+mod limits;
 mod pipeline;
+mod readiness;
 mod store;
 mod support;

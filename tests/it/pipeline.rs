@@ -1,39 +1,35 @@
 //! The pipeline under what time and other people do to it, with an assistant that waits until it is told to go on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use firstline::app::{SystemClock, store_settings};
 use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
-use firstline::channels::Channels;
 use firstline::config::{Config, Sources};
-use firstline::desk::Desk;
 use firstline::desk::act::{self, Actor, At, Reply};
-use firstline::domain::assurance::Assurance;
 use firstline::domain::case::CaseState;
 use firstline::domain::decision::{Draft, Step};
 use firstline::domain::ids::{CaseId, ProcedureId};
-use firstline::domain::message::{Author, InboundMessage, Message, Sender};
+use firstline::domain::message::{Author, Message};
 use firstline::domain::receipt::{CallStatus, LedgerEntry};
-use firstline::domain::time::{Clock, Timestamp};
+use firstline::domain::time::Clock;
+use firstline::domain::triage::Urgency;
 use firstline::domain::turn::Outcome;
-use firstline::knowledge::{Knowledge, Limits, Origin};
-use firstline::pipeline::triage::Reader;
-use firstline::pipeline::{Ends, IngestError, Parts, Pipeline};
+use firstline::pipeline::{IngestError, Parts, Pipeline};
 use firstline::store::{Announcement, Change, Store, Unit};
-use firstline::templates::{Phrases, Templates};
-use firstline::tools::Toolbox;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::store::{Record, on_both};
+use crate::support::world::{ManualClock, clock, message, parts};
+
+pub(crate) mod which_case;
 
 on_both! {
     a_hundred_copies_at_once_are_stored_and_answered_once
     the_same_id_with_other_words_is_a_conflict
+    cards_and_codes_are_gone_before_anything_is_stored_or_read
+    a_case_without_hurry_is_low_until_there_is_one
     a_worker_frozen_for_twice_its_lease_writes_nothing
     a_person_who_takes_the_case_meanwhile_silences_the_assistant
     newer_words_start_the_turn_again_and_one_reply_answers_all
@@ -48,25 +44,6 @@ on_both! {
 const DAY_MS: i64 = 86_400_000;
 const WAIT_MS: u64 = 20_000;
 const REPLY: &str = "Thank you for your message.";
-
-/// A clock that stands still until it is moved. Ids are fresh all the same.
-struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    fn advance(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-
-    fn new_id(&self) -> uuid::Uuid {
-        SystemClock.new_id()
-    }
-}
 
 /// An assistant that says when it begins, goes on when it may, and always gives the same answer, or none.
 struct Scripted {
@@ -128,12 +105,18 @@ enum Pace {
 
 impl Process {
     async fn new(record: &Record, clock: &Arc<ManualClock>, pace: Pace) -> Self {
+        Self::with(record, clock, pace, |_| ()).await
+    }
+
+    /// With parts that are changed first.
+    async fn with(
+        record: &Record,
+        clock: &Arc<ManualClock>,
+        pace: Pace,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
-        let store = Store::open(&config.database.url, &store_settings(&config)).await.unwrap();
-        let templates = Arc::new(Templates::new());
-        let limits = Limits::from(&config.knowledge);
-        let (knowledge, _) = Knowledge::open(Origin::Embedded(Vec::new()), None, limits);
         let assistant = Arc::new(Scripted {
             begun: Semaphore::new(0),
             go_on: Semaphore::new(if matches!(pace, Pace::WhenTold) { 0 } else { 100_000 }),
@@ -141,27 +124,9 @@ impl Process {
             read: Mutex::default(),
             turns: AtomicUsize::new(0),
         });
-        let pipeline = Pipeline::new(Parts {
-            reader: Arc::new(Reader::new(
-                knowledge.clone(),
-                config.triage.clone(),
-                config.business.clone(),
-                None,
-            )),
-            knowledge,
-            toolbox: Toolbox::new(&config, templates.clone()).unwrap(),
-            phrases: Arc::new(Phrases::load(templates, None).unwrap()),
-            desk: Desk::new(&config).unwrap(),
-            channels: Channels::new(&config),
-            ends: Ends::new(100),
-            assistant: Arc::new(Line(assistant.clone())),
-            clock: clock.clone(),
-            holder: clock.new_id().to_string(),
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
-            store,
-            config: Arc::new(config),
-        });
+        let mut parts = parts(config, clock.clone(), &[], Arc::new(Line(assistant.clone()))).await;
+        change(&mut parts);
+        let pipeline = Pipeline::new(parts);
         Self { pipeline, assistant, clock: clock.clone() }
     }
 
@@ -199,30 +164,6 @@ impl Process {
     }
 }
 
-fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock(AtomicI64::new(SystemClock.now().0)))
-}
-
-fn message(id: &str, text: &str) -> InboundMessage {
-    InboundMessage {
-        channel: "in_app".to_owned(),
-        external_id: id.to_owned(),
-        conversation: "c".to_owned(),
-        sender: Sender {
-            address: "ann".to_owned(),
-            name: None,
-            email: None,
-            phone: None,
-            assurance: Assurance::Verified,
-            proof: "api_key",
-            external_id: Some("ann".to_owned()),
-        },
-        text: text.to_owned(),
-        attachments: Vec::new(),
-        sent_at: None,
-    }
-}
-
 async fn a_hundred_copies_at_once_are_stored_and_answered_once(record: Arc<Record>) {
     let process = Process::one(&record, Pace::Free).await;
     let copies = (0..100).map(|_| process.pipeline.ingest(message("m1", "hello")));
@@ -243,6 +184,31 @@ async fn the_same_id_with_other_words_is_a_conflict(record: Arc<Record>) {
     assert!(matches!(other, Err(IngestError::Conflict)), "{other:?}");
     process.idle().await;
     assert_eq!(process.store().messages(&first.case, 0, 100).await.unwrap().len(), 2);
+}
+
+async fn cards_and_codes_are_gone_before_anything_is_stored_or_read(record: Arc<Record>) {
+    let process = Process::one(&record, Pace::Free).await;
+    let text =
+        "my card 4242 4242 4242 4242 was refused, and the code you sent is 48 29 13. It is for HP-10042";
+    let accepted = process.pipeline.ingest(message("m1", text)).await.unwrap();
+    process.idle().await;
+    let masked = "my card •••• 4242 was refused, and the code you sent is ••••. It is for HP-10042";
+    assert_eq!(process.store().messages(&accepted.case, 0, 100).await.unwrap()[0].text, masked);
+    assert_eq!(*process.assistant.read.lock().unwrap(), [[masked]]);
+}
+
+async fn a_case_without_hurry_is_low_until_there_is_one(record: Arc<Record>) {
+    let process = Process::one(&record, Pace::Free).await;
+    for (id, text, urgency) in [
+        ("m1", "No rush, when do you open?", Urgency::Low),
+        ("m2", "i need the tent today", Urgency::High),
+        ("m3", "no rush", Urgency::High),
+    ] {
+        let accepted = process.pipeline.ingest(message(id, text)).await.unwrap();
+        process.idle().await;
+        let file = process.store().case_fresh(&accepted.case).await.unwrap().unwrap();
+        assert_eq!(file.case.urgency, urgency, "{text}");
+    }
 }
 
 async fn a_worker_frozen_for_twice_its_lease_writes_nothing(record: Arc<Record>) {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use firstline::store::Store;
 
-use crate::pipeline;
 use crate::support::database::{Database, POSTGRES, postgres_server};
+use crate::{approvals, pipeline};
 
 /// A test's record: the database and the store open on it.
 pub(crate) struct Record {
@@ -24,7 +24,7 @@ pub(crate) struct Record {
 macro_rules! on_both {
     ($($name:ident)*) => {
         /// The names of this file's tests.
-        pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
@@ -64,11 +64,21 @@ async fn on<F: Future<Output = ()>>(database: Database, test: fn(Arc<Record>) ->
 
 #[test]
 fn says_how_many_postgres_tests_are_left_out() {
-    let count: usize =
-        [accounts::NAMES, commit::NAMES, faults::NAMES, queries::NAMES, work::NAMES, pipeline::NAMES]
-            .iter()
-            .map(|n| n.len())
-            .sum();
+    let count: usize = [
+        accounts::NAMES,
+        commit::NAMES,
+        faults::NAMES,
+        queries::NAMES,
+        work::NAMES,
+        crate::deliver::NAMES,
+        crate::limits::NAMES,
+        pipeline::NAMES,
+        approvals::NAMES,
+        pipeline::which_case::NAMES,
+    ]
+    .iter()
+    .map(|n| n.len())
+    .sum();
     let count = count + faults::POSTGRES_ONLY;
     assert!(count > faults::POSTGRES_ONLY, "the lists are read");
     if postgres_server().is_none() {

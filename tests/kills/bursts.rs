@@ -34,6 +34,7 @@ async fn burst(acks_max: usize) {
     let message = |customer: &'static str, at: usize, text: &str| Outgoing {
         id: format!("{customer}-{at}"),
         customer,
+        channel: "in_app",
         text: text.to_owned(),
     };
     let all: Vec<Outgoing> = CUSTOMERS
@@ -88,8 +89,12 @@ async fn a_kill_between_an_answer_and_the_turn_it_opens_loses_neither() {
     let mut unsent = None;
     let mut stopped = false;
     for at in 0..500 {
-        let message =
-            Outgoing { id: format!("m{at}"), customer: "cust-0001", text: "where is my order".to_owned() };
+        let message = Outgoing {
+            id: format!("m{at}"),
+            customer: "cust-0001",
+            channel: "in_app",
+            text: "where is my order".to_owned(),
+        };
         let post = tokio::time::timeout(Duration::from_secs(2), service.post(&world.key, &message));
         match post.await.ok().flatten() {
             Some(ack) => world.sent.push(Sent { message, ack }),

@@ -93,19 +93,33 @@ pub(crate) fn findings(cases: &[Whole], sent: &[Sent], shop: &Shop, effects: usi
 impl Whole {
     /// Every message has an end and nothing is left to deliver.
     pub(crate) fn quiet(&self) -> bool {
-        self.unended().is_empty()
-            && self.deliveries.iter().all(|delivery| delivery.state == DeliveryState::Sent)
+        self.unended().is_empty() && self.deliveries.iter().all(|delivery| self.settled(delivery))
+    }
+
+    /// It has left, or the log says that nobody knows and people have the case.
+    fn settled(&self, delivery: &Delivery) -> bool {
+        let logged = || {
+            let told = self.events.iter().filter(|event| event.kind == "delivered");
+            told.map(body)
+                .any(|body| body["message"] == delivery.message.as_str() && body["state"] == "unknown")
+        };
+        match delivery.state {
+            DeliveryState::Sent => true,
+            DeliveryState::Unknown => self.case.state == CaseState::Queued && logged(),
+            DeliveryState::Pending | DeliveryState::Failed => false,
+        }
     }
 
     fn ends(&self) -> Vec<End> {
         let ends = self.events.iter().filter(|event| ENDS.contains(&event.kind.as_str()));
-        ends.map(|event| {
-            let body: Value = serde_json::from_str(&event.body).unwrap();
-            End {
-                turn: body["turn"].as_str().unwrap().to_owned(),
+        ends.filter_map(|event| {
+            let body = body(event);
+            Some(End {
+                // A case that goes to people because of a delivery has ended no turn.
+                turn: body["turn"].as_str()?.to_owned(),
                 through: body["through"].as_i64().unwrap(),
                 speaks: event.kind != "silent",
-            }
+            })
         })
         .collect()
     }
@@ -143,7 +157,7 @@ impl Whole {
         }
         for message in said {
             let ways: Vec<_> = self.deliveries.iter().filter(|d| d.message == message.id).collect();
-            if ways.len() != 1 || ways.iter().any(|way| way.state != DeliveryState::Sent) {
+            if ways.len() != 1 || !ways.iter().all(|way| self.settled(way)) {
                 found.push(format!("reply {} left like this: {ways:?}", message.seq));
             }
         }
@@ -155,6 +169,20 @@ impl Whole {
         }
         found
     }
+}
+
+fn body(event: &Event) -> Value {
+    serde_json::from_str(&event.body).unwrap()
+}
+
+/// What the pushing channel was given: how often each message.
+pub(crate) fn pushed(file: &Path) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in std::fs::read_to_string(file).unwrap_or_default().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        *counts.entry(line["message"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    counts
 }
 
 /// What was done in the shop, from its journal.

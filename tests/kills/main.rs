@@ -4,7 +4,7 @@
 //! under the same id, when no acknowledgement came), kills the process where a fail point makes it
 //! stand still, starts it again and then judges the record and the shop's journal: every acknowledged
 //! message is stored once and has exactly one end, every turn spoke at most once, no effect happened
-//! or was asked for twice. Three planted bugs show that the judge would notice.
+//! or was asked for twice, and nothing was pushed twice. Four planted bugs show that the judge would notice.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use firstline::domain::case::CaseState;
 
 use crate::judge::{Sent, Shop, Whole};
-use crate::service::{Ack, Outgoing, Service, fresh_folder, journal, record};
+use crate::service::{Ack, Outgoing, Service, fresh_folder, journal, pushes, record};
 
 /// A turn whose process died is taken up again within this time of the restart.
 const TAKEN_UP_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ struct World {
     folder: tempfile::TempDir,
     key: String,
     plant: Option<&'static str>,
+    /// On which the customer writes.
+    channel: &'static str,
     sent: Vec<Sent>,
     /// From the restart to the end of every turn.
     taken_up: Duration,
@@ -48,13 +50,15 @@ struct Boundary {
 impl World {
     fn new(plant: Option<&'static str>) -> Self {
         let (folder, key) = fresh_folder();
-        Self { folder, key, plant, sent: Vec::new(), taken_up: Duration::ZERO }
+        Self { folder, key, plant, channel: "in_app", sent: Vec::new(), taken_up: Duration::ZERO }
     }
 
     fn start(&self, stop_at: Option<&str>) -> Service {
         let mut environment: Vec<(&str, &str)> =
             stop_at.map(|at| ("FIRSTLINE_STOP_AT", at)).into_iter().collect();
-        environment.extend(self.plant.map(|bug| ("FIRSTLINE_PLANT", bug)));
+        // Every channel carries what it says here, so that a process can die between saying and knowing.
+        let planted = format!("pushed,{}", self.plant.unwrap_or_default());
+        environment.push(("FIRSTLINE_PLANT", &planted));
         Service::start(self.folder.path(), &environment)
     }
 
@@ -62,7 +66,8 @@ impl World {
     async fn play(&mut self, customer: &'static str, texts: &[&str], kill: Boundary) {
         let mut service = self.start(Some(&format!("{}:{}", kill.place, kill.nth)));
         for (at, text) in texts.iter().enumerate() {
-            let message = Outgoing { id: format!("m{at}"), customer, text: (*text).to_owned() };
+            let message =
+                Outgoing { id: format!("m{at}"), customer, channel: self.channel, text: (*text).to_owned() };
             let mut ack = None;
             if at == kill.during {
                 ack = self.killed(service, &message, kill.place).await;
@@ -194,6 +199,44 @@ mod a_handoff {
     }
 }
 
+/// A reply on a channel that pushes, where a second copy would be read twice. One that may have left is never sent
+/// again: a person finds out.
+mod a_push {
+    use super::{Boundary, CaseState, TAKEN_UP_MAX, World, judge, pushes, report};
+
+    pub(super) async fn killed_at(place: &'static str, plant: Option<&'static str>) -> (World, Vec<usize>) {
+        let mut world = World { channel: "pushed", ..World::new(plant) };
+        let kill = Boundary { place, nth: 1, during: 0 };
+        world.play("cust-0003", &["do you ship to canada"], kill).await;
+        let given = judge::pushed(&pushes(world.folder.path())).into_values().collect();
+        (world, given)
+    }
+
+    async fn ends_as(place: &'static str, pushed: &[usize], state: CaseState) {
+        let (world, given) = killed_at(place, None).await;
+        let (findings, after) = world.judge(0).await;
+        assert_eq!(findings, Vec::<String>::new());
+        assert_eq!((given.as_slice(), after), (pushed, Some(state)));
+        assert!(world.taken_up < TAKEN_UP_MAX, "it took {:?}", world.taken_up);
+        report(&format!("a push at {place}"), world.taken_up);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn before_it_is_sent() {
+        ends_as("delivery_taken", &[], CaseState::Queued).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn once_it_is_sent() {
+        ends_as("delivery_sent", &[1], CaseState::Queued).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn once_it_is_recorded() {
+        ends_as("delivery_recorded", &[1], CaseState::Resolved).await;
+    }
+}
+
 /// The judge against binaries with a bug: what is planted must be found.
 mod planted {
     use super::{Boundary, World};
@@ -214,6 +257,12 @@ mod planted {
     async fn a_message_that_was_stored_twice_is_noticed() {
         let found = found("no_unique_index", "ingest_committed", 0, 1).await;
         assert!(found.contains(&"2 messages were stored 3 times".to_owned()), "{found:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reply_that_was_pushed_again_is_noticed() {
+        let (_, given) = super::a_push::killed_at("delivery_sent", Some("resend_delivery")).await;
+        assert_eq!(given, [2]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

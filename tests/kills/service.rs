@@ -41,6 +41,11 @@ pub(crate) fn journal(folder: &Path) -> PathBuf {
     folder.join("data/shop.jsonl")
 }
 
+/// The file to which the pushing channel of a build with fail points sends.
+pub(crate) fn pushes(folder: &Path) -> PathBuf {
+    folder.join("data/pushed.jsonl")
+}
+
 /// A fresh folder for one test, and the API key that works there.
 pub(crate) fn fresh_folder() -> (tempfile::TempDir, String) {
     let (beginning, key) = &*BEGINNING;
@@ -174,12 +179,18 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 pub(crate) struct Outgoing {
     pub(crate) id: String,
     pub(crate) customer: &'static str,
+    pub(crate) channel: &'static str,
     pub(crate) text: String,
 }
 
 impl Outgoing {
     fn body(&self) -> Value {
-        json!({"id": self.id, "sender": {"id": self.customer, "verified": true}, "text": self.text})
+        json!({
+            "channel": self.channel,
+            "id": self.id,
+            "sender": {"id": self.customer, "verified": true},
+            "text": self.text,
+        })
     }
 }
 

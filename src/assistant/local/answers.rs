@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::memory::{Asked, Frame};
 use super::{Run, Task};
 use crate::assistant::{Reading, Request};
+use crate::config::TriageSettings;
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::procedure::SlotKind;
 use crate::domain::triage::Decision;
@@ -31,17 +32,25 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return None;
         }
+        if self.rule_out(name, words) {
+            self.agenda.push_back(Task::Continue);
+            return None;
+        }
         if readings.iter().any(|reading| reading.takes_back) {
             return self.drop_frame();
         }
-        if let Some(elsewhere) = self.elsewhere(readings) {
+        let free = kind == Some(SlotKind::Text)
+            && self
+                .slot(name)
+                .is_some_and(|s| s.pattern.is_none() && s.choices.is_empty() && s.from.is_none());
+        let switch_min = self.shared.triage.switch_min;
+        // Whatever is said may be the answer to a free question: doubt that it is another matter counts twice.
+        let confidence_min = if free { 1.0 - (1.0 - switch_min) / 2.0 } else { switch_min };
+        if let Some(elsewhere) = self.elsewhere(readings, confidence_min) {
             return self.interrupt(&elsewhere);
         }
         let said = !words.trim().is_empty() && readings.iter().any(|reading| reading.small_talk.is_none());
-        if said
-            && kind == Some(SlotKind::Text)
-            && self.slot(name).is_some_and(|s| s.pattern.is_none() && s.choices.is_empty())
-        {
+        if said && free {
             self.fill(name, Value::String(words.trim().to_owned()));
             self.agenda.push_back(Task::Continue);
             return None;
@@ -70,7 +79,9 @@ impl Run {
         let declined = plain == Some(Answer::No)
             || opening == Some(Answer::No)
             || readings.iter().any(|reading| reading.takes_back);
-        if let Some(elsewhere) = self.elsewhere(readings) {
+        // Nothing is interrupted when it has just been given up.
+        let TriageSettings { intent_min, switch_min, .. } = self.shared.triage;
+        if let Some(elsewhere) = self.elsewhere(readings, if declined { intent_min } else { switch_min }) {
             if declined {
                 self.memory.frame = None;
             }
@@ -124,19 +135,29 @@ impl Run {
         true
     }
 
-    /// A different request that is clear enough to interrupt what is under way.
-    fn elsewhere(&self, readings: &[Reading]) -> Option<Vec<Request>> {
+    /// A different request, clear enough (from this confidence on) to interrupt what is under way.
+    fn elsewhere(&self, readings: &[Reading], confidence_min: f32) -> Option<Vec<Request>> {
         let current = self.memory.frame.as_ref().map(|frame| frame.procedure.clone());
         let requests: Vec<Request> = readings
             .iter()
             .flat_map(|reading| &reading.requests)
             .filter(|request| {
+                // "No, forget it" takes back what is under way; it asks for nothing, whatever it resembles.
+                if signals::takes_back(&request.text) || signals::affirmation(&request.text).is_some() {
+                    return false;
+                }
                 let triage = &request.triage;
                 let other = triage.intent.as_ref().map(ToString::to_string) != current;
                 match triage.decision {
                     Decision::Tier1 if triage.reason == "article" => is_question(&request.text),
+                    // A question is no answer to ours, so it may interrupt as easily as it may begin; a statement
+                    // that only an article could answer describes the matter at hand.
                     Decision::Tier1 | Decision::Escalate => {
-                        other && triage.confidence >= self.shared.triage.switch_min
+                        let only_tells =
+                            || triage.intent.as_ref().is_some_and(|id| self.only_tells(id.as_str()));
+                        other
+                            && (is_question(&request.text)
+                                || (triage.confidence >= confidence_min && !only_tells()))
                     }
                     Decision::Unknown => false,
                 }
@@ -144,6 +165,11 @@ impl Run {
             .cloned()
             .collect();
         (!requests.is_empty()).then_some(requests)
+    }
+
+    /// Whether a procedure has no steps: it answers from its articles.
+    pub(super) fn only_tells(&self, procedure: &str) -> bool {
+        self.book.entries.get(procedure).is_some_and(|entry| entry.procedure.steps.is_empty())
     }
 
     /// Puts the procedure under way aside for another request; it is taken up again afterwards.

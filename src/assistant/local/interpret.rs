@@ -6,16 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::memory::{Asked, Frame};
 use super::program::Instruction;
-use super::reply::Part;
 use super::{Entry, Run, Waiting};
 use crate::assistant::{AssistantError, Seen};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Resolution;
 use crate::domain::decision::{HandOff, ProposedWrite, Step};
-use crate::domain::message::Citation;
 use crate::domain::procedure::{Tier, Verb};
 use crate::domain::receipt::CallStatus;
-use crate::knowledge::Search;
 
 impl Run {
     /// Begins a procedure for these words.
@@ -185,6 +182,10 @@ impl Run {
             }
             (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => {
                 self.memory.frame = None;
+                // Told once already: whoever comes back without having signed in cannot.
+                if std::mem::replace(&mut self.memory.told_to_sign_in, true) {
+                    return Ok(Some(self.hand_off(HandOff::because("cannot_sign_in"))));
+                }
                 self.say_phrase("sign_in_needed", &json!({ "site": self.shared.business.site }));
                 Ok(None)
             }
@@ -267,37 +268,14 @@ impl Run {
         Ok(Step::Ask { draft, write: Some(ProposedWrite { tool: tool.clone(), arguments }) })
     }
 
-    /// Answers from what the search found, or says that we do not have it.
-    fn passage(&mut self, request: &str, articles: &[String], search: &Search) -> Option<Step> {
-        let named = search.hits.iter().find(|hit| articles.contains(&hit.article));
-        let hit = if articles.is_empty() { search.hits.first() } else { named.or(search.hits.first()) };
-        let good =
-            search.answerable >= self.shared.triage.answer_min || (named.is_some() && !articles.is_empty());
-        let Some(hit) = hit.filter(|_| good) else {
-            if self.situation.language != self.shared.business.language {
-                let say = Some(self.phrase("language_handoff", &Value::Null));
-                return Some(self.hand_off(HandOff { say, ..HandOff::because("language") }));
-            }
-            return self.nothing_known(request);
-        };
-        self.memory.failures = 0;
-        let citation = Citation { article: hit.article.clone(), title: hit.title.clone() };
-        let text = format!("{}\n{}", hit.snippet.trim(), self.source_line(&hit.title));
-        self.parts.push(Part {
-            text,
-            citations: vec![citation],
-            choices: Vec::new(),
-            resolves: Some(Resolution::Answered),
-        });
-        None
-    }
-
     fn finish(&mut self, entry: &Entry) -> Option<Step> {
         self.remember_slots();
         self.memory.frame = None;
         self.memory.repeats = 0;
+        let unknown = self.memory.offer.is_some();
         if let Some(part) = self.parts.last_mut() {
-            part.resolves = part.resolves.or(Some(Resolution::Answered));
+            // "I found no answer" is none.
+            part.resolves = part.resolves.or((!unknown).then_some(Resolution::Answered));
         } else {
             let title = entry.procedure.title.clone();
             let next = Some(format!("The procedure “{title}” ended without an answer; finish it by hand."));

@@ -13,6 +13,8 @@ pub(super) struct Memory {
     pub(super) frame: Option<Frame>,
     /// Procedures that were interrupted, the newest last.
     pub(super) paused: Vec<Frame>,
+    /// Requests that came together with one that had to ask something; they have their turn when it is done.
+    pub(super) later: Vec<Later>,
     /// What the customer settled earlier, by slot name: nothing is asked twice.
     pub(super) known: BTreeMap<String, Value>,
     /// What we asked outside any procedure.
@@ -23,8 +25,19 @@ pub(super) struct Memory {
     pub(super) last_intent: Option<String>,
     /// How often in a row it was that one without being settled.
     pub(super) repeats: u32,
+    /// The customer was told to sign in; "if you cannot, say so" was promised with it.
+    pub(super) told_to_sign_in: bool,
     /// The case was settled by the last turn.
     pub(super) settled: bool,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Later {
+    /// The procedure to begin; none looks for an answer in the articles.
+    pub(super) procedure: Option<String>,
+    /// The customer's words.
+    pub(super) request: String,
 }
 
 /// A question outside any procedure.

@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use futures_util::future::BoxFuture;
 
-use self::memory::Memory;
+use self::memory::{Later, Memory};
 use self::program::Program;
 use super::{Assistant, AssistantError, Proposer, Seen, Situation};
 use crate::config::{Business, Limits, TriageSettings};
@@ -25,6 +25,7 @@ mod interpret;
 mod memory;
 mod plan;
 mod program;
+mod quote;
 mod reply;
 mod slots;
 
@@ -112,6 +113,9 @@ impl Assistant for LocalAssistant {
     }
 }
 
+/// More requests than this do not wait for an answer; customers ask again.
+const LATER_MAX: usize = 3;
+
 /// One turn of the local assistant.
 struct Run {
     shared: Arc<Shared>,
@@ -156,7 +160,11 @@ enum Waiting {
 
 impl Proposer for Run {
     fn next(&mut self, seen: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
-        let step = self.proceed(seen);
+        let step = self.proceed(seen).inspect(|step| {
+            if matches!(step, Step::Ask { .. }) {
+                self.keep_for_later();
+            }
+        });
         Box::pin(async move { step })
     }
 
@@ -189,12 +197,40 @@ impl Run {
         if let Some(step) = begun {
             return Ok(step);
         }
-        while let Some(task) = self.agenda.pop_front() {
-            if let Some(step) = self.work(task)? {
-                return Ok(step);
+        loop {
+            while let Some(task) = self.agenda.pop_front() {
+                if let Some(step) = self.work(task)? {
+                    return Ok(step);
+                }
+            }
+            if self.memory.later.is_empty() || self.memory.frame.is_some() {
+                return Ok(self.conclude());
+            }
+            self.take_up_later();
+        }
+    }
+
+    /// The turn ends with a question; what it had not come to waits for the answer.
+    fn keep_for_later(&mut self) {
+        for task in std::mem::take(&mut self.agenda) {
+            let later = match task {
+                Task::Start { procedure, request } => Later { procedure: Some(procedure), request },
+                Task::Look { request } => Later { procedure: None, request },
+                Task::Continue | Task::Resume => continue,
+            };
+            if self.memory.later.len() < LATER_MAX && !self.memory.later.contains(&later) {
+                self.memory.later.push(later);
             }
         }
-        Ok(self.conclude())
+    }
+
+    fn take_up_later(&mut self) {
+        for Later { procedure, request } in std::mem::take(&mut self.memory.later) {
+            self.agenda.push_back(match procedure {
+                Some(procedure) => Task::Start { procedure, request },
+                None => Task::Look { request },
+            });
+        }
     }
 
     fn work(&mut self, task: Task) -> Result<Option<Step>, AssistantError> {

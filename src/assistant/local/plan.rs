@@ -11,10 +11,15 @@ use crate::domain::decision::{HandOff, Step};
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::Tier;
 use crate::domain::triage::{Decision, Urgency};
-use crate::language::signals::{Answer, SmallTalk};
+use crate::language::extract;
+use crate::language::signals::{self, Answer, SmallTalk};
 
 /// More requests than this in one turn are not worked off at once; the rest is heard when it is asked again.
 const REQUESTS_MAX: usize = 3;
+/// From this many times the confidence of the second on, the first matter is far ahead.
+const LEAD_MIN: f32 = 4.0;
+/// … from this confidence on.
+const LEAD_FLOOR: f32 = 0.15;
 
 impl Run {
     /// Reads what is new and fills the agenda; a step at once when a person is due.
@@ -47,6 +52,7 @@ impl Run {
             return Some(self.hand_off(HandOff { team: Some(team.to_owned()), ..handoff }));
         }
         if self.situation.readings.iter().any(|reading| reading.wants_person) {
+            self.intent = self.intent.take().or_else(|| self.best_of_tier_two("person"));
             return Some(self.hand_off(HandOff::because("person_asked")));
         }
         None
@@ -92,13 +98,19 @@ impl Run {
                 None => ControlFlow::Continue(()),
             },
             Offer::Matter { procedures, request } => {
-                let titles: Vec<String> = procedures.iter().map(|id| self.title(id)).collect();
-                let chosen = crate::language::signals::choice(&last.message.text, &titles);
-                let Some(procedure) = chosen.and_then(|chosen| procedures.get(chosen)).cloned() else {
-                    return ControlFlow::Continue(());
-                };
-                self.agenda.push_back(Task::Start { procedure, request: request.clone() });
-                ControlFlow::Break(None)
+                let mut titles: Vec<String> = procedures.iter().map(|id| self.title(id)).collect();
+                titles.push(self.phrase("choice_other", &Value::Null));
+                let only = (procedures.len() == 1 && last.answer == Some(Answer::Yes)).then_some(0);
+                let other = (last.answer == Some(Answer::No)).then_some(procedures.len());
+                let chosen = signals::choice(&last.message.text, &titles).or(only).or(other);
+                let Some(chosen) = chosen else { return ControlFlow::Continue(()) };
+                match procedures.get(chosen).cloned() {
+                    Some(procedure) => {
+                        self.agenda.push_back(Task::Start { procedure, request: request.clone() });
+                        ControlFlow::Break(None)
+                    }
+                    None => ControlFlow::Break(self.nothing_known(request)),
+                }
             }
         }
     }
@@ -114,8 +126,12 @@ impl Run {
             request.triage.decision != Decision::Unknown && request.triage.reason != "article"
         };
         if readings.iter().all(|reading| reading.answer.is_some()) && !requests.iter().any(clear) {
-            // A yes or no to nothing.
-            self.say_phrase("offer_help_after_greeting", &Value::Null);
+            // A yes or no to nothing; "ok, thanks" is more thanks than yes.
+            let last = readings.last().and_then(|reading| reading.message.text.split_once([' ', ',']));
+            match last.and_then(|(_, rest)| signals::small_talk(rest)) {
+                Some(talk) => self.small_talk(talk),
+                None => self.say_phrase("offer_help_after_greeting", &Value::Null),
+            }
             return None;
         }
         if requests.is_empty() {
@@ -134,6 +150,9 @@ impl Run {
         }
         let mut unclear = None;
         for request in requests.into_iter().take(REQUESTS_MAX) {
+            if self.belongs_to_the_last(request) {
+                continue;
+            }
             if let Some(step) = self.take_request(request, &mut unclear) {
                 return Some(step);
             }
@@ -145,6 +164,16 @@ impl Run {
         }
     }
 
+    /// "Do you wrap gifts, and what does it cost": the article about the first says the second as well.
+    fn belongs_to_the_last(&self, request: &Request) -> bool {
+        let Some(Task::Start { procedure, .. }) = self.agenda.back() else { return false };
+        let words = request.text.to_lowercase();
+        let points =
+            words.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "it" | "that" | "they"));
+        let tells = |id: &str| self.only_tells(id);
+        points && tells(procedure) && request.triage.intent.as_ref().is_some_and(|id| tells(id.as_str()))
+    }
+
     fn take_request(&mut self, request: &Request, unclear: &mut Option<Request>) -> Option<Step> {
         let triage = &request.triage;
         let entry = triage.intent.as_ref().and_then(|id| self.book.entries.get(id.as_str())).cloned();
@@ -154,10 +183,10 @@ impl Run {
                 if self.repeated(&id) {
                     return Some(self.hand_off(HandOff::because("asked_again")));
                 }
-                let known = self
-                    .agenda
-                    .iter()
-                    .any(|task| matches!(task, Task::Start { procedure, .. } if *procedure == id));
+                let known = self.agenda.iter().any(|task| {
+                    matches!(task, Task::Start { procedure, request: other }
+                        if *procedure == id && names_nothing_new(&request.text, other))
+                });
                 if !known {
                     self.agenda.push_back(Task::Start { procedure: id, request: request.text.clone() });
                 }
@@ -194,16 +223,22 @@ impl Run {
 
     /// Two likely matters are offered; else the articles have a last word.
     fn unclear(&mut self, request: &Request) -> Option<Step> {
-        let likely: Vec<String> = request
-            .triage
-            .candidates
+        let candidates = &request.triage.candidates;
+        if let Some(first) = candidates.first().filter(|first| first.confidence >= LEAD_FLOOR)
+            && self.leads(first.intent.as_str(), request)
+        {
+            let procedure = first.intent.to_string();
+            self.agenda.push_back(Task::Start { procedure, request: request.text.clone() });
+            return None;
+        }
+        let likely: Vec<String> = candidates
             .iter()
             .filter(|candidate| candidate.confidence >= self.shared.triage.doubt_min)
             .filter(|candidate| self.book.entries.contains_key(candidate.intent.as_str()))
             .take(3)
             .map(|candidate| candidate.intent.to_string())
             .collect();
-        if likely.len() < 2 && likely.is_empty() {
+        if likely.is_empty() {
             return self.nothing_known(&request.text);
         }
         let mut choices: Vec<String> = likely.iter().map(|id| self.title(id)).collect();
@@ -211,6 +246,19 @@ impl Run {
         let text = self.phrase("which_matter", &serde_json::json!({ "choices": choices }));
         self.memory.offer = Some(Offer::Matter { procedures: likely, request: request.text.clone() });
         Some(self.ask(text, choices))
+    }
+
+    /// One matter is far ahead of all others, or was the last one, and the words name the record it would be about:
+    /// nothing is left to ask.
+    fn leads(&self, procedure: &str, request: &Request) -> bool {
+        let mut confidences = request.triage.candidates.iter().map(|candidate| candidate.confidence);
+        let (first, second) = (confidences.next().unwrap_or(0.0), confidences.next().unwrap_or(0.0));
+        let Some(entry) = self.book.entries.get(procedure) else { return false };
+        let patterns = entry.procedure.slots.iter().filter(|slot| slot.from.is_some());
+        let mut patterns = patterns.filter_map(|slot| slot.pattern.as_deref());
+        let named = patterns.any(|pattern| !extract::by_pattern(&request.text, pattern).is_empty());
+        let goes_on = self.memory.last_intent.as_deref() == Some(procedure);
+        entry.procedure.tier == Tier::One && named && (goes_on || first >= LEAD_MIN * second)
     }
 
     fn small_talk(&mut self, talk: SmallTalk) {
@@ -228,3 +276,16 @@ impl Run {
         }
     }
 }
+
+/// Whether a request names no number that the other of its kind does not: "cancel A and cancel B" are two.
+fn names_nothing_new(request: &str, other: &str) -> bool {
+    let numbers = |text: &str| -> Vec<String> {
+        let runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= NUMBER_DIGITS_MIN);
+        runs.map(str::to_owned).collect()
+    };
+    let known = numbers(other);
+    numbers(request).iter().all(|number| known.contains(number))
+}
+
+/// So many digits are the number of something, not a count.
+const NUMBER_DIGITS_MIN: usize = 4;

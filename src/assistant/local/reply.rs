@@ -61,6 +61,8 @@ impl Run {
 
     /// Ends the turn with the case going to people; what was said so far goes along.
     pub(super) fn hand_off(&mut self, mut handoff: HandOff) -> Step {
+        // A person reads the whole conversation.
+        self.memory.later.clear();
         let entry = self.intent.as_ref().and_then(|id| self.book.entries.get(id.as_str()));
         if let Some(procedure) = entry.map(|e| &e.procedure) {
             handoff.team = handoff.team.or_else(|| procedure.team.as_ref().map(ToString::to_string));

@@ -58,13 +58,16 @@ impl Run {
     pub(super) fn fill_optional(&mut self, entry: &Entry) {
         let Some(frame) = &self.memory.frame else { return };
         let open = |slot: &&Slot| slot.optional && frame.slots.get(&slot.name).is_none_or(Value::is_null);
-        let words = format!("{}\n{}", frame.request, self.unread());
+        let unread = self.unread();
         let found: Vec<(String, Value)> = entry
             .procedure
             .slots
             .iter()
             .filter(open)
-            .filter_map(|slot| Some((slot.name.clone(), self.read_explicit(&slot.name, &words)?)))
+            .filter_map(|slot| {
+                let said = self.read_explicit(&slot.name, &frame.request);
+                Some((slot.name.clone(), said.or_else(|| self.read_explicit(&slot.name, &unread))?))
+            })
             .collect();
         for (name, value) in found {
             self.set(&name, value);
@@ -86,12 +89,20 @@ impl Run {
         self.memory.frame.as_ref().is_some_and(|frame| frame.rejected.contains(value))
     }
 
-    /// A value that stands in the words by its own form: a pattern, an address, an amount.
+    /// A value that stands in the words by its own form: a pattern, an address, an amount. Of several ids none is taken:
+    /// which is meant is asked.
     pub(super) fn read_explicit(&self, name: &str, words: &str) -> Option<Value> {
         let slot = self.slot(name)?;
         let found = match (&slot.pattern, slot.kind) {
             (Some(pattern), _) => {
-                extract::by_pattern(words, pattern).into_iter().map(Value::String).collect()
+                let mut ids = extract::by_pattern(words, pattern);
+                ids.sort();
+                ids.dedup();
+                ids.retain(|id| !signals::rules_out(words, id) && !self.rejected(&Value::String(id.clone())));
+                if ids.len() > 1 {
+                    return None;
+                }
+                ids.into_iter().map(Value::String).collect()
             }
             (None, SlotKind::Email) => extract::emails(words).into_iter().map(Value::String).collect(),
             (None, SlotKind::Amount) => {
@@ -140,6 +151,17 @@ impl Run {
             }
             SlotKind::Text | SlotKind::Email | SlotKind::Amount | SlotKind::Date => None,
         }
+    }
+
+    /// "Not the stove": what is ruled out is offered no more.
+    pub(super) fn rule_out(&mut self, name: &str, words: &str) -> bool {
+        let Some(offered) = self.memory.frame.as_mut().and_then(|frame| frame.offered.get_mut(name)) else {
+            return false;
+        };
+        let labels: Vec<String> = offered.iter().map(|(_, label)| label.clone()).collect();
+        let Some(out) = signals::excluded(words, &labels).filter(|_| labels.len() > 1) else { return false };
+        offered.remove(out);
+        true
     }
 
     /// "The other one": of exactly two candidates the one not taken, or the one the words describe.
@@ -253,10 +275,24 @@ impl Run {
             }
             all.push((value, label));
         }
+        let mut offered = if fitting.is_empty() { all } else { fitting };
+        self.keep_named(slot.pattern.as_deref(), &mut offered);
         if let Some(frame) = &mut self.memory.frame {
-            frame.offered.insert(name.to_owned(), if fitting.is_empty() { all } else { fitting });
+            frame.offered.insert(name.to_owned(), offered);
         }
         Ok(())
+    }
+}
+
+impl Run {
+    /// Of candidates that the request names by their ids, the others are none.
+    fn keep_named(&self, pattern: Option<&str>, offered: &mut Vec<(Value, String)>) {
+        let (Some(pattern), Some(frame)) = (pattern, &self.memory.frame) else { return };
+        let ids = extract::by_pattern(&frame.request, pattern);
+        let named = |value: &Value| value.as_str().is_some_and(|id| ids.iter().any(|known| known == id));
+        if offered.iter().filter(|(value, _)| named(value)).count() > 1 {
+            offered.retain(|(value, _)| named(value));
+        }
     }
 }
 

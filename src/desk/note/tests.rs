@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::case::{CaseState, PendingWrite};
-use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId, ReceiptId, TurnId};
+use crate::domain::ids::{ApprovalId, CaseId, CustomerId, IdentityId, MessageId, ReceiptId, TurnId};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::Sentiment;
 
@@ -37,6 +37,7 @@ fn case() -> Case {
         updated_at: Timestamp(0),
         resolved_at: None,
         snoozed_until: None,
+        doubt: None,
     }
 }
 
@@ -120,6 +121,7 @@ fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
     );
     let gathered = BTreeMap::from([("order_id".to_owned(), "HP-10042".to_owned())]);
     let handoff = HandOff::because("unknown_write");
+    let declared = Declared::default();
     let note = build(&Records {
         case: &case,
         customer: &customer,
@@ -131,6 +133,7 @@ fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
         citations: &[],
         handoff: &handoff,
         approval: None,
+        declared: &declared,
         unsent: Some("draft"),
         told: "A person answers you here.",
         urgency: Urgency::High,
@@ -140,9 +143,9 @@ fn a_full_note_has_its_facts_with_their_sources_and_no_internal_words() {
         value: value.to_owned(),
         source: source.to_owned(),
     };
-    assert_eq!(note.facts[0], fact("order id", "HP-10042", "message:1"));
-    assert!(note.facts.contains(&fact("HP-10042: total", "$129.05", "receipt:r-1")), "{:?}", note.facts);
-    assert!(note.facts.contains(&fact("HP-10042: status", "shipped", "receipt:r-1")), "{:?}", note.facts);
+    assert_eq!(note.facts[0], fact("Order", "HP-10042", "message:1"));
+    assert!(note.facts.contains(&fact("HP-10042 total", "$129.05", "receipt:r-1")), "{:?}", note.facts);
+    assert!(note.facts.contains(&fact("HP-10042 status", "shipped", "receipt:r-1")), "{:?}", note.facts);
     assert_eq!(note.customer.to_string(), "Ida Berg, customer number cust-7");
     assert_eq!(note.verified, "verified by the operator's API key (in_app cust-7)");
     assert_eq!(note.channels, ["in_app", "web_chat"]);
@@ -163,6 +166,7 @@ fn an_empty_case_says_why_each_field_is_not_known() {
     case.assurance = Assurance::Anonymous;
     let handoff = HandOff::because("error");
     let empty = BTreeMap::new();
+    let declared = Declared::default();
     let records = Records {
         case: &case,
         customer: &customer,
@@ -174,6 +178,7 @@ fn an_empty_case_says_why_each_field_is_not_known() {
         citations: &[],
         handoff: &handoff,
         approval: None,
+        declared: &declared,
         unsent: None,
         told: "",
         urgency: Urgency::Normal,
@@ -193,4 +198,69 @@ fn an_empty_case_says_why_each_field_is_not_known() {
     let waiting = Case { pending: Some(pending), ..case.clone() };
     let note = build(&Records { case: &waiting, ..records });
     assert_eq!(note.promised.to_string(), "asked for a yes to: I will cancel order HP-10042. Shall I?");
+}
+
+/// Everything a note can hold, of the kind the demo shop gives.
+#[test]
+fn a_whole_note_reads_as_a_person_would_write_it() {
+    let (case, customer) = (case(), customer(Some("Elena Rossi")));
+    let identities = [identity("api_key", Assurance::Verified, 2)];
+    let transcript = [
+        message(1, Author::Customer, "refund 900 now", Visibility::Public, "in_app"),
+        message(2, Author::Assistant, "I am passing this to a person.", Visibility::Public, "in_app"),
+    ];
+    let items = json!([
+        {"name": "Pinewood Lodge 6 family tent", "sku": "TENT-LODGE6", "quantity": 1, "price_minor": 54_900},
+        {"name": "Fjell 0 down sleeping bag", "sku": "BAG-FJELL0", "quantity": 1, "price_minor": 42_900},
+    ]);
+    let orders = json!({"orders": [
+        {"id": "HP-09992", "status": "delivered", "total_minor": 97_800, "currency": "USD", "items": items},
+        {"id": "HP-09001", "status": "returned", "total_minor": 1_200, "currency": "USD", "placed_on": "2026-01-05"},
+    ]});
+    let order = json!({
+        "id": "HP-09992", "status": "delivered", "currency": "USD", "total_minor": 97_800, "refundable_minor": 97_800,
+        "delivered_on": "2026-11-13", "eta": "2026-11-13", "cancellable": false, "tracking": null, "items": items,
+        "tracking_url": "https://track.northpost.example/TRK7263268920", "updated_at": "2026-11-13T10:02:11Z",
+    });
+    let listed = receipt("r-1", "list_orders", Effect::Read, CallStatus::Done, orders);
+    let read = receipt("r-2", "order_status", Effect::Read, CallStatus::Done, order);
+    let gathered = BTreeMap::from([
+        ("amount_minor".to_owned(), "90000".to_owned()),
+        ("order_id".to_owned(), "HP-09992".to_owned()),
+        ("new_address".to_owned(), "5 Oak Road, Duluth".to_owned()),
+    ]);
+    let approval = Approval {
+        id: ApprovalId::parse("a-1").unwrap(),
+        tool: "refund_order".to_owned(),
+        arguments: r#"{"amount_minor":90000,"order_id":"HP-09992"}"#.to_owned(),
+        hash: "h".to_owned(),
+        because: "$900.00 is above the limit of $100.00 for one call".to_owned(),
+        expires_at: Timestamp(9),
+    };
+    let declared = Declared {
+        titles: BTreeMap::from([("new_address".to_owned(), "Deliver to".to_owned())]),
+        currency: Some("EUR".to_owned()),
+    };
+    let citation =
+        Citation { article: "refund-times".to_owned(), title: "When do I get my money back?".to_owned() };
+    let note = build(&Records {
+        case: &case,
+        customer: &customer,
+        identities: &identities,
+        transcript: &transcript,
+        receipts: &[&listed, &read],
+        gathered: &gathered,
+        procedure: None,
+        citations: &[citation],
+        handoff: &HandOff::because("over_limit"),
+        approval: Some(&approval),
+        declared: &declared,
+        unsent: None,
+        told: "Our payments team will answer you here.",
+        urgency: Urgency::Normal,
+    });
+    insta::assert_json_snapshot!(note);
+    let lines = declared.arguments(&serde_json::from_str(&approval.arguments).unwrap());
+    let line = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+    assert_eq!(lines, [line("Amount", "€900.00"), line("Order", "HP-09992")]);
 }

@@ -1,6 +1,6 @@
 //! A text as a sparse vector: words, pairs of words, and pieces of words, weighted by how rare they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
@@ -26,15 +26,16 @@ pub(super) type Sparse = Vec<(u32, f32)>;
 /// The known features and how rare they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Vocabulary {
-    ids: HashMap<u64, u32>,
+    /// Their hashes, ascending; where one stands is its number. A map would hold twice as much.
+    keys: Vec<u64>,
     rarity: Vec<f32>,
     /// The rarity of a feature that was never seen.
     unseen: f32,
 }
 
-/// A text's features as hashes with their counts, by view; in a fixed order, for sums that round the same every time.
+/// A text's features as hashes with their counts, by view; ascending, for sums that round the same every time.
 pub(super) struct Counted {
-    counts: [BTreeMap<u64, f32>; 2],
+    counts: [Vec<(u64, f32)>; 2],
 }
 
 /// Hashes with FNV-1a: stable between releases, so that a kept model still reads.
@@ -75,13 +76,13 @@ pub(super) fn words(text: &str) -> Vec<String> {
 pub(super) fn count(text: &str) -> Counted {
     let stemmer = Stemmer::create(Algorithm::English);
     let words = words(text);
-    let mut counts = [BTreeMap::new(), BTreeMap::new()];
+    let mut keys = [Vec::new(), Vec::new()];
     let stems: Vec<_> = words.iter().map(|word| stemmer.stem(word)).collect();
-    let mut add = |view: View, key: u64, by: f32| *counts[view as usize].entry(key).or_insert(0.0) += by;
+    let mut add = |view: View, parts: &[&str]| keys[view as usize].push(hash(view, parts));
     for (at, stem) in stems.iter().enumerate() {
-        add(View::Words, hash(View::Words, &[stem]), 1.0);
+        add(View::Words, &[stem]);
         if let Some(next) = stems.get(at + 1) {
-            add(View::Words, hash(View::Words, &[stem, next]), 1.0);
+            add(View::Words, &[stem, next]);
         }
     }
     for word in &words {
@@ -89,11 +90,17 @@ pub(super) fn count(text: &str) -> Counted {
         for size in 2..=5 {
             for piece in padded.windows(size) {
                 let piece: String = piece.iter().collect();
-                add(View::Pieces, hash(View::Pieces, &[&piece]), 1.0);
+                add(View::Pieces, &[&piece]);
             }
         }
     }
-    Counted { counts }
+    Counted { counts: keys.map(tally) }
+}
+
+/// How often each key stands in the list, ascending by key.
+fn tally(mut keys: Vec<u64>) -> Vec<(u64, f32)> {
+    keys.sort_unstable();
+    keys.chunk_by(|a, b| a == b).filter_map(|same| Some((*same.first()?, same.len() as f32))).collect()
 }
 
 impl Vocabulary {
@@ -102,7 +109,7 @@ impl Vocabulary {
         let mut frequency: HashMap<u64, (u32, u32)> = HashMap::new();
         for text in texts {
             for (view, counts) in text.counts.iter().enumerate() {
-                for key in counts.keys() {
+                for (key, _) in counts {
                     let entry = frequency.entry(*key).or_insert((0, view as u32));
                     entry.0 += 1;
                 }
@@ -117,8 +124,8 @@ impl Vocabulary {
         known.sort_unstable();
         let rarity =
             known.iter().map(|(_, texts)| ((1.0 + total) / (1.0 + *texts as f32)).ln() + 1.0).collect();
-        let ids = known.iter().enumerate().map(|(id, (key, _))| (*key, id as u32)).collect();
-        Self { ids, rarity, unseen: (1.0 + total).ln() + 1.0 }
+        let keys = known.iter().map(|(key, _)| *key).collect();
+        Self { keys, rarity, unseen: (1.0 + total).ln() + 1.0 }
     }
 
     /// How many features there are.
@@ -134,10 +141,10 @@ impl Vocabulary {
             let (mut known, mut all, from) = (0.0, 0.0, vector.len());
             for (key, count) in counts {
                 let tf = 1.0 + count.ln();
-                if let Some(id) = self.ids.get(key) {
-                    let value = tf * self.rarity.get(*id as usize).copied().unwrap_or_default();
+                if let Ok(id) = self.keys.binary_search(key) {
+                    let value = tf * self.rarity.get(id).copied().unwrap_or_default();
                     known += value * value;
-                    vector.push((*id, value));
+                    vector.push((id as u32, value));
                 } else {
                     all += (tf * self.unseen).powi(2);
                 }
@@ -156,14 +163,12 @@ impl Vocabulary {
     }
 
     /// The parts, for writing them down.
-    pub(super) fn parts(&self) -> (Vec<(u64, u32)>, &[f32], f32) {
-        let mut ids: Vec<_> = self.ids.iter().map(|(key, id)| (*key, *id)).collect();
-        ids.sort_unstable();
-        (ids, &self.rarity, self.unseen)
+    pub(super) fn parts(&self) -> (&[u64], &[f32], f32) {
+        (&self.keys, &self.rarity, self.unseen)
     }
 
     /// Puts written parts together again.
-    pub(super) fn from_parts(ids: Vec<(u64, u32)>, rarity: Vec<f32>, unseen: f32) -> Self {
-        Self { ids: ids.into_iter().collect(), rarity, unseen }
+    pub(super) fn from_parts(keys: Vec<u64>, rarity: Vec<f32>, unseen: f32) -> Self {
+        Self { keys, rarity, unseen }
     }
 }

@@ -24,6 +24,21 @@
 //! Without gain, each on top of a softmax: skipped word pairs (91.2 / 85.7), pieces across words (90.8 / 85.5),
 //! unstemmed words beside stems (with dropping 91.3 / 86.1), smoothed labels (with dropping 90.8 / 87.1), no
 //! learnt bias (with dropping 91.6 on banking77). Complement naive Bayes added to the SVM: 89.9 / 84.5.
+//!
+//! A second time, over other folds (four splits, the SVM at 86.1 on HINT3 and 87.7 on the shop): few examples
+//! learnt for longer (`steps_min`) raised HINT3 from 85.8 to 86.3 and its AUROC with whole intents held out
+//! from 84.7 to 85.0, the shop's from 85.6 to 86.2 (its accuracy stayed at 87.7), and changed nothing on the large sets.
+//! Without gain: weights of the views learnt in the rounds (HINT3 85.7, banking77 91.7); with complement
+//! naive Bayes among them HINT3 86.1 and AUROC of banking77's near misses 88.3, but banking77 91.6;
+//! the likeness summed over all examples of a label beside it (HINT3 85.7), centroids (85.8). On three tenths of
+//! banking77's training half, where this classifier has 91.6: marks for begin and end 91.3, pieces of 3-5 91.1,
+//! 2-6 91.2, 2-4 91.3, rarity to the power 0.5 91.3 and 0.75 91.4, words of one text left out 91.3, five other
+//! weights of words against pieces 90.9 to 91.6, a hidden layer of 128 beside it 91.6 to 92.0 by its start values.
+//! Ten more signs for the judge, on top of naive Bayes: clinc150's AUROC from 96.6 to 96.9, but the Brier score
+//! of banking77 with near misses from .122 to .137.
+//!
+//! For the demo's 1,673 examples and 40 procedures the written form fell from 3.0 to 2.1 MB, and the memory that
+//! loading it adds from 3.4 to 2.1 MB: features in a sorted list instead of a map, weights of two bytes.
 
 use std::collections::HashMap;
 
@@ -54,6 +69,8 @@ pub struct Example<'a> {
 pub struct Training {
     /// Passes over the examples.
     pub passes: usize,
+    /// As many more passes as make this many steps, for few examples.
+    pub steps_min: usize,
     /// The first learning step.
     pub rate: f32,
     /// The share of an example's features that every step ignores, 0 to less than 1.
@@ -66,7 +83,7 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { passes: 30, rate: 2.0, dropped: 0.5, rounds: 4, candidates_max: 5 }
+        Self { passes: 30, steps_min: 120_000, rate: 2.0, dropped: 0.5, rounds: 4, candidates_max: 5 }
     }
 }
 
@@ -110,7 +127,12 @@ impl Model {
     fn train(texts: &[&Counted], labels_of: &[u32], labels: usize, training: &Training) -> Self {
         let vocabulary = Vocabulary::learn(texts);
         let vectors: Vec<Sparse> = texts.iter().map(|text| vocabulary.vector(text).0).collect();
-        let solver = Solver { passes: training.passes, rate: training.rate, dropped: training.dropped };
+        let solver = Solver {
+            passes: training.passes,
+            steps_min: training.steps_min,
+            rate: training.rate,
+            dropped: training.dropped,
+        };
         let separators = Separators::train(&vectors, labels_of, labels, vocabulary.len(), solver);
         let neighbours = Neighbours::new(&vectors, labels_of, vocabulary.len());
         Self { vocabulary, separators, neighbours }

@@ -38,6 +38,8 @@ impl Neighbours {
             }
             index.starts.push(index.places.len() as u32);
         }
+        index.places.shrink_to_fit();
+        index.values.shrink_to_fit();
         index
     }
 

@@ -10,7 +10,7 @@ use super::linear::Separators;
 use super::neighbours::Neighbours;
 
 /// Changes with everything that is learnt or written differently.
-const FORM: &str = "firstline classifier 2";
+const FORM: &str = "firstline classifier 4";
 
 /// What stands before the numbers, as JSON on a line of its own.
 #[derive(Serialize, Deserialize)]
@@ -31,14 +31,14 @@ impl Classifier {
     /// The classifier as bytes, under a key that says what it was trained on.
     pub fn to_bytes(&self, key: &str) -> Vec<u8> {
         let mut body = Vec::new();
-        let (ids, rarity, unseen) = self.vocabulary.parts();
-        for (hash, id) in &ids {
-            body.extend(hash.to_le_bytes());
-            body.extend(id.to_le_bytes());
+        let (keys, rarity, unseen) = self.vocabulary.parts();
+        for key in keys {
+            body.extend(key.to_le_bytes());
         }
         floats(&mut body, rarity);
         floats(&mut body, &self.separators.bias);
-        floats(&mut body, &self.separators.weights);
+        floats(&mut body, &self.separators.steps);
+        body.extend(self.separators.weights.iter().flat_map(|weight| weight.to_le_bytes()));
         let near = &self.neighbours;
         for numbers in [&near.starts, &near.places, &near.labels_of] {
             for number in numbers {
@@ -61,7 +61,7 @@ impl Classifier {
             checksum: hex::encode(Sha256::digest(&body)),
             labels: self.labels.clone(),
             candidates_max: self.candidates_max,
-            features: ids.len(),
+            features: keys.len(),
             examples: near.labels_of.len(),
             postings: near.places.len(),
             unseen,
@@ -82,24 +82,22 @@ impl Classifier {
             return None;
         }
         let mut reader = Reader(body);
-        let mut ids = Vec::with_capacity(head.features);
-        for _ in 0..head.features {
-            ids.push((u64::from_le_bytes(reader.take()?), u32::from_le_bytes(reader.take()?)));
-        }
-        let rarity = reader.floats(head.features)?;
         let labels = head.labels.len();
-        let bias = reader.floats(labels)?;
-        let weights = reader.floats(labels * head.features)?;
-        let starts = reader.numbers(head.features + 1)?;
-        let places = reader.numbers(head.postings)?;
-        let labels_of = reader.numbers(head.examples)?;
-        let values = reader.floats(head.postings)?;
+        let keys = reader.take(head.features, u64::from_le_bytes)?;
+        let rarity = reader.take(head.features, f32::from_le_bytes)?;
+        let bias = reader.take(labels, f32::from_le_bytes)?;
+        let steps = reader.take(head.features, f32::from_le_bytes)?;
+        let weights = reader.take(labels.checked_mul(head.features)?, i16::from_le_bytes)?;
+        let starts = reader.take(head.features.checked_add(1)?, u32::from_le_bytes)?;
+        let places = reader.take(head.postings, u32::from_le_bytes)?;
+        let labels_of = reader.take(head.examples, u32::from_le_bytes)?;
+        let values = reader.take(head.postings, f32::from_le_bytes)?;
         let piece = |at: usize| std::array::from_fn(|i| head.judge[at * SIGNS + i]);
         Some(Self {
             labels: head.labels,
             candidates_max: head.candidates_max,
-            vocabulary: Vocabulary::from_parts(ids, rarity, head.unseen),
-            separators: Separators { labels, weights, bias },
+            vocabulary: Vocabulary::from_parts(keys, rarity, head.unseen),
+            separators: Separators { labels, steps, weights, bias },
             neighbours: Neighbours { starts, places, values, labels_of },
             judge: Judge {
                 mean: piece(0),
@@ -121,17 +119,10 @@ fn floats(body: &mut Vec<u8>, values: &[f32]) {
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.0.split_at_checked(N)?;
+    /// So many numbers of `N` bytes, in a list that has no room to spare.
+    fn take<const N: usize, T>(&mut self, count: usize, number: fn([u8; N]) -> T) -> Option<Vec<T>> {
+        let (head, rest) = self.0.split_at_checked(count.checked_mul(N)?)?;
         self.0 = rest;
-        head.try_into().ok()
-    }
-
-    fn floats(&mut self, count: usize) -> Option<Vec<f32>> {
-        (0..count).map(|_| self.take().map(f32::from_le_bytes)).collect()
-    }
-
-    fn numbers(&mut self, count: usize) -> Option<Vec<u32>> {
-        (0..count).map(|_| self.take().map(u32::from_le_bytes)).collect()
+        Some(head.as_chunks().0.iter().map(|bytes| number(*bytes)).collect())
     }
 }

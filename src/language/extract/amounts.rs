@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{own, read};
+use crate::domain::money::exponent;
 
 /// An amount somebody wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +18,16 @@ pub struct Amount {
 
 static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
     own(
-        r"(?i)(?P<before>[$€£]|\b(?:usd|eur|gbp|chf)\s?)?\s?(?P<number>\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)(?:\s?(?P<after>[$€£]|(?:usd|eur|euros?|gbp|chf|dollars?|bucks?|pounds?|quid|cents?)\b))?",
+        r"(?i)(?P<before>(?:us|ca|c|au|a|r)?\$|[€£¥円]|\b(?:usd|eur|gbp|chf|jpy|cad|aud|brl|euros?)\s?)?\s?(?P<number>\d{1,3}(?:[.,'’ ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)(?:\s?(?P<after>[$€£¥円]|us\$|(?:usd|eur|euros?|gbp|chf|jpy|cad|aud|brl|yen|reais|francs?|franken|franchi|dollars?|dólares|dollari|bucks?|pounds?|libras|quid|cents?|centimes|céntimos|centesimi|cêntimos)\b))?",
     )
 });
 
 /// Texts after a number that make it no amount: a share, a time, a size, a count of days.
 const UNITS: &[&str] = &[
     "%", "percent", "days", "day", "weeks", "week", "months", "hours", "hrs", "minutes", "am", "pm", "cm",
-    "mm", "kg", "g ", "lb", "liter", "litre", "th", "st ", "nd", "rd", "x ",
+    "mm", "kg", "g ", "lb", "liter", "litre", "th", "st ", "nd", "rd", "x ", "tag", "wochen", "monate",
+    "uhr", "jours", "semaine", "mois", "heures", "día", "semana", "meses", "horas", "giorn", "settiman",
+    "mesi", "dias", "dagen", "weken", "uur", "prozent",
 ];
 
 /// The amounts in a text. Parts of ids, phone numbers, days and shares are none; `1e3`, negatives and what does not fit
@@ -36,10 +39,13 @@ pub fn amounts(text: &str) -> Vec<Amount> {
     for parts in form.captures_iter(&text) {
         let (Some(whole), Some(number)) = (parts.get(0), parts.name("number")) else { continue };
         let currency = currency(parts.name("before").or(parts.name("after")).map(|m| m.as_str().trim()));
-        let cents = parts.name("after").is_some_and(|m| m.as_str().to_lowercase().starts_with("cent"));
+        let cents = parts.name("after").is_some_and(|m| {
+            let word = m.as_str().to_lowercase();
+            ["cent", "cént", "cênt"].iter().any(|start| word.starts_with(start))
+        });
         let start = parts.name("before").map_or(number.start(), |m| m.start());
         if alone(&text, start, whole.end(), currency.is_some())
-            && let Some(minor) = minor(number.as_str(), cents)
+            && let Some(minor) = minor(number.as_str(), cents, currency.as_deref())
         {
             found.push(Amount { minor, currency });
         }
@@ -132,17 +138,24 @@ fn bare_amount(text: &str, start: usize, end: usize) -> bool {
 
 fn currency(word: Option<&str>) -> Option<String> {
     let code = match word?.to_lowercase().as_str() {
-        "$" | "usd" | "dollar" | "dollars" | "buck" | "bucks" | "cent" | "cents" => "USD",
-        "€" | "eur" | "euro" | "euros" => "EUR",
-        "£" | "gbp" | "pound" | "pounds" | "quid" => "GBP",
-        "chf" => "CHF",
+        "$" | "us$" | "usd" | "dollar" | "dollars" | "dólares" | "dollari" | "buck" | "bucks" | "cent"
+        | "cents" => "USD",
+        "€" | "eur" | "euro" | "euros" | "centimes" | "céntimos" | "centesimi" | "cêntimos" => "EUR",
+        "£" | "gbp" | "pound" | "pounds" | "libras" | "quid" => "GBP",
+        "chf" | "franc" | "francs" | "franken" | "franchi" => "CHF",
+        "¥" | "円" | "jpy" | "yen" => "JPY",
+        "cad" | "ca$" | "c$" => "CAD",
+        "aud" | "au$" | "a$" => "AUD",
+        "brl" | "r$" | "reais" => "BRL",
         _ => return None,
     };
     Some(code.to_owned())
 }
 
-/// `1,299.00`, `1.299,00`, `9,99`, `900` → minor units; the last separator with one or two digits after it is the decimal one.
-fn minor(number: &str, cents: bool) -> Option<i64> {
+/// `1,299.00`, `1.299,00`, `9,99`, `900` → minor units; the last separator with one or two digits after it is the decimal
+/// one. More decimal digits than the currency has make it no amount.
+fn minor(number: &str, cents: bool, currency: Option<&str>) -> Option<i64> {
+    let digits = currency.map_or(2, exponent) as usize;
     let digits_after = number.rfind(['.', ',']).map(|at| number.len() - at - 1);
     let (whole, part) = match digits_after {
         Some(after @ 1..=2) => number.split_at_checked(number.len() - after - 1)?,
@@ -154,12 +167,11 @@ fn minor(number: &str, cents: bool) -> Option<i64> {
     if cents {
         return part.is_empty().then_some(whole);
     }
-    let part: i64 = match part.len() {
-        0 => 0,
-        1 => part.parse::<i64>().ok()? * 10,
-        _ => part.parse().ok()?,
-    };
-    whole.checked_mul(100)?.checked_add(part)
+    if part.len() > digits {
+        return None;
+    }
+    let part: i64 = format!("{part:0<digits$}").parse().unwrap_or_default();
+    whole.checked_mul(10_i64.checked_pow(digits as u32)?)?.checked_add(part)
 }
 
 #[cfg(test)]
@@ -177,6 +189,21 @@ mod tests {
             ("80 bucks", 8000, Some("USD")),
             ("50 cents", 50, Some("USD")),
             ("£5", 500, Some("GBP")),
+            ("US$ 30", 3000, Some("USD")),
+            ("US$30 please", 3000, Some("USD")),
+            ("30 US$", 3000, Some("USD")),
+            ("30 EUR", 3000, Some("EUR")),
+            ("30,50 €", 3050, Some("EUR")),
+            ("30.5 eur", 3050, Some("EUR")),
+            ("¥1500", 1500, Some("JPY")),
+            ("¥ 1,500", 1500, Some("JPY")),
+            ("1500 yen", 1500, Some("JPY")),
+            ("JPY 900", 900, Some("JPY")),
+            ("R$ 30,50", 3050, Some("BRL")),
+            ("30 Franken", 3000, Some("CHF")),
+            ("CHF 1'200.50", 120_050, Some("CHF")),
+            ("me debéis 30,50 euros", 3050, Some("EUR")),
+            ("30 dólares", 3000, Some("USD")),
         ] {
             assert_eq!(amounts(text), [Amount { minor, currency: currency.map(str::to_owned) }], "{text}");
         }
@@ -206,6 +233,12 @@ mod tests {
             "size 9",
             "call 0900123456",
             "- 5",
+            "¥30.50",
+            "bonus$30x",
+            "3 Tage zu spät",
+            "dans 3 jours",
+            "hace 3 días",
+            "um 10 Uhr",
         ] {
             assert!(amounts(text).is_empty(), "{text}: {:?}", amounts(text));
         }

@@ -51,7 +51,7 @@ struct Group {
 }
 
 /// The text with every card number as `•••• 1234`, also beside other numbers. Order, tracking and phone numbers stay.
-pub fn mask_cards(text: &str) -> Cow<'_, str> {
+pub(super) fn mask_cards(text: &str) -> Cow<'_, str> {
     if text.chars().filter(|c| digit(*c).is_some()).take(*DIGITS.start()).count() < *DIGITS.start() {
         return Cow::Borrowed(text);
     }

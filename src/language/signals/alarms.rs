@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::domain::triage::Urgency;
-use crate::language::plain;
+use crate::language::{over_plain, plain};
 
 /// Why a person must see the message at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ static WORDS: LazyLock<Vec<(Alarm, Regex)>> = LazyLock::new(|| {
         ),
     ];
     // A pattern that does not compile would show in the test below.
-    patterns.into_iter().filter_map(|(alarm, pattern)| Some((alarm, Regex::new(pattern).ok()?))).collect()
+    patterns.into_iter().filter_map(|(alarm, pattern)| Some((alarm, over_plain(pattern)?))).collect()
 });
 
 /// The gravest alarm in a message.

@@ -2,10 +2,14 @@
 
 mod alarms;
 mod answers;
+mod follow_up;
 mod options;
 mod people;
+mod places;
 
 pub use alarms::{Alarm, alarm};
 pub use answers::{Answer, SmallTalk, affirmation, small_talk, takes_back};
-pub use options::{choice, described, other_one, place};
+pub use follow_up::refers_back;
+pub use options::{choice, described, excluded, rules_out};
 pub use people::wants_person;
+pub use places::{other_one, place};

@@ -87,8 +87,12 @@ impl Grounds {
             fact_pieces: OnceCell::new(),
             prose_pieces: OnceCell::new(),
         };
-        for receipt in context.receipts {
-            grounds.walk("", &receipt.result, None);
+        for (place, receipt) in context.receipts.iter().enumerate() {
+            // The same look-up, asked again and again, mostly answers the same.
+            let known = context.receipts.iter().take(place).any(|earlier| earlier.result == receipt.result);
+            if !known {
+                grounds.walk("", &receipt.result, None);
+            }
             // What was done was agreed with the customer and permitted by code.
             if receipt.effect == Effect::Write && receipt.status == CallStatus::Done {
                 grounds.walk("", &receipt.arguments, None);

@@ -142,8 +142,7 @@ fn known(sight: &Sight<'_>, url: &str, path: &str) -> bool {
 
 /// Email addresses and telephone numbers are ours or stand in a result of this customer's case.
 pub(super) fn contacts(sight: &Sight<'_>) -> Option<Violation> {
-    let grounds = sight.grounds();
-    if let Some(found) = first(&SPELT_EMAIL, &sight.marked).filter(|found| !grounds.says(found)) {
+    if let Some(found) = first(&SPELT_EMAIL, &sight.marked).filter(|found| !sight.grounds().says(found)) {
         return Some(violation("contacts", found, Severity::Block));
     }
     let mut text = sight.marked.clone();
@@ -152,12 +151,12 @@ pub(super) fn contacts(sight: &Sight<'_>) -> Option<Violation> {
     }
     for (start, end) in places(&EMAIL, &text) {
         let email = trimmed(text.get(start..end).unwrap_or_default());
-        if !email.is_ascii() || !grounds.says(email) {
+        if !email.is_ascii() || !sight.grounds().says(email) {
             return Some(violation("contacts", email, Severity::Block));
         }
     }
     let unknown = sight.pieces().iter().find(|piece| match &piece.value {
-        Value::Phone(digits) => !grounds.rings(digits) && !grounds.says(&piece.text),
+        Value::Phone(digits) => !sight.grounds().rings(digits) && !sight.grounds().says(&piece.text),
         _ => false,
     });
     unknown.map(|piece| violation("contacts", &piece.text, Severity::Block))

@@ -7,9 +7,11 @@ use regex::{Regex, RegexBuilder};
 /// A pattern over folded text.
 pub(super) type Pattern = LazyLock<Option<Regex>>;
 
-/// Compiles a pattern.
+/// Compiles a pattern. Folded text has plain digits and, but for foreign scripts, plain letters; the boundaries of
+/// those are found by the fast engine, which gives up where it would have to ask Unicode.
 pub(super) fn compile(source: &str) -> Option<Regex> {
-    RegexBuilder::new(source).size_limit(64 << 20).dfa_size_limit(16 << 20).build().ok()
+    let source = source.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]");
+    RegexBuilder::new(&source).size_limit(64 << 20).dfa_size_limit(16 << 20).build().ok()
 }
 
 /// Every match as its place in the text.

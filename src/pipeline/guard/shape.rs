@@ -33,7 +33,7 @@ pub(super) fn disguise(sight: &Sight<'_>) -> Option<Violation> {
 
 static INTERNALS: Pattern = LazyLock::new(|| {
     compile(concat!(
-        r"system (?:prompt|message)|\bas an? (?:ai|artificial|large)\b|\blanguage model\b|\bmy (?:instructions|prompt|guidelines)\b",
+        r"system (?:prompt|message)|\bas an? (?:ai|artificial|large language)\b|\blanguage model\b|\bmy (?:instructions|prompt|guidelines)\b",
         r"|(?:ignore|disregard) (?:all |the )?(?:previous|prior|above)|\{\{|\}\}|\{%|%\}|<\||\|>|\[/?inst\]|```|<</?sys>>",
         r#"|\{\s*"\s*\w+\s*"\s*:|\btool_calls?\b|\bfunction_call\b|\bidempotency[-_]key\b|\bsk-[a-z0-9]{8,}|\bflk_\w+|\bbearer [a-z0-9._-]{8,}"#,
         r"|\b(?:systemprompt|sprachmodell|modele de langage|modelo de lenguaje|modello linguistico|modelo de linguagem|taalmodel)\b|\b[a-z0-9+/]{48,}={0,2}",

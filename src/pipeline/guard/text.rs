@@ -19,12 +19,23 @@ pub(super) fn fold(text: &str, marks: Marks) -> String {
 
 /// Folds a text onto the end of another.
 pub(super) fn fold_into(text: &str, marks: Marks, folded: &mut String) {
-    for c in text.chars() {
-        if c.is_ascii() {
-            folded.push(c.to_ascii_lowercase());
-        } else if !invisible(c) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // Nearly everything is plain, and is copied in long runs.
+        let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(plain);
+        let from = folded.len();
+        folded.push_str(run);
+        if let Some(run) = folded.get_mut(from..) {
+            run.make_ascii_lowercase();
+        }
+        let mut others = after.chars();
+        if let Some(c) = others.next()
+            && !invisible(c)
+        {
             fold_char(c, marks, folded);
         }
+        rest = others.as_str();
     }
 }
 

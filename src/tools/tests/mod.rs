@@ -118,6 +118,7 @@ pub(crate) fn case() -> Case {
         updated_at: NOW,
         resolved_at: None,
         snoozed_until: None,
+        doubt: None,
     }
 }
 

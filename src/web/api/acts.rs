@@ -19,7 +19,7 @@ use crate::desk::act::{self, ActError, Actor, Assignee, At, Reply};
 use crate::domain::ids::{AgentId, CaseId, TeamId};
 use crate::domain::time::Timestamp;
 
-const LABEL_CHARS_MAX: usize = 200;
+pub(super) const LABEL_CHARS_MAX: usize = 200;
 
 /// What is said to the customer, or noted for agents.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -58,17 +58,22 @@ pub(super) struct By {
     agent: Option<String>,
 }
 
-struct Call<'a> {
+pub(super) struct Call<'a> {
     edge: &'a Edge,
-    case: CaseId,
-    actor: Actor,
-    fields: Fields,
+    pub(super) case: CaseId,
+    pub(super) actor: Actor,
+    pub(super) fields: Fields,
 }
 
 impl<'a> Call<'a> {
     /// Checks the right, the case's id and who acts. An empty body is an empty object.
-    async fn open(edge: &'a Edge, caller: &Caller, id: &str, body: &[u8]) -> Result<Self, ApiError> {
-        caller.may(Scope::CasesWrite)?;
+    pub(super) async fn open(
+        edge: &'a Edge,
+        (caller, scope): (&Caller, Scope),
+        id: &str,
+        body: &[u8],
+    ) -> Result<Self, ApiError> {
+        caller.may(scope)?;
         let case = case_id(id)?;
         let body = if body.is_empty() { b"{}" } else { body };
         let mut fields = Fields::of_body(body, edge.app.config.server.json_depth_max)?;
@@ -91,7 +96,7 @@ impl<'a> Call<'a> {
         Ok(text)
     }
 
-    fn finish(&mut self) -> Result<(), ApiError> {
+    pub(super) fn finish(&mut self) -> Result<(), ApiError> {
         Ok(std::mem::take(&mut self.fields).finish()?)
     }
 }
@@ -120,7 +125,7 @@ pub(super) async fn reply(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<(StatusCode, Json<MessageBody>), ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let reply = Reply { text: call.words()?, id: call.fields.label("id", LABEL_CHARS_MAX)? };
     call.finish()?;
     let message = act::reply(call.at(), reply).await?;
@@ -139,7 +144,7 @@ pub(super) async fn note(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<(StatusCode, Json<MessageBody>), ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let text = call.words()?;
     call.finish()?;
     let message = act::note(call.at(), &text).await?;
@@ -158,7 +163,7 @@ pub(super) async fn assign(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let team = call.fields.label("team", LABEL_CHARS_MAX)?;
     call.finish()?;
     let to = match (&call.actor, team) {
@@ -187,7 +192,7 @@ pub(super) async fn resolve(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     call.finish()?;
     Ok(Json(CaseBody::from(&act::resolve(call.at()).await?)))
 }
@@ -203,7 +208,7 @@ pub(super) async fn reopen(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     call.finish()?;
     Ok(Json(CaseBody::from(&act::reopen(call.at()).await?)))
 }
@@ -220,7 +225,7 @@ pub(super) async fn snooze(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let until = Timestamp::parse(&call.fields.required_text("until", 64)?);
     call.finish()?;
     let now = edge.app.clock.now();
@@ -241,7 +246,7 @@ pub(super) async fn give_back(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
-    let mut call = Call::open(&edge, &caller, &id, &body).await?;
+    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     call.finish()?;
     Ok(Json(CaseBody::from(&act::give_back(call.at()).await?)))
 }

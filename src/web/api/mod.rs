@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 use super::Edge;
 
 mod acts;
+mod approvals;
 mod cases;
 mod customers;
 mod knowledge;
@@ -43,6 +44,9 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(acts::reopen))
         .routes(routes!(acts::snooze))
         .routes(routes!(acts::give_back))
+        .routes(routes!(approvals::list_approvals))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::refuse))
         .routes(routes!(customers::get_customer))
         .routes(routes!(customers::timeline))
         .routes(routes!(knowledge::search_knowledge))

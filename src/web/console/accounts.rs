@@ -17,15 +17,21 @@ pub const FIRST_LOGIN: &str = "admin";
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$wQ2LLOGTvOQ6Cw/vDqhPy0zmaMFCNhkVt0Kkbh3pQzk";
 
-/// Why an account was not made.
+/// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// The login is taken.
     #[error("the login `{0}` is taken; choose another")]
     Taken(String),
     /// The password is too short.
-    #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters; choose a longer one")]
+    #[error("the new password has fewer than {PASSWORD_CHARS_MIN} characters; choose a longer one")]
     Short,
+    /// The password that was asked for is not the account's.
+    #[error("the password you have now is not the one you wrote; try again")]
+    Wrong,
+    /// The new password is the old one.
+    #[error("the new password is the one you have now; choose another")]
+    Same,
     /// The password could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hash(String),
@@ -69,44 +75,46 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
 /// Makes an account with a random password; returns the password once.
 pub async fn invite(store: &Store, clock: &dyn Clock, agent: NewAgent) -> Result<String, AccountError> {
     let password: String = super::super::keys::random_text().chars().take(20).collect();
-    add(store, clock, agent, &password).await?;
-    Ok(password)
-}
-
-/// Makes an account.
-pub async fn add(
-    store: &Store,
-    clock: &dyn Clock,
-    agent: NewAgent,
-    password: &str,
-) -> Result<Agent, AccountError> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        return Err(AccountError::Short);
-    }
     let NewAgent { login, name, teams, languages } = agent;
     let agent = Agent {
         id: AgentId::new(clock.new_id()),
         login: login.clone(),
         name,
-        password_hash: hash(password)?,
+        password_hash: hash(&password)?,
         teams,
         languages,
         created_at: clock.now(),
+        password_chosen_at: None,
     };
-    if store.add_agent(&agent).await? { Ok(agent) } else { Err(AccountError::Taken(login)) }
+    if store.add_agent(&agent).await? { Ok(password) } else { Err(AccountError::Taken(login)) }
 }
 
-/// Sets a new password and ends every session of the account.
-pub async fn set_password(store: &Store, agent: &AgentId, password: &str) -> Result<(), AccountError> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
+/// Replaces a password by one that the agent chose, and ends every session of the account.
+pub(super) async fn change_password(
+    store: &Store,
+    clock: &dyn Clock,
+    agent: &Agent,
+    old: String,
+    new: String,
+) -> Result<(), AccountError> {
+    if new.chars().count() < PASSWORD_CHARS_MIN {
         return Err(AccountError::Short);
     }
-    store.set_password(agent, &hash(password)?).await?;
-    Ok(store.end_sessions_of(agent).await?)
+    if new == old {
+        return Err(AccountError::Same);
+    }
+    if prove(store, &agent.login, old).await?.is_none() {
+        return Err(AccountError::Wrong);
+    }
+    // Hashing takes as long as it should; nobody else waits for it.
+    let hashed = tokio::task::spawn_blocking(move || hash(&new)).await;
+    let hashed = hashed.unwrap_or_else(|error| Err(AccountError::Hash(error.to_string())))?;
+    store.set_password(&agent.id, &hashed, clock.now()).await?;
+    Ok(store.end_sessions_of(&agent.id).await?)
 }
 
 /// The Argon2id hash of a password with a fresh salt, in PHC form.
-pub fn hash(password: &str) -> Result<String, AccountError> {
+fn hash(password: &str) -> Result<String, AccountError> {
     let hashed = Argon2::default().hash_password(password.as_bytes());
     hashed.map(|hash| hash.to_string()).map_err(|error| AccountError::Hash(error.to_string()))
 }

@@ -10,6 +10,9 @@ use super::super::error::ApiError;
 use super::super::extract::case_id;
 use super::sign_in::{SignedIn, form};
 use crate::desk::act::{self, Actor, Assignee, At, Reply};
+use crate::desk::approvals::Decision;
+use crate::domain::ids::ApprovalId;
+use crate::pipeline::Word;
 
 /// Does what the button says.
 pub(super) async fn act(
@@ -21,6 +24,14 @@ pub(super) async fn act(
     let mut fields = form(&edge, &signed_in, request).await?;
     let case = case_id(&id)?;
     let actor = Actor::Agent(signed_in.agent.id.clone());
+    if let Some(decision) = Decision::of_act(&act) {
+        let approval = fields.remove("approval").and_then(|id| ApprovalId::parse(&id).ok());
+        let approval = approval.ok_or_else(|| ApiError::not_found("approval"))?;
+        // The form says what it showed, so that nothing else is carried out.
+        let shown = Some(fields.remove("hash").unwrap_or_default());
+        edge.app.pipeline.decide(Word { case: case.clone(), approval, shown, decision, actor }).await?;
+        return Ok(Redirect::to(&format!("/console/cases/{case}")));
+    }
     let at = At { store: &edge.app.store, clock: &*edge.app.clock, actor: &actor, case: &case };
     match act.as_str() {
         "reply" => {

@@ -1,6 +1,10 @@
 // Keeps an open console page live. Without it every page still works; it only has to be reloaded.
 
 const LISTS_EVERY_MS = 4000;
+const STATES = {
+  assistant: 'With the assistant', queued: 'Waiting for a person', agent: 'With a person',
+  snoozed: 'Put aside', resolved: 'Resolved', closed: 'Closed',
+};
 const lists = document.getElementById('lists');
 const main = document.querySelector('main.case');
 
@@ -44,9 +48,23 @@ function append(message) {
   thread.scrollTop = thread.scrollHeight;
 }
 
+// On a phone the note's long parts are opened by a tap, so that the conversation is near.
+if (window.matchMedia('(max-width: 1000px)').matches) {
+  for (const part of document.querySelectorAll('.note details')) part.open = false;
+}
 if (lists) setInterval(renewLists, LISTS_EVERY_MS);
 times(document);
 if (main) {
+  // A form that was sent brings its own page; a page that is shown again meanwhile would hide what came of it.
+  let leaving = false;
+  document.addEventListener('submit', () => { leaving = true; });
+  window.addEventListener('pageshow', () => { leaving = false; });
+  const again = () => {
+    const text = document.getElementById('text');
+    if (leaving || (text && text.value)) return false;
+    window.location.reload();
+    return true;
+  };
   const thread = document.getElementById('thread');
   thread.scrollTop = thread.scrollHeight;
   let last = Number(main.dataset.last);
@@ -55,15 +73,17 @@ if (main) {
     const message = JSON.parse(event.data);
     if (message.seq <= last) return;
     last = message.seq;
+    // What the customer hears about an approval says that it was decided.
+    if (message.author === 'assistant' && document.querySelector('.approval[data-open]') && again()) return;
     append(message);
     renewLists();
   });
   live.addEventListener('state', (event) => {
     const { state } = JSON.parse(event.data);
     if (state === main.dataset.state) return;
-    const text = document.getElementById('text');
-    if (text && text.value) { main.dataset.state = state; document.getElementById('state').textContent = state; return; }
-    window.location.reload();
+    if (again()) return;
+    main.dataset.state = state;
+    document.getElementById('state').textContent = STATES[state] || state;
   });
   const text = document.getElementById('text');
   if (text) text.addEventListener('keydown', (event) => {

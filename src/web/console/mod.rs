@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -14,13 +15,16 @@ use super::error::ApiError;
 pub mod accounts;
 mod acts;
 mod pages;
+mod password;
+mod refusals;
+mod shown;
 mod sign_in;
 
 const STYLE: &str = include_str!("console.css");
 const SCRIPT: &str = include_str!("console.js");
 
 /// The console's pages and forms.
-pub(super) fn router() -> Router<Arc<Edge>> {
+pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
     let compressed = tower_http::compression::CompressionLayer::new();
     Router::new()
         .route("/console", get(pages::home))
@@ -30,8 +34,10 @@ pub(super) fn router() -> Router<Arc<Edge>> {
         .route("/console/cases/{id}/{act}", post(acts::act))
         .route("/console/login", get(sign_in::page).post(sign_in::enter))
         .route("/console/logout", post(sign_in::leave))
+        .route("/console/password", get(password::page).post(password::change))
         .route("/console/console.css", get(style).layer(compressed.clone()))
         .route("/console/console.js", get(script).layer(compressed))
+        .layer(middleware::from_fn_with_state(edge.clone(), refusals::as_pages))
 }
 
 async fn style() -> impl IntoResponse {

@@ -1,5 +1,6 @@
 //! The console's pages: the lists, and one case with its note and its thread.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -12,12 +13,11 @@ use super::super::Edge;
 use super::super::error::ApiError;
 use super::super::extract::{Asked, Peer, case_id};
 use super::super::stream::{self, Live, Places, Source};
-use super::page;
 use super::sign_in::SignedIn;
+use super::{page, shown};
+use crate::desk::approvals;
 use crate::domain::case::{Case, CaseState};
-use crate::domain::handoff::{Handoff, Known};
 use crate::domain::ids::CaseId;
-use crate::domain::message::{Message, Visibility};
 use crate::domain::time::Timestamp;
 use crate::store::{CaseFilter, Page, StoreError};
 
@@ -25,7 +25,7 @@ const HOME: &str = concat!(
     include_str!("head.html"),
     include_str!("frame.html"),
     include_str!("lists.html"),
-    "</nav><main class=\"empty\"><h2>{{ lists.waiting | length }} waiting</h2><p>Choose a case on the left. The one on top has waited longest among the most urgent.</p></main>",
+    include_str!("home.html"),
     include_str!("foot.html")
 );
 const CASE: &str = concat!(
@@ -73,10 +73,17 @@ pub(super) async fn case(
     let handoff = store.handoff(&id).await?;
     let mut context = frame(&edge, &signed_in, Some(&id)).await?;
     let customer = &file.customer;
-    context["case"] = shown_case(&file.case, edge.app.clock.now());
+    let pending = approvals::of_case(store, &file.case, edge.app.clock.now()).await?;
+    let people: BTreeMap<String, String> =
+        store.list_agents().await?.into_iter().map(|agent| (agent.id.to_string(), agent.name)).collect();
+    context["case"] = shown::case(&edge, &file.case);
     context["customer"] = json!({"name": customer.name, "email": customer.email, "id": customer.external_id});
-    context["note"] = handoff.as_ref().map(note).unwrap_or_default();
-    context["thread"] = messages.iter().map(|message| entry(message)).collect();
+    context["note"] = handoff.as_ref().map(|handoff| shown::note(&edge, handoff)).unwrap_or_default();
+    context["approval"] = pending
+        .map(|pending| shown::approval(&edge, &file.case, &signed_in.agent, &people, &pending))
+        .unwrap_or_default();
+    context["holder"] = json!(file.case.agent.as_ref().and_then(|agent| people.get(agent.as_str())));
+    context["thread"] = messages.iter().map(|message| shown::entry(message, &people)).collect();
     context["last"] = json!(messages.last().map_or(0, |message| message.seq));
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
     context["mine"] = json!(file.case.agent.as_ref() == Some(&signed_in.agent.id));
@@ -119,8 +126,8 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
     let resolved = CaseFilter { state: Some(CaseState::Resolved), ..CaseFilter::default() };
     let (resolved, _) = store.list_cases(&resolved, &Page { cursor: None, limit: 10 }).await?;
     let line = |case: &Case, since: Timestamp, reason: Option<&str>| {
-        let mut line = shown_case(case, now);
-        line["reason"] = json!(reason.map(words));
+        let mut line = shown::case(edge, case);
+        line["reason"] = json!(reason.map(shown::reason));
         line["waited"] = json!(ago(now, since));
         line["chosen"] = json!(chosen == Some(&case.id));
         line
@@ -133,81 +140,10 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
         "title": "Console",
         "business": edge.app.config.business.name,
         "agent": signed_in.agent.name,
+        "first_password": signed_in.agent.password_chosen_at.is_none(),
         "csrf": signed_in.csrf,
         "lists": {"waiting": waiting, "mine": plain(&mine), "resolved": plain(&resolved)},
     }))
-}
-
-fn shown_case(case: &Case, now: Timestamp) -> Value {
-    let can = |wanted: &[CaseState]| wanted.contains(&case.state);
-    json!({
-        "id": case.id,
-        "issue": case.issue.as_deref().filter(|issue| !issue.trim().is_empty()).unwrap_or("No issue stated yet"),
-        "state": case.state.as_str(),
-        "state_words": match case.state {
-            CaseState::Assistant => "With the assistant",
-            CaseState::Queued => "Waiting for a person",
-            CaseState::Agent => "With a person",
-            CaseState::Snoozed => "Put aside",
-            CaseState::Resolved => "Resolved",
-            CaseState::Closed => "Closed",
-        },
-        "urgency": case.urgency.as_str(),
-        "team": case.team,
-        "channel": words(&case.channel),
-        "assurance": case.assurance.as_str(),
-        "updated": ago(now, case.updated_at),
-        "open": case.open(),
-        "can_return": can(&[CaseState::Queued, CaseState::Agent, CaseState::Snoozed]),
-        "can_resolve": can(&[CaseState::Assistant, CaseState::Queued, CaseState::Agent, CaseState::Snoozed]),
-        "can_reopen": can(&[CaseState::Resolved, CaseState::Closed]),
-        "can_reply": case.state != CaseState::Closed,
-    })
-}
-
-fn entry(message: &Message) -> Value {
-    json!({
-        "author": message.author.as_str(),
-        "internal": message.visibility == Visibility::Internal,
-        "channel": words(&message.channel),
-        "text": message.text,
-        "at": message.at,
-        "choices": message.choices,
-    })
-}
-
-/// The note in the order in which it is read.
-fn note(handoff: &Handoff) -> Value {
-    let note = &handoff.note;
-    let line = |label: &str, known: &Known| json!({"label": label, "value": known.to_string(), "unknown": matches!(known, Known::Unknown { .. })});
-    let said =
-        |label: &str, value: String| json!({"label": label, "value": value, "unknown": value.is_empty()});
-    json!({
-        "issue": note.issue.to_string(),
-        "why": words(&note.reason),
-        "urgency": note.urgency.as_str(),
-        "lines": [
-            line("Customer", &note.customer),
-            said("Proven", note.verified.clone()),
-            line("Wants", &note.wants),
-            line("Next step", &note.next_step),
-            line("Promised", &note.promised),
-            line("Told about waiting", &note.told),
-            said("Channels", note.channels.iter().map(|one| words(one)).collect::<Vec<_>>().join(", ")),
-            said("Language", note.language.clone()),
-            said("Mood", format!("{:?}", note.mood).to_lowercase()),
-            said("Articles cited", if note.articles.is_empty() { "none".to_owned() } else { note.articles.join(", ") }),
-        ],
-        "facts": note.facts,
-        "tried": note.tried,
-        "approval": note.approval,
-        "unsent": note.unsent,
-    })
-}
-
-/// A machine's word as people read it.
-fn words(name: &str) -> String {
-    name.replace('_', " ")
 }
 
 /// How long ago, in the largest unit that says something.

@@ -20,7 +20,7 @@ use super::accounts;
 use crate::domain::team::Agent;
 
 const PAGE: &str = concat!(include_str!("head.html"), include_str!("login.html"), include_str!("foot.html"));
-const FIELD_CHARS_MAX: usize = 200;
+pub(super) const FIELD_CHARS_MAX: usize = 200;
 
 /// An agent who signed in, and the token that their forms carry.
 pub(super) struct SignedIn {
@@ -99,6 +99,13 @@ pub(super) async fn form(
     Ok(fields)
 }
 
+/// Counts a try of a password from an address.
+pub(super) fn throttled(edge: &Edge, address: std::net::IpAddr) -> Result<(), ApiError> {
+    edge.sign_ins.count(address, edge.app.clock.now()).map_err(|seconds| {
+        ApiError::too_many(format!("too many tries from this address; try again in {seconds} s"), seconds)
+    })
+}
+
 /// The page to sign in.
 pub(super) async fn page(State(edge): State<Arc<Edge>>) -> Result<Response, ApiError> {
     shown(&edge, None)
@@ -115,10 +122,7 @@ pub(super) async fn enter(
     Peer(address): Peer,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let now = edge.app.clock.now();
-    edge.sign_ins.count(address, now).map_err(|seconds| {
-        ApiError::too_many(format!("too many sign-ins from this address; try again in {seconds} s"), seconds)
-    })?;
+    throttled(&edge, address)?;
     let earlier = token(&edge, request.headers());
     let mut fields = fields(&edge, request).await?;
     let mut field =
@@ -134,9 +138,15 @@ pub(super) async fn enter(
     if let Some(earlier) = earlier {
         edge.app.store.end_session(&hash(&earlier)).await?;
     }
+    begin(&edge, &agent).await
+}
+
+/// Begins a session and leads to the console.
+pub(super) async fn begin(edge: &Edge, agent: &Agent) -> Result<Response, ApiError> {
     let (token, lasts_ms) = (random_text(), edge.app.config.console.session_ms);
-    edge.app.store.new_session(&hash(&token), &agent.id, now.plus_ms(lasts_ms)).await?;
-    Ok(with_cookie(Redirect::to("/console").into_response(), cookie(&edge, &token, lasts_ms / 1000)))
+    let until = edge.app.clock.now().plus_ms(lasts_ms);
+    edge.app.store.new_session(&hash(&token), &agent.id, until).await?;
+    Ok(with_cookie(Redirect::to("/console").into_response(), cookie(edge, &token, lasts_ms / 1000)))
 }
 
 /// Signs out.

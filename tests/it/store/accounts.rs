@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use firstline::domain::ids::{AgentId, TeamId};
 use firstline::domain::team::Agent;
+use firstline::domain::time::Timestamp;
 use firstline::store::{AgentSession, ApiKey};
 
 use super::things::NOW;
@@ -25,6 +26,7 @@ fn agent(login: &str) -> Agent {
         teams: vec![TeamId::parse("care").unwrap()],
         languages: vec!["de".to_owned()],
         created_at: NOW,
+        password_chosen_at: None,
     }
 }
 
@@ -37,12 +39,12 @@ async fn an_account_is_added_found_and_removed(record: Arc<Record>) {
     assert_eq!(store.list_agents().await.unwrap(), [agent("eva"), agent("max")]);
     assert_eq!(store.agent_by_login("eva").await.unwrap(), Some(agent("eva")));
     assert_eq!(store.agent(&agent("max").id).await.unwrap(), Some(agent("max")));
-    assert!(store.set_password(&agent("eva").id, "$argon2id$second").await.unwrap());
+    assert!(store.set_password(&agent("eva").id, "$argon2id$second", NOW).await.unwrap());
     let changed = store.agent_by_login("eva").await.unwrap().unwrap();
-    assert_eq!(changed.password_hash, "$argon2id$second");
+    assert_eq!((changed.password_hash.as_str(), changed.password_chosen_at), ("$argon2id$second", Some(NOW)));
     assert!(store.remove_agent("eva").await.unwrap());
     assert!(!store.remove_agent("eva").await.unwrap());
-    assert!(!store.set_password(&agent("eva").id, "x").await.unwrap());
+    assert!(!store.set_password(&agent("eva").id, "x", NOW).await.unwrap());
     assert_eq!(store.agent_by_login("eva").await.unwrap(), None);
 }
 
@@ -91,7 +93,10 @@ async fn a_key_works_until_it_is_revoked_or_expires(record: Arc<Record>) {
         store.add_key(key).await.unwrap();
     }
     assert_eq!(store.list_keys().await.unwrap(), [key("long"), short.clone()]);
-    let found = async |hash, now| store.key_by_hash(hash, now).await.unwrap().map(|key| key.id);
+    let found = async |hash, now: Timestamp| {
+        let key: Option<ApiKey> = store.key_by_hash(hash, now).await.unwrap();
+        key.filter(|key| key.in_force(now)).map(|key| key.id)
+    };
     assert_eq!(found("hash-short", NOW.plus_ms(9)).await.as_deref(), Some("short"));
     assert_eq!(found("hash-short", NOW.plus_ms(10)).await, None);
     assert_eq!(found("hash", NOW).await, None);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use firstline::domain::case::{Case, CaseState, PendingWrite, Resolution};
+use firstline::domain::case::{Case, CaseState, Doubt, DoubtStage, PendingWrite, Resolution};
 use firstline::domain::event::first_broken;
 use firstline::domain::event::{Event, EventKind};
 use firstline::domain::handoff::{Handoff, HandoffNote, Known};
@@ -115,6 +115,7 @@ fn full_case(version: i64) -> Case {
         event_hash: "abc".to_owned(),
         resolved_at: Some(NOW.plus_ms(4)),
         snoozed_until: Some(NOW.plus_ms(5)),
+        doubt: Some(Doubt { request: "and “this”?".to_owned(), stage: DoubtStage::Asked, seq: 3 }),
         updated_at: NOW.plus_ms(6),
         ..case("ann")
     }

@@ -83,6 +83,7 @@ pub(crate) fn case(name: &str) -> Case {
         updated_at: NOW,
         resolved_at: None,
         snoozed_until: None,
+        doubt: None,
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-async fn run(url: &str, sql: &str) {
+/// Runs a statement on a database, beside whoever else uses it.
+pub(crate) async fn run(url: &str, sql: &str) {
     sqlx::any::install_default_drivers();
     let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.unwrap();

@@ -3,3 +3,4 @@
 pub(crate) mod database;
 pub(crate) mod site;
 pub(crate) mod stub_model;
+pub(crate) mod world;

@@ -101,6 +101,19 @@ impl Site {
         &self.key
     }
 
+    /// Runs a command of the program in the same folder, beside the service: whether it succeeded, and what it said.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firstline"));
+        let ended = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        let said = if ended.status.success() { ended.stdout } else { ended.stderr };
+        (ended.status.success(), String::from_utf8(said).unwrap())
+    }
+
+    /// The address of its database.
+    pub(crate) fn database(&self) -> String {
+        format!("sqlite://{}/data/firstline.db", self.folder.path().display())
+    }
+
     /// Kills the program at once, as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.program.kill();

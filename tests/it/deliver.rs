@@ -1,0 +1,195 @@
+//! What leaves by a channel that has to be pushed: once, later when it says so, and to a person when it refuses.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
+use firstline::channels::{ChannelAdapter, ChannelError, ChannelLimits, Channels, Envelope};
+use firstline::config::{Config, Sources};
+use firstline::domain::case::{CaseState, Resolution};
+use firstline::domain::decision::{Draft, Step};
+use firstline::domain::ids::{CaseId, ProcedureId};
+use firstline::domain::message::{InboundMessage, Message};
+use firstline::pipeline::Pipeline;
+use firstline::store::{DeliveryState, Store};
+use futures_util::future::BoxFuture;
+
+use crate::store::{Record, on_both};
+use crate::support::world::{ManualClock, clock, message, parts};
+
+on_both! {
+    what_the_channel_takes_leaves_once
+    what_it_cannot_take_now_leaves_later
+    what_it_never_takes_goes_to_a_person_who_stays_the_only_one_told
+    a_resolved_case_whose_answer_was_refused_is_opened_for_people
+    what_it_may_have_taken_is_not_sent_again
+    what_was_taken_up_and_never_recorded_is_not_sent_again
+}
+
+const REPLY: &str = "Thank you for your message.";
+
+/// A medium that answers as it was told, and keeps what it was given.
+struct Post {
+    answers: Arc<Mutex<VecDeque<ChannelError>>>,
+    sent: Arc<Mutex<Vec<String>>>,
+}
+
+impl ChannelAdapter for Post {
+    fn name(&self) -> &'static str {
+        "post"
+    }
+
+    fn limits(&self) -> ChannelLimits {
+        ChannelLimits { text_chars_max: 4000, choices_max: 0, typing: false }
+    }
+
+    fn parse(&self, _: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
+        Err(ChannelError::Permanent("nothing arrives by this one".to_owned()))
+    }
+
+    fn send<'a>(&'a self, _: &'a str, message: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
+        self.sent.lock().unwrap().push(message.text.clone());
+        let answer = self.answers.lock().unwrap().pop_front().map_or(Ok(()), Err);
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// Says the same to everything, and counts it as an answer or not.
+struct Says(Option<Resolution>);
+
+impl Assistant for Says {
+    fn begin(&self, _: Situation) -> Box<dyn Proposer> {
+        Box::new(Self(self.0))
+    }
+}
+
+impl Proposer for Says {
+    fn next(&mut self, _: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
+        let draft = Draft { text: REPLY.to_owned(), resolves: self.0, ..Draft::default() };
+        Box::pin(std::future::ready(Ok(Step::Say(draft))))
+    }
+
+    fn memory(&self) -> String {
+        String::new()
+    }
+
+    fn gathered(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    fn intent(&self) -> Option<ProcedureId> {
+        None
+    }
+}
+
+struct Office {
+    pipeline: Arc<Pipeline>,
+    clock: Arc<ManualClock>,
+    sent: Arc<Mutex<Vec<String>>>,
+    case: CaseId,
+}
+
+impl Office {
+    /// One message by post, answered; the medium answers with these errors first.
+    async fn new(record: &Record, resolves: Option<Resolution>, answers: Vec<ChannelError>) -> Self {
+        let mut config = Config::load(Sources::default()).unwrap();
+        config.database.url = record.database.url();
+        let (clock, sent) = (clock(), Arc::default());
+        let post = Post { answers: Arc::new(Mutex::new(answers.into())), sent: Arc::clone(&sent) };
+        let mut parts = parts(config, clock.clone(), &[], Arc::new(Says(resolves))).await;
+        parts.channels = Channels::of(vec![Box::new(post)]);
+        let pipeline = Pipeline::new(parts);
+        let arrived = InboundMessage { channel: "post".to_owned(), ..message("m1", "hello there") };
+        let case = pipeline.ingest(arrived).await.unwrap().case;
+        let office = Self { pipeline, clock, sent, case };
+        office.pipeline.drain().await;
+        office
+    }
+
+    fn store(&self) -> &Store {
+        &self.pipeline.parts().store
+    }
+
+    /// Some time later.
+    async fn later(&self, ms: i64) {
+        self.clock.advance(ms);
+        self.pipeline.drain().await;
+    }
+
+    fn sent(&self) -> Vec<String> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    async fn states(&self) -> Vec<DeliveryState> {
+        let deliveries = self.store().deliveries(&self.case).await.unwrap();
+        deliveries.into_iter().map(|delivery| delivery.state).collect()
+    }
+
+    async fn state(&self) -> CaseState {
+        self.store().case_fresh(&self.case).await.unwrap().unwrap().case.state
+    }
+}
+
+async fn what_the_channel_takes_leaves_once(record: Arc<Record>) {
+    let office = Office::new(&record, None, vec![]).await;
+    office.later(3_600_000).await;
+    assert_eq!(office.sent(), [REPLY]);
+    assert_eq!(office.states().await, [DeliveryState::Sent]);
+    assert_eq!(office.state().await, CaseState::Assistant);
+}
+
+async fn what_it_cannot_take_now_leaves_later(record: Arc<Record>) {
+    let busy = || ChannelError::Later("busy".to_owned());
+    let office = Office::new(&record, None, vec![busy(), busy()]).await;
+    assert_eq!(office.states().await, [DeliveryState::Pending]);
+    office.later(1_000).await;
+    office.later(1_999).await;
+    assert_eq!(office.sent().len(), 2, "the pause doubles");
+    office.later(1).await;
+    assert_eq!(office.sent(), [REPLY, REPLY, REPLY]);
+    assert_eq!(office.states().await, [DeliveryState::Sent]);
+}
+
+async fn what_it_never_takes_goes_to_a_person_who_stays_the_only_one_told(record: Arc<Record>) {
+    let refuses = || ChannelError::Permanent("no such address".to_owned());
+    let office = Office::new(&record, None, vec![refuses(), refuses()]).await;
+    // The turn that the refusal opened hands over; what it tells the customer is refused, too, and that is the end.
+    office.later(1).await;
+    office.later(3_600_000).await;
+    assert_eq!(office.state().await, CaseState::Queued);
+    let handoff = office.store().handoff(&office.case).await.unwrap().unwrap();
+    assert_eq!(handoff.reason, "delivery_failed");
+    assert_eq!(office.sent().len(), 2);
+    assert_eq!(office.states().await, [DeliveryState::Failed, DeliveryState::Failed]);
+}
+
+async fn a_resolved_case_whose_answer_was_refused_is_opened_for_people(record: Arc<Record>) {
+    let refused = vec![ChannelError::Permanent("no such address".to_owned())];
+    let office = Office::new(&record, Some(Resolution::Answered), refused).await;
+    assert_eq!(office.state().await, CaseState::Queued);
+    assert_eq!(office.states().await, [DeliveryState::Failed]);
+}
+
+async fn what_it_may_have_taken_is_not_sent_again(record: Arc<Record>) {
+    let lost = vec![ChannelError::Unknown("the answer was lost".to_owned())];
+    let office = Office::new(&record, None, lost).await;
+    office.later(1).await;
+    office.later(3_600_000).await;
+    assert_eq!(office.sent().iter().filter(|text| *text == REPLY).count(), 1);
+    assert_eq!(office.states().await.first(), Some(&DeliveryState::Unknown));
+    let handoff = office.store().handoff(&office.case).await.unwrap().unwrap();
+    assert_eq!(handoff.reason, "delivery_unknown");
+}
+
+async fn what_was_taken_up_and_never_recorded_is_not_sent_again(record: Arc<Record>) {
+    let busy = vec![ChannelError::Later("busy".to_owned())];
+    let office = Office::new(&record, None, busy).await;
+    office.clock.advance(1_000);
+    // Another process takes it up and dies.
+    let now = firstline::domain::time::Clock::now(office.clock.as_ref());
+    assert_eq!(office.store().due_deliveries("them", now, 10_000, 9).await.unwrap().len(), 1);
+    office.later(10_001).await;
+    office.later(1).await;
+    assert_eq!(office.sent().iter().filter(|text| *text == REPLY).count(), 1);
+    assert_eq!(office.states().await.first(), Some(&DeliveryState::Unknown));
+}
