@@ -11,8 +11,8 @@ mod sections;
 mod tools;
 
 pub use sections::{
-    Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Routing, Server, TeamSettings,
-    Telemetry, TriageSettings, Worker,
+    Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
+    Routing, Server, Structured, TeamSettings, Telemetry, TriageSettings, Worker,
 };
 pub use tools::{HttpTool, Method, ToolLimits, ToolSettings};
 
@@ -45,6 +45,12 @@ pub struct Config {
     pub routing: Routing,
     /// Where agents work.
     pub console: Console,
+    /// The language model that answers.
+    pub model: Model,
+    /// The one that answers when the first cannot.
+    pub fallback_model: Model,
+    /// How both are called.
+    pub model_calls: ModelCalls,
     /// Logs.
     pub telemetry: Telemetry,
     /// Groups of agents.
@@ -143,6 +149,9 @@ impl Config {
                 guard: reader.section("guard")?,
                 routing: reader.section("routing")?,
                 console: reader.section("console")?,
+                model: reader.section("model")?,
+                fallback_model: reader.section("fallback_model")?,
+                model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
                 teams,
                 tools,
@@ -251,7 +260,7 @@ impl Reader {
 /// Whether nobody should read this setting over somebody's shoulder: keys, and addresses with a password in them.
 fn secret(key: &str, text: &str) -> bool {
     !text.is_empty()
-        && (key.ends_with("_secret") || key.ends_with("_key") || (key == "url" && text.contains('@')))
+        && (key.ends_with("_secret") || key.ends_with("_key") || (key.ends_with("url") && text.contains('@')))
 }
 
 /// The settings without secrets: those by name, and the headers of tools.

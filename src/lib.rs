@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | 0 | [`domain`] what things are; [`failpoints`] where a test may kill the process | nothing of ours |
 //! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] | 0 |
-//! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters | 0-1, never each other |
+//! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters; [`llm`] the wire to models | 0-1, never each other |
 //! | 3 | [`tools`] what may be called; [`desk`] the human side | 0-2, never each other |
 //! | 4 | [`assistant`] who proposes a step | 0-3 |
 //! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage (below) |
@@ -27,7 +27,7 @@
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web` and `demo` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
-//! outside `templates`, environment reads outside `config`, clock reads outside `app` and `main`.
+//! outside `templates`, `async-openai` outside `llm::openai`, environment reads outside `config`, clock reads outside `app` and `main`.
 //!
 //! # Where to begin
 //!
@@ -54,6 +54,7 @@ pub mod evals;
 pub mod failpoints;
 pub mod knowledge;
 pub mod language;
+pub mod llm;
 pub mod pipeline;
 pub mod store;
 pub mod telemetry;

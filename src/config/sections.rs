@@ -1,5 +1,6 @@
 //! The sections of the settings, one struct each; `config.default.toml` explains every key.
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// The edge: where it listens and what it takes.
@@ -204,6 +205,92 @@ pub struct Console {
     pub session_ms: i64,
     /// Sign-ins per address.
     pub attempts_per_minute_max: usize,
+}
+
+/// One language model behind an endpoint that speaks the chat-completions protocol.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Up to and without `/chat/completions`.
+    pub base_url: String,
+    /// The key, if the endpoint wants one.
+    pub api_key: SecretString,
+    /// The model as the endpoint names it; empty: none.
+    pub name: String,
+    /// Azure's `api-version`; empty: not Azure.
+    pub api_version: String,
+    /// How the endpoint is told what shape an answer must have.
+    pub structured: Structured,
+    /// How the endpoint names the longest answer.
+    pub output_limit: OutputLimit,
+    /// Below zero: not sent, the model's own.
+    pub temperature: f32,
+    /// Question and answer together.
+    pub context_tokens: u64,
+    /// Per million tokens read.
+    pub price_per_million_input: f64,
+    /// Per million tokens read that the endpoint remembered; 0: as any other.
+    pub price_per_million_cached_input: f64,
+    /// Per million tokens written.
+    pub price_per_million_output: f64,
+    /// Calls under way at once in this process; further ones wait.
+    pub calls_max: usize,
+    /// Tokens a minute from this process, questions and answers; further calls wait. 0: no budget.
+    pub tokens_per_minute_max: u64,
+    /// Longest a connection may take to open.
+    pub connect_timeout_ms: u64,
+    /// An answer of which nothing comes for this long is given up.
+    pub stall_ms: u64,
+    /// Longest one attempt may take.
+    pub attempt_timeout_ms: i64,
+    /// Largest answer as it travels.
+    pub response_bytes_max: usize,
+    /// Deepest JSON in an answer.
+    pub json_depth_max: usize,
+}
+
+/// How an endpoint is told what shape an answer must have. The answer is checked in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Structured {
+    /// `response_format` with the JSON schema.
+    Schema,
+    /// `response_format` for any JSON object, and the schema in words.
+    Object,
+    /// In words only.
+    Prompt,
+}
+
+/// How an endpoint names the longest answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputLimit {
+    /// The present name.
+    MaxCompletionTokens,
+    /// The older name, which some servers know alone.
+    MaxTokens,
+}
+
+/// How models are called, whichever it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCalls {
+    /// Tries per model and call.
+    pub attempts_max: u32,
+    /// Longest pause before the second try; doubles each time.
+    pub retry_ms: u64,
+    /// Longest pause before any try.
+    pub retry_ms_max: u64,
+    /// Failures in a row after which a model is left alone.
+    pub breaker_failures_max: u32,
+    /// For how long; then one call tries it.
+    pub breaker_open_ms: i64,
+    /// Per customer and day, in millionths of the currency of the prices. 0: no cap.
+    pub spend_customer_day_micros_max: i64,
+    /// For all customers, a day. 0: no cap.
+    pub spend_day_micros_max: i64,
+    /// For all customers, ever. 0: no cap.
+    pub spend_total_micros_max: i64,
 }
 
 /// Logs.

@@ -15,6 +15,7 @@ mod browser;
 mod console;
 mod deliver;
 mod evals;
+mod model_wire;
 mod limits;
 mod pipeline;
 mod readiness;

@@ -2,4 +2,5 @@
 
 pub(crate) mod database;
 pub(crate) mod site;
+pub(crate) mod stub_model;
 pub(crate) mod world;

@@ -1,0 +1,1 @@
+//! How models are called when they fail.
