@@ -7,17 +7,21 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::assistant::Assistant;
 use crate::assistant::local::LocalAssistant;
+use crate::assistant::model::{self, ModelAssistant};
 use crate::channels::web_chat::{SessionError, Sessions};
 use crate::channels::{self, Channels};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::{self, Knowledge, Origin, Problem};
+use crate::llm::tape::Recorder;
+use crate::llm::{self, ChatModel};
 use crate::pipeline::triage::Reader;
 use crate::pipeline::{Doors, Ends, Parts, Pipeline};
 use crate::store::{self, Store, StoreError};
-use crate::templates::{Phrases, Templates};
+use crate::templates::{Phrases, Prompts, Templates};
 use crate::tools::Toolbox;
 
 /// The machine's clock, and ids that nobody can guess.
@@ -61,6 +65,42 @@ pub struct Understanding {
     pub phrases: Arc<Phrases>,
     /// Reads messages.
     pub reader: Arc<Reader>,
+    /// Whether models are asked, and whether that is kept.
+    pub tape: Tape,
+}
+
+/// Where the answers of a model come from.
+#[derive(Clone, Default)]
+pub enum Tape {
+    /// From the configured model, if there is one.
+    #[default]
+    Live,
+    /// From the configured model, and into this folder.
+    Record(PathBuf),
+    /// From this one: recordings, or a scenario's script.
+    Given(Arc<dyn ChatModel>),
+}
+
+impl Tape {
+    /// The model to ask; none leaves the work to the local assistant.
+    fn model(
+        &self,
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Arc<dyn ChatModel>>, BuildError> {
+        let problem = |error: String| BuildError::Problems(vec![error]);
+        if let Self::Given(model) = self {
+            return Ok(Some(model.clone()));
+        }
+        let live = llm::connect(&config.model, &config.fallback_model, &config.model_calls, clock)
+            .map_err(|error| problem(format!("[model]: {error}")))?;
+        let Some(live) = live else { return Ok(None) };
+        let live: Arc<dyn ChatModel> = Arc::new(live);
+        let Self::Record(folder) = self else { return Ok(Some(live)) };
+        let recorder = Recorder::new(live, folder)
+            .map_err(|error| problem(format!("`{}` cannot be written: {error}", folder.display())))?;
+        Ok(Some(Arc::new(recorder)))
+    }
 }
 
 impl Understanding {
@@ -78,7 +118,8 @@ impl Understanding {
             Phrases::load(templates.clone(), Some(&config.workspace)).map_err(BuildError::Problems)?;
         let reader = Reader::new(knowledge.clone(), config.triage.clone(), config.business.clone(), cache);
         let phrases = Arc::new(phrases);
-        Ok((Self { knowledge, templates, phrases, reader: Arc::new(reader) }, problems))
+        let reader = Arc::new(reader);
+        Ok((Self { knowledge, templates, phrases, reader, tape: Tape::Live }, problems))
     }
 }
 
@@ -114,26 +155,45 @@ impl App {
         recorder: PrometheusHandle,
     ) -> Result<Self, BuildError> {
         let config = Arc::new(config);
-        let Understanding { knowledge, templates, phrases, reader } = understanding;
+        let Understanding { knowledge, templates, phrases, reader, tape } = understanding;
         let toolbox = Toolbox::new(&config, templates.clone()).map_err(BuildError::Problems)?;
+        let toolbox = Arc::new(toolbox);
         let desk = Desk::new(&config).map_err(BuildError::Problems)?;
         let store = Store::open(&config.database_url(), &store_settings(&config)).await?;
         store.migrate().await?;
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        let assistant = LocalAssistant::new(
+        let local = LocalAssistant::new(
             knowledge.clone(),
-            templates,
+            templates.clone(),
             phrases.clone(),
             config.triage.clone(),
             config.limits.clone(),
             config.business.clone(),
         );
+        let assistant: Arc<dyn Assistant> = match tape.model(&config, &clock)? {
+            None => Arc::new(local),
+            Some(model) => {
+                let prompts =
+                    Prompts::load(templates, Some(&config.workspace)).map_err(BuildError::Problems)?;
+                let parts = model::Parts {
+                    model,
+                    local,
+                    prompts,
+                    phrases: phrases.clone(),
+                    knowledge: knowledge.clone(),
+                    toolbox: toolbox.clone(),
+                    store: store.clone(),
+                    clock: clock.clone(),
+                };
+                Arc::new(ModelAssistant::new(parts, &config).map_err(BuildError::Problems)?)
+            }
+        };
         let pipeline = Pipeline::new(Parts {
             config: config.clone(),
             store: store.clone(),
             knowledge: knowledge.clone(),
             reader,
-            assistant: Arc::new(assistant),
+            assistant,
             toolbox,
             phrases,
             desk,

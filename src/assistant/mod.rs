@@ -10,12 +10,14 @@ use crate::domain::case::Case;
 use crate::domain::customer::Customer;
 use crate::domain::decision::Step;
 use crate::domain::message::Message;
-use crate::domain::receipt::CallStatus;
+use crate::domain::receipt::{CallStatus, Receipt};
 use crate::domain::triage::Triage;
 use crate::knowledge::Search;
 use crate::language::signals::{Alarm, Answer, SmallTalk};
+use crate::llm::usage::Tally;
 
 pub mod local;
+pub mod model;
 
 /// One request inside a message, and what triage made of it.
 #[derive(Debug, Clone)]
@@ -60,6 +62,10 @@ pub struct Situation {
     pub language: String,
     /// The business day.
     pub today: jiff::civil::Date,
+    /// What was called in this case so far, oldest first.
+    pub receipts: Vec<Arc<Receipt>>,
+    /// Where calls to a model are counted.
+    pub tally: Tally,
 }
 
 /// What came of the step proposed last.
@@ -83,6 +89,11 @@ pub enum Seen {
         /// Which limit.
         because: String,
     },
+    /// The guard stopped the words; others may pass.
+    Rejected {
+        /// What it found, by rule.
+        reasons: Vec<String>,
+    },
     /// A rule refused the call.
     Denied {
         /// One word for machines.
@@ -102,6 +113,19 @@ pub trait Proposer: Send {
     fn gathered(&self) -> BTreeMap<String, String>;
     /// The procedure it is following.
     fn intent(&self) -> Option<crate::domain::ids::ProcedureId>;
+    /// What it understood better than the reading before it.
+    fn understood(&self) -> Understood {
+        Understood::default()
+    }
+}
+
+/// What an assistant may know better than whoever read the messages first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Understood {
+    /// What the customer wants, in one line.
+    pub issue: Option<String>,
+    /// ISO 639-1 of the conversation.
+    pub language: Option<String>,
 }
 
 /// Someone who can propose steps: the local assistant, or a language model.

@@ -10,14 +10,16 @@ use tokio_util::task::TaskTracker;
 use super::shop::open_shop;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
-use crate::app::{App, SystemClock, Understanding};
+use crate::app::{App, SystemClock, Tape, Understanding};
 use crate::config::Config;
 use crate::demo::Fault;
 use crate::domain::time::{Clock, Timestamp};
+use crate::evals::model::Scripted;
 use crate::evals::report::{self, Baseline, Report};
 use crate::evals::run::{self, Person, Place, Start};
 use crate::evals::scenario::{self, Scenario};
 use crate::evals::score;
+use crate::llm::tape::Replayer;
 use crate::telemetry;
 
 /// When scenarios play that name no moment: a Tuesday morning in the shop's time zone, with everybody at their desk.
@@ -31,6 +33,15 @@ const TRIAL_SECRET: &[u8] = b"the chat sessions of a trial are nobody's";
 pub(super) struct Options {
     /// Suites or scenarios to play; all when none is named
     suites: Vec<String>,
+    /// Who answers; a scenario with a script of its own is answered by the model assistant in any case
+    #[arg(long, value_enum, default_value_t)]
+    assistant: Who,
+    /// Keep every exchange with the model in this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Answer from the exchanges in this folder, without a model
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
     /// How often each scenario is played
     #[arg(long, default_value_t = 1, value_name = "K")]
     trials: usize,
@@ -46,6 +57,45 @@ pub(super) struct Options {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Who answers in the scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Who {
+    /// The local assistant.
+    #[default]
+    Local,
+    /// The configured model.
+    Model,
+    /// Recorded exchanges, from `--replay`.
+    Replay,
+}
+
+impl Options {
+    /// Where the model's answers come from; none leaves the work to the local assistant.
+    fn tape(&self) -> Result<(Option<Tape>, Option<Arc<Replayer>>), Failure> {
+        let usage = |text: &str| Failure::Usage(text.to_owned());
+        match (self.assistant, &self.record, &self.replay) {
+            (Who::Local | Who::Replay, None, Some(folder)) => {
+                if !folder.is_dir() {
+                    return Err(Failure::Usage(format!(
+                        "`{}` is not a folder of recordings",
+                        folder.display()
+                    )));
+                }
+                let replayer = Arc::new(Replayer::new(folder));
+                Ok((Some(Tape::Given(replayer.clone())), Some(replayer)))
+            }
+            (Who::Replay, ..) => Err(usage("name the folder of the recordings with --replay")),
+            (Who::Model, Some(folder), None) => Ok((Some(Tape::Record(folder.clone())), None)),
+            (Who::Model, None, None) => Ok((Some(Tape::Live), None)),
+            (Who::Local, None, None) => Ok((None, None)),
+            (Who::Local, Some(_), _) => Err(usage("only a model is recorded: add --assistant model")),
+            (Who::Model, _, Some(_)) => {
+                Err(usage("--replay answers without a model: leave --assistant model out"))
+            }
+        }
+    }
 }
 
 pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
@@ -65,7 +115,8 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     if chosen.is_empty() {
         return Err(Failure::Usage("no scenario has that name or suite".to_owned()));
     }
-    let report = play_all(&workspace, &chosen, options.trials.max(1)).await?;
+    let (tape, replayer) = options.tape()?;
+    let report = play_all(&workspace, &chosen, options.trials.max(1), tape).await?;
     if options.json {
         output::json(&report)?;
     } else {
@@ -73,6 +124,14 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     }
     if let Some(folder) = &options.report {
         write_reports(folder, &report)?;
+    }
+    let misses = replayer.map(|replayer| replayer.misses()).unwrap_or_default();
+    if !misses.is_empty() {
+        return Err(Failure::Found(format!(
+            "{} question(s) to the model were not recorded; record them again with --assistant model --record\n{}",
+            misses.len(),
+            misses.join("\n")
+        )));
     }
     let file = options.baseline.unwrap_or_else(|| folder.join("baseline.json"));
     if options.update_baseline {
@@ -113,7 +172,12 @@ fn write_reports(folder: &Path, report: &Report) -> Result<()> {
     Ok(())
 }
 
-async fn play_all(workspace: &Workspace, scenarios: &[Scenario], trials: usize) -> Result<Report, Failure> {
+async fn play_all(
+    workspace: &Workspace,
+    scenarios: &[Scenario],
+    trials: usize,
+    tape: Option<Tape>,
+) -> Result<Report, Failure> {
     let config = workspace.config(None)?;
     let cache = Workspace::cache(&config);
     let (understanding, problems) =
@@ -121,7 +185,10 @@ async fn play_all(workspace: &Workspace, scenarios: &[Scenario], trials: usize) 
     for problem in problems {
         output::remark(&problem.to_string());
     }
-    let start = starter(workspace, understanding);
+    if matches!(tape, Some(Tape::Live | Tape::Record(_))) && config.model.name.is_empty() {
+        return Err(Failure::Usage("no model is configured: set [model] name and base_url".to_owned()));
+    }
+    let start = starter(workspace, understanding, tape);
     let progress = indicatif::ProgressBar::new(scenarios.len() as u64);
     let mut results = Vec::new();
     for scenario in scenarios {
@@ -175,15 +242,23 @@ impl Clock for ShiftedClock {
 }
 
 /// Starts a world per trial: a shop on its opening day, a record in a folder that is cleared away afterwards.
-fn starter(workspace: &Workspace, understanding: Understanding) -> Start {
-    let shared = Arc::new((workspace.clone(), understanding));
+fn starter(workspace: &Workspace, understanding: Understanding, tape: Option<Tape>) -> Start {
+    let shared = Arc::new((workspace.clone(), understanding, tape));
     Box::new(move |scenario: &Scenario| {
         let (shared, scenario) = (shared.clone(), scenario.clone());
-        Box::pin(async move { open(&shared.0, &shared.1, &scenario).await })
+        Box::pin(async move {
+            let scripted = scenario.model.clone().map(|script| Tape::Given(Arc::new(Scripted::new(script))));
+            open(&shared.0, &shared.1, scripted.or(shared.2.clone()), &scenario).await
+        })
     })
 }
 
-async fn open(workspace: &Workspace, understanding: &Understanding, scenario: &Scenario) -> Result<Place> {
+async fn open(
+    workspace: &Workspace,
+    understanding: &Understanding,
+    tape: Option<Tape>,
+    scenario: &Scenario,
+) -> Result<Place> {
     let moment = scenario.world.at.as_deref().unwrap_or(MOMENT);
     let at = Timestamp::parse(moment).with_context(|| format!("`at: {moment}` is not an RFC 3339 time"))?;
     let clock: Arc<dyn Clock> = Arc::new(ShiftedClock { offset_ms: at.ms_since(SystemClock.now()) });
@@ -203,7 +278,11 @@ async fn open(workspace: &Workspace, understanding: &Understanding, scenario: &S
         .into_iter()
         .map(|c| Person { id: c.id, name: c.name, email: c.email, phone: c.phone })
         .collect();
-    let app = App::build(config, understanding.clone(), clock, TRIAL_SECRET, telemetry::metrics()).await?;
+    if tape.is_none() {
+        config.model.name.clear();
+    }
+    let understanding = Understanding { tape: tape.unwrap_or_default(), ..understanding.clone() };
+    let app = App::build(config, understanding, clock, TRIAL_SECRET, telemetry::metrics()).await?;
     let state = Box::new(move || shop.state());
     let end = Box::new(move |app: App| -> futures_util::future::LocalBoxFuture<'static, ()> {
         Box::pin(async move {

@@ -125,6 +125,18 @@ pub struct Limits {
     pub tool_timeout_ms_max: u64,
     /// Most attachments on one message.
     pub attachments_max: usize,
+    /// Calls to a language model in one turn.
+    pub model_calls_max: usize,
+    /// What these calls may read and write together, tokens.
+    pub model_tokens_max: u64,
+    /// Longest a turn may wait for the model; shorter than `worker.turn_timeout_ms`.
+    pub model_turn_ms_max: i64,
+    /// Calls of the model that were not permitted or not understood, in one turn, before it is given up.
+    pub model_repairs_max: usize,
+    /// Longest answer of the model.
+    pub model_reply_tokens_max: u32,
+    /// How much of the conversation, the passages and the records the model is shown, tokens.
+    pub model_context_tokens_max: u64,
 }
 
 /// When cases end.

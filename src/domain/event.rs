@@ -38,6 +38,8 @@ pub enum EventKind {
     TurnFailed,
     /// A message left, or could not.
     Delivered,
+    /// A language model was asked, or could not be.
+    ModelCalled,
     /// A person approved or refused a write that waited for them.
     ApprovalDecided,
     /// A person took the case or gave it up.
@@ -74,6 +76,7 @@ impl EventKind {
             Self::Silent => "silent",
             Self::TurnFailed => "turn_failed",
             Self::Delivered => "delivered",
+            Self::ModelCalled => "model_called",
             Self::ApprovalDecided => "approval_decided",
             Self::Assigned => "assigned",
             Self::AgentReplied => "agent_replied",

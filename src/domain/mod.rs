@@ -18,3 +18,4 @@ pub mod team;
 pub mod time;
 pub mod triage;
 pub mod turn;
+pub mod usage;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::model::Script;
+
 /// One scenario as written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,9 @@ pub struct Scenario {
     /// What is different in the world.
     #[serde(default)]
     pub world: World,
+    /// What a language model says in it; the model assistant answers then.
+    #[serde(default)]
+    pub model: Option<Script>,
     /// What is written, in order.
     pub messages: Vec<Entry>,
     /// What must be true.

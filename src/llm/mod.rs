@@ -19,6 +19,7 @@ use usage::{Tally, Usage};
 
 pub mod openai;
 pub mod resilience;
+pub mod tape;
 mod tokens;
 pub mod usage;
 
@@ -124,6 +125,11 @@ impl ToolSpec {
         // Kept as text: it goes into every request and is never looked into.
         let parameters = serde_json::value::to_raw_value(parameters)?.into();
         Ok(Self { name: name.into(), description: description.into(), parameters })
+    }
+
+    /// Its exact name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 

@@ -5,48 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::ModelError;
 use crate::config::{Model, ModelCalls};
 use crate::domain::time::{Clock, Timestamp};
+pub use crate::domain::usage::{CallRecord, Counted, Spent, Usage};
 
 const MILLION: u128 = 1_000_000;
-
-/// The tokens of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Read by the model.
-    pub input: u64,
-    /// Of these, remembered from an earlier call.
-    pub cached: u64,
-    /// Written by the model.
-    pub output: u64,
-    /// Who counted.
-    pub counted: Counted,
-}
-
-/// Who counted the tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Counted {
-    /// The server.
-    #[default]
-    ByServer,
-    /// We did: the server said nothing of it.
-    ByUs,
-}
-
-/// One attempt at a call, for the record of the case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallRecord {
-    /// The model that was asked.
-    pub model: String,
-    /// What for.
-    pub purpose: &'static str,
-    /// `ok`, the kind of the error, or `abandoned`.
-    pub outcome: &'static str,
-    /// Its tokens.
-    pub usage: Usage,
-    /// How long it took.
-    pub milliseconds: i64,
-    /// What it cost, in millionths of the currency of the prices.
-    pub cost_micros: i64,
-}
 
 /// Prices of one model in millionths of a currency, so that sums are whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,8 +80,8 @@ impl Attempt<'_> {
         let milliseconds = self.clock.now().ms_since(self.began);
         self.tally.add(CallRecord {
             model: self.model.to_owned(),
-            purpose: self.purpose,
-            outcome,
+            purpose: self.purpose.to_owned(),
+            outcome: outcome.to_owned(),
             usage,
             milliseconds,
             cost_micros: self.prices.cost_micros(&usage),
@@ -135,17 +96,6 @@ impl Drop for Attempt<'_> {
             self.count("abandoned", self.sent);
         }
     }
-}
-
-/// What was spent so far, in millionths; the caller adds it up from its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spent {
-    /// For this customer, today.
-    pub customer_day_micros: i64,
-    /// For everybody, today.
-    pub day_micros: i64,
-    /// For everybody, ever.
-    pub total_micros: i64,
 }
 
 /// Whether another call may be made after `spent`. Asked before each turn; the cap is passed by at most

@@ -63,7 +63,7 @@ pub struct Parts {
     /// Proposes steps.
     pub assistant: Arc<dyn Assistant>,
     /// What may be called.
-    pub toolbox: Toolbox,
+    pub toolbox: Arc<Toolbox>,
     /// Fixed words.
     pub phrases: Arc<Phrases>,
     /// Teams and hours.

@@ -19,7 +19,9 @@ use crate::domain::procedure::Procedure;
 use crate::domain::receipt::Receipt;
 use crate::domain::triage::{Sentiment, Urgency};
 use crate::domain::turn::Turn;
+use crate::domain::usage::CallRecord;
 use crate::knowledge::Search;
+use crate::llm::usage::Tally;
 use crate::store::CaseFile;
 
 /// Passages asked for in one search.
@@ -47,6 +49,10 @@ pub(super) struct Carried {
     pub(super) searches: Vec<Arc<Search>>,
     /// Procedures followed.
     pub(super) followed: Vec<ProcedureId>,
+    /// Where calls to a model are counted while they are made …
+    pub(super) tally: Tally,
+    /// … and those that are over.
+    pub(super) model_calls: Vec<CallRecord>,
 }
 
 /// What a turn has come to.
@@ -111,10 +117,12 @@ pub(super) async fn resolve(
         readings,
         language: heard.language.clone(),
         today: parts.desk.today(parts.clock.now()),
+        receipts: file.receipts.iter().chain(&carried.receipts).cloned().collect(),
+        tally: carried.tally.clone(),
     };
     let mut proposer = parts.assistant.begin(situation);
     let mut seen = Seen::Begin;
-    let mut approval = None;
+    let (mut approval, mut unsent) = (None, None);
     let mut calls = 0;
     for _ in 0..parts.config.limits.steps_max {
         let step = proposer.next(seen).await?;
@@ -145,9 +153,24 @@ pub(super) async fn resolve(
                 }
                 continue;
             }
-            Step::Ask { draft, write } => checked(parts, file, draft, Purpose::Ask(write), carried),
-            Step::Say(draft) => checked(parts, file, draft, Purpose::Say, carried),
-            Step::HandOff(handoff) => Words::HandOff { handoff, approval: approval.take(), unsent: None },
+            Step::Ask { draft, write } => Words::Ask { draft, write },
+            Step::Say(draft) => Words::Say(draft),
+            Step::HandOff(handoff) => {
+                Words::HandOff { handoff, approval: approval.take(), unsent: unsent.take() }
+            }
+        };
+        let words = match checked(parts, file, words, carried) {
+            Ok(words) => words,
+            Err((draft, reasons)) if unsent.is_none() => {
+                unsent = Some(draft.text);
+                seen = Seen::Rejected { reasons };
+                continue;
+            }
+            Err((draft, _)) => Words::HandOff {
+                handoff: HandOff::because("guard"),
+                approval: None,
+                unsent: Some(draft.text),
+            },
         };
         let words = check_handoff(parts, file, words, carried);
         return Ok(Ending { words, mind: Some(heard.mind(proposer.as_ref())), stale: false });
@@ -157,25 +180,25 @@ pub(super) async fn resolve(
     Ok(Ending { words, mind: Some(heard.mind(proposer.as_ref())), stale: false })
 }
 
-enum Purpose {
-    Say,
-    Ask(Option<ProposedWrite>),
-}
-
-/// A draft that passes the guard leaves; one that does not goes to a person, unsent.
-fn checked(parts: &Parts, file: &CaseFile, draft: Draft, purpose: Purpose, carried: &mut Carried) -> Words {
-    let asks = matches!(purpose, Purpose::Ask(_));
-    let violations = match review(parts, file, &draft, asks, carried) {
-        Verdict::Allow => {
-            return match purpose {
-                Purpose::Say => Words::Say(draft),
-                Purpose::Ask(write) => Words::Ask { draft, write },
-            };
-        }
+/// A draft that passes the guard leaves; one that does not may be said again in other words, once.
+fn checked(
+    parts: &Parts,
+    file: &CaseFile,
+    words: Words,
+    carried: &mut Carried,
+) -> Result<Words, (Draft, Vec<String>)> {
+    let (draft, asks) = match &words {
+        Words::Say(draft) => (draft, false),
+        Words::Ask { draft, .. } => (draft, true),
+        Words::HandOff { .. } | Words::Silent(_) => return Ok(words),
+    };
+    let violations = match review(parts, file, draft, asks, carried) {
+        Verdict::Allow => return Ok(words),
         Verdict::Revise(violations) | Verdict::Block(violations) => violations,
     };
     note_violations(&violations, carried);
-    Words::HandOff { handoff: HandOff::because("guard"), approval: None, unsent: Some(draft.text) }
+    let reasons = violations.iter().map(|violation| format!("{}: {}", violation.rule, violation.found));
+    Err((draft.clone(), reasons.collect()))
 }
 
 /// The sentence that goes with a handoff passes the same guard; if it does not, it stays behind.
@@ -301,14 +324,15 @@ fn one_line(text: &str) -> String {
 
 impl Heard {
     fn mind(self, proposer: &dyn Proposer) -> Mind {
+        let understood = proposer.understood();
         Mind {
             memory: proposer.memory(),
             gathered: proposer.gathered(),
             intent: proposer.intent(),
-            language: self.language,
+            language: understood.language.unwrap_or(self.language),
             urgency: self.urgency,
             sentiment: self.sentiment,
-            issue: self.issue,
+            issue: understood.issue.or(self.issue),
         }
     }
 }

@@ -60,6 +60,9 @@ pub(super) async fn commit(
     for (kind, body) in &carried.events {
         book.event(*kind, body);
     }
+    for call in &carried.model_calls {
+        book.event(EventKind::ModelCalled, &json!(call));
+    }
     let outcome = match &ending.words {
         Words::Say(draft) => say(parts, end, &mut book, draft, now),
         Words::Ask { draft, write } => ask(parts, end, &mut book, draft, write.as_ref(), now),
@@ -212,6 +215,12 @@ async fn finish(
     doubt::over(&mut book, end.through);
     let reads = carried.receipts.iter().filter(|receipt| receipt.effect == Effect::Read);
     let mut changes: Vec<Change> = reads.cloned().map(Change::Receipt).collect();
+    changes.extend(carried.model_calls.iter().map(|call| Change::ModelCall {
+        case: book.case.id.clone(),
+        customer: book.case.customer.clone(),
+        at: now,
+        call: call.clone(),
+    }));
     changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });
     let overtaken = end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant;
     // It answered what it had read; what came since gets a turn of its own.

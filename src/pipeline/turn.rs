@@ -115,7 +115,9 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
         let unread = unread(parts, &open).await?;
         // Of a very long burst only a part is read at once; the rest is the next turn's.
         let through = unread.last().map_or(open.case.inbound_seq, |message| message.seq);
-        let ending = propose(parts, turn, &open, &unread, &mut carried).await?;
+        let proposed = propose(parts, turn, &open, &unread, &mut carried).await;
+        carried.model_calls.extend(carried.tally.take());
+        let ending = proposed?;
         if ending.stale {
             file = parts.store.case_fresh(&turn.case).await?;
             continue;

@@ -17,6 +17,7 @@ mod inbox;
 mod keys;
 mod ledger;
 mod messages;
+mod model_calls;
 mod outbox;
 mod rows;
 mod statements;
@@ -52,11 +53,12 @@ pub use ledger::LedgerSums;
 pub use unit::{Change, CommitError, Delivery, DeliveryState, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
     (4, "conversations", include_str!("migrations/0004_conversations.sql")),
+    (5, "model calls", include_str!("migrations/0005_model_calls.sql")),
 ];
 
 /// The limits of the store.

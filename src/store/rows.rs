@@ -61,6 +61,10 @@ fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
 }
 
+fn saturating(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn moment(value: Option<Timestamp>) -> Value {
     value.map_or(Value::NoInt, |at| Value::Int(at.0))
 }
@@ -167,6 +171,22 @@ impl Rows {
                 vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
             ),
             Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
+            Change::ModelCall { case, customer, at, call } => (
+                Slot::ModelCall,
+                vec![
+                    text(case.as_str()),
+                    text(customer.as_str()),
+                    Value::Int(at.0),
+                    text(&call.model),
+                    text(&call.purpose),
+                    text(&call.outcome),
+                    Value::Int(saturating(call.usage.input)),
+                    Value::Int(saturating(call.usage.cached)),
+                    Value::Int(saturating(call.usage.output)),
+                    Value::Int(call.milliseconds),
+                    Value::Int(call.cost_micros),
+                ],
+            ),
             Change::Claim(claim) => (Slot::Claim, ledger(claim)),
             Change::Settle { key, status } => (Slot::Settle, vec![text(key), text(status.as_str())]),
             Change::Deliver(new) => (Slot::Deliver, delivery(new)),

@@ -67,6 +67,7 @@ pub(super) enum Slot {
     Message,
     Event,
     Receipt,
+    ModelCall,
     Settle,
     Deliver,
     Delivered,
@@ -76,7 +77,7 @@ pub(super) enum Slot {
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 19] = [
+pub(super) static STATEMENTS: [Statement; 20] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
@@ -181,6 +182,13 @@ pub(super) static STATEMENTS: [Statement; 19] = [
     Statement {
         slot: Slot::Receipt,
         head: "insert into receipts (id, case_id, turn_id, tool, effect, arguments, status, result, at, duration_ms) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::ModelCall,
+        head: "insert into model_calls (case_id, customer_id, at, model, purpose, outcome, input_tokens, cached_tokens,
+                   output_tokens, milliseconds, cost_micros) values ",
         tail: "",
         guard: None,
     },

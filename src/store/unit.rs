@@ -15,6 +15,7 @@ use crate::domain::message::Message;
 use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
+use crate::domain::usage::CallRecord;
 
 /// Where a message came in: unique on channel and external id, kept for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +146,17 @@ pub enum Change {
     },
     /// The proof of a call.
     Receipt(Arc<Receipt>),
+    /// What a call to a language model took.
+    ModelCall {
+        /// The case.
+        case: CaseId,
+        /// Whose case it was made for.
+        customer: CustomerId,
+        /// When the turn ended.
+        at: Timestamp,
+        /// The call.
+        call: CallRecord,
+    },
     /// Claims an effect. Refuses with [`Refusal::AlreadyClaimed`] when the key is taken.
     Claim(LedgerEntry),
     /// Settles a claimed effect that is not settled yet.

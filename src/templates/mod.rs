@@ -10,8 +10,10 @@ use serde_json::Value;
 
 mod filters;
 mod phrases;
+mod prompts;
 
 pub use phrases::{LANGUAGES, Phrases};
+pub use prompts::Prompts;
 
 /// Compiled templates kept; above this many the cache starts anew.
 const CACHED_TEMPLATES_MAX: usize = 4096;

@@ -404,5 +404,5 @@ async fn a_call_that_nobody_waits_for_is_counted_as_abandoned() {
     let waiting = model.complete(&request, SystemClock.now().plus_ms(60_000));
     assert!(tokio::time::timeout(STALL / 3, waiting).await.is_err());
     let records = request.tally.take();
-    assert_eq!(records.iter().map(|record| record.outcome).collect::<Vec<_>>(), ["abandoned"]);
+    assert_eq!(records.iter().map(|record| record.outcome.as_str()).collect::<Vec<_>>(), ["abandoned"]);
 }

@@ -114,9 +114,10 @@ impl Whole {
         let ends = self.events.iter().filter(|event| ENDS.contains(&event.kind.as_str()));
         ends.filter_map(|event| {
             let body = body(event);
-            Some(End {
-                // A case that goes to people because of a delivery has ended no turn.
-                turn: body["turn"].as_str()?.to_owned(),
+            // What was answered and may not have arrived goes to people: that is no second answer.
+            let undelivered = body["reason"].as_str().is_some_and(|reason| reason.starts_with("delivery_"));
+            (!undelivered).then(|| End {
+                turn: body["turn"].as_str().unwrap().to_owned(),
                 through: body["through"].as_i64().unwrap(),
                 speaks: event.kind != "silent",
             })

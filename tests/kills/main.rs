@@ -212,6 +212,7 @@ mod a_push {
         (world, given)
     }
 
+    /// `pushed` are the copies of every message that left, the sentence about a person among them.
     async fn ends_as(place: &'static str, pushed: &[usize], state: CaseState) {
         let (world, given) = killed_at(place, None).await;
         let (findings, after) = world.judge(0).await;
@@ -223,12 +224,12 @@ mod a_push {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn before_it_is_sent() {
-        ends_as("delivery_taken", &[], CaseState::Queued).await;
+        ends_as("delivery_taken", &[1], CaseState::Queued).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn once_it_is_sent() {
-        ends_as("delivery_sent", &[1], CaseState::Queued).await;
+        ends_as("delivery_sent", &[1, 1], CaseState::Queued).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -184,6 +184,7 @@ impl Run {
             }
             (Waiting::Instead { request }, Seen::Found(search)) => Ok(self.instead(&request, &search)),
             (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => Ok(self.unproven()),
+            (_, Seen::Rejected { .. }) => Ok(Some(self.hand_off(HandOff::because("guard")))),
             (_, Seen::Denied { reason, .. }) => Ok(Some(self.hand_off(HandOff::because(reason)))),
             (_, Seen::Called { .. } | Seen::NeedsYes | Seen::Found(_) | Seen::Begin) => {
                 Ok(Some(self.hand_off(HandOff::because("tool_failed"))))

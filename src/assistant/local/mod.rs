@@ -14,6 +14,7 @@ use self::memory::{Later, Memory};
 use self::program::Program;
 use super::{Assistant, AssistantError, Proposer, Seen, Situation};
 use crate::config::{Business, Limits, TriageSettings};
+use crate::domain::case::Case;
 use crate::domain::decision::Step;
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::Procedure;
@@ -25,7 +26,7 @@ mod interpret;
 mod memory;
 mod plan;
 mod program;
-mod quote;
+pub(super) mod quote;
 mod reply;
 mod slots;
 
@@ -99,8 +100,36 @@ impl Shared {
 
 impl Assistant for LocalAssistant {
     fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
+        let foreign = situation.language != self.shared.business.language;
+        Box::new(self.run(situation, foreign))
+    }
+}
+
+impl LocalAssistant {
+    /// Begins a turn whose requests somebody has understood, in whatever language they are.
+    pub(super) fn begin_understood(&self, situation: Situation) -> Box<dyn Proposer> {
+        Box::new(self.run(situation, false))
+    }
+
+    /// Begins a turn in which nobody knows what to answer.
+    pub(super) fn begin_unanswered(&self, situation: Situation) -> Box<dyn Proposer> {
+        let request =
+            situation.readings.iter().map(|reading| reading.message.text.as_str()).collect::<Vec<_>>();
+        let unanswered = Some(request.join("\n"));
+        Box::new(Run { unanswered, ..self.run(situation, false) })
+    }
+
+    /// Whether something is under way in the case that the next message may answer.
+    pub(super) fn under_way(case: &Case) -> bool {
+        let memory = Memory::read(&case.memory);
+        memory.frame.is_some() || memory.offer.is_some() || !memory.paused.is_empty()
+    }
+
+    fn run(&self, situation: Situation, foreign: bool) -> Run {
         let memory = Memory::read(&situation.case.memory);
-        Box::new(Run {
+        Run {
+            foreign,
+            unanswered: None,
             book: self.shared.book(),
             shared: self.shared.clone(),
             memory,
@@ -109,7 +138,7 @@ impl Assistant for LocalAssistant {
             waiting: Waiting::Nothing,
             intent: situation.case.intent.clone(),
             situation,
-        })
+        }
     }
 }
 
@@ -121,6 +150,10 @@ struct Run {
     shared: Arc<Shared>,
     book: Arc<Book>,
     situation: Situation,
+    /// In a language that the procedures do not speak.
+    foreign: bool,
+    /// What somebody else looked into and found nothing about.
+    unanswered: Option<String>,
     memory: Memory,
     agenda: VecDeque<Task>,
     parts: Vec<reply::Part>,

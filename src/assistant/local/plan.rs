@@ -27,6 +27,9 @@ impl Run {
         if let Some(step) = self.person_due() {
             return Some(step);
         }
+        if let Some(request) = self.unanswered.take() {
+            return self.nothing_known(&request);
+        }
         let readings = self.situation.readings.clone();
         if self.foreign(&readings) {
             return None;
@@ -70,7 +73,7 @@ impl Run {
 
     /// Another language than the procedures speak: the articles may have it, else a person who speaks it.
     fn foreign(&mut self, readings: &[Reading]) -> bool {
-        if self.situation.language == self.shared.business.language || self.memory.frame.is_some() {
+        if !self.foreign || self.memory.frame.is_some() {
             return false;
         }
         for reading in readings {

@@ -57,7 +57,11 @@ impl Run {
 }
 
 /// The article that answers best, those of the procedure first among equals; none when it is not good enough.
-fn best<'a>(search: &'a Search, named: &[String], answerable_min: f32) -> Option<&'a Hit> {
+pub(in crate::assistant) fn best<'a>(
+    search: &'a Search,
+    named: &[String],
+    answerable_min: f32,
+) -> Option<&'a Hit> {
     let vouched = |hit: &Hit| named.contains(&hit.article);
     let worth = |hit: &Hit| {
         // Squared: half a likeness is common among articles about one product.

@@ -87,7 +87,11 @@ fn refund() -> Value {
 
 impl World {
     fn rule(&self, tool: &str, arguments: &Value) -> Permit {
-        let asking = Asking {
+        permit(&UNREACHED, tool, arguments, &self.asking())
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking {
             case: &self.case,
             customer: &self.customer,
             procedure: self.procedure.as_ref(),
@@ -95,8 +99,13 @@ impl World {
             messages: &self.messages,
             says_yes,
             now: self.now,
-        };
-        permit(&UNREACHED, tool, arguments, &asking)
+        }
+    }
+
+    /// The ruling where the tools declare no limits.
+    fn rule_unlimited(&self, tool: &str, arguments: &Value) -> Permit {
+        let tools = TOOLS.replace("limits = { max_amount_minor = 20000 }", "");
+        permit(&toolbox_of(&tools, "http://127.0.0.1:1").unwrap(), tool, arguments, &self.asking())
     }
 }
 
@@ -227,8 +236,16 @@ fn a_write_needs_a_procedure_that_uses_it_and_one_without_a_question_needs_a_mes
     }
     assert_eq!(reason(&world.rule("subscribe", &json!({}))), "not_in_procedure");
     world.procedure = None;
-    assert_eq!(reason(&world.rule("refund_order", &refund())), "no_procedure");
     assert_eq!(reason(&world.rule("order_status", &json!({"order_id": "HP-1"}))), "allowed");
+}
+
+#[test]
+fn outside_a_procedure_every_write_asks_and_money_needs_a_limit_of_its_tool() {
+    let mut world = agreed();
+    world.procedure = None;
+    assert_eq!(reason(&world.rule("subscribe", &json!({}))), "needs_yes");
+    assert_eq!(reason(&world.rule("refund_order", &refund())), "allowed");
+    assert_eq!(reason(&world.rule_unlimited("refund_order", &refund())), "needs_approval");
 }
 
 #[test]

@@ -58,7 +58,16 @@ pub(crate) struct StubModel {
 impl StubModel {
     /// Starts a server that follows `script`.
     pub(crate) async fn start(script: impl Fn(usize, &Captured) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listening(0, Duration::ZERO, script).await
+    }
+
+    /// Starts a server on this port (any free one for 0) that thinks for `delay` before each act.
+    pub(crate) async fn listening(
+        port: u16,
+        delay: Duration,
+        script: impl Fn(usize, &Captured) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (script, record): (Arc<Script>, _) = (Arc::new(script), seen.clone());
@@ -66,7 +75,7 @@ impl StubModel {
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, script.clone(), record.clone()));
+                connections.spawn(serve(stream, delay, script.clone(), record.clone()));
                 while connections.try_join_next().is_some() {}
             }
         });
@@ -90,7 +99,7 @@ impl StubModel {
 }
 
 /// Serves requests on one connection until an act ends it. Whoever hangs up early is not an error here.
-async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<Captured>>>) {
+async fn serve(mut stream: TcpStream, delay: Duration, script: Arc<Script>, seen: Arc<Mutex<Vec<Captured>>>) {
     stream.set_nodelay(true).unwrap();
     while let Some(captured) = read(&mut stream).await {
         let at = {
@@ -99,6 +108,9 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<C
             seen.len() - 1
         };
         let act = script(at, &captured);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         if play(&mut stream, act).await.is_err() {
             return;
         }
@@ -190,6 +202,10 @@ async fn begin(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 async fn piece(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    if bytes.is_empty() {
+        // An empty piece would be the end of a chunked body.
+        return Ok(());
+    }
     let size = format!("{:x}\r\n", bytes.len());
     stream.write_all(&[size.as_bytes(), bytes, b"\r\n"].concat()).await
 }

@@ -80,7 +80,7 @@ pub(crate) async fn parts(
             None,
         )),
         knowledge,
-        toolbox: Toolbox::new(&config, templates.clone()).unwrap(),
+        toolbox: Arc::new(Toolbox::new(&config, templates.clone()).unwrap()),
         phrases: Arc::new(Phrases::load(templates, None).unwrap()),
         desk: Desk::new(&config).unwrap(),
         channels: Channels::new(&config),

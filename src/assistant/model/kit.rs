@@ -1,0 +1,114 @@
+//! What lies ready for every call: tools in the words of the protocol, and the shapes of answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::domain::case::Case;
+use crate::domain::customer::Customer;
+use crate::llm::{OutputSchema, ToolSpec};
+use crate::tools::Toolbox;
+
+/// The tool with which the model searches again.
+pub(super) const SEARCH: &str = "search_knowledge";
+/// The tool with which it gives the case to people.
+pub(super) const HAND_OFF: &str = "hand_off";
+
+/// Made once, used by every turn.
+pub(super) struct Kit {
+    own: [ToolSpec; 2],
+    declared: BTreeMap<String, ToolSpec>,
+    pub(super) reply: Arc<OutputSchema>,
+    pub(super) triage: Arc<OutputSchema>,
+    pub(super) word: Arc<OutputSchema>,
+}
+
+impl Kit {
+    pub(super) fn new(toolbox: &Toolbox) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut declared = BTreeMap::new();
+        for tool in toolbox.tools() {
+            if [SEARCH, HAND_OFF].contains(&tool.name.as_str()) {
+                problems
+                    .push(format!("tool `{}`: the name is taken by a tool of our own; rename it", tool.name));
+            }
+            match ToolSpec::new(&tool.name, &tool.description, &tool.parameters) {
+                Ok(spec) => drop(declared.insert(tool.name.clone(), spec)),
+                Err(error) => problems.push(format!("tool `{}`: {error}", tool.name)),
+            }
+        }
+        let own = own_tools();
+        let schemas = [("reply", reply()), ("triage", triage()), ("words", words())];
+        let schemas =
+            schemas.map(|(name, schema)| OutputSchema::new(name, schema, INSTRUCTION).map(Arc::new));
+        match (own, schemas) {
+            (Ok(own), [Ok(reply), Ok(triage), Ok(word)]) if problems.is_empty() => {
+                Ok(Self { own, declared, reply, triage, word })
+            }
+            (Ok(_), schemas) => {
+                problems.extend(schemas.into_iter().filter_map(Result::err));
+                Err(problems)
+            }
+            (Err(error), _) => Err(vec![error.to_string()]),
+        }
+    }
+
+    /// What the model may ask to be called at this assurance.
+    pub(super) fn tools(&self, toolbox: &Toolbox, case: &Case, customer: &Customer) -> Arc<[ToolSpec]> {
+        let known = customer.external_id.as_deref().is_some_and(|id| !id.is_empty());
+        let permitted = toolbox
+            .tools()
+            .filter(|tool| case.assurance >= tool.assurance && (known || !tool.needs_external_id))
+            .filter_map(|tool| self.declared.get(&tool.name));
+        self.own.iter().chain(permitted).cloned().collect()
+    }
+}
+
+const INSTRUCTION: &str = "Answer with one JSON object of this JSON Schema and nothing else:";
+
+fn own_tools() -> Result<[ToolSpec; 2], serde_json::Error> {
+    let query = json!({
+        "type": "object", "additionalProperties": false, "required": ["query"],
+        "properties": {"query": {"type": "string", "maxLength": 200, "description": "Words that the answer would have."}},
+    });
+    let reason = json!({
+        "type": "object", "additionalProperties": false, "required": ["reason"],
+        "properties": {"reason": {
+            "type": "string", "enum": ["person_asked", "not_known", "not_permitted", "sensitive"],
+        }},
+    });
+    Ok([
+        ToolSpec::new(SEARCH, "Searches our help pages again, with words of your own.", &query)?,
+        ToolSpec::new(HAND_OFF, "Gives the conversation to a person; nothing else is said then.", &reason)?,
+    ])
+}
+
+fn object(required: &[&str], properties: &Value) -> Value {
+    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
+}
+
+fn reply() -> Value {
+    object(
+        &["text", "used", "language", "asks", "resolves", "issue"],
+        &json!({
+            "text": {"type": "string"},
+            "used": {"type": "array", "items": {"type": "string"}},
+            "language": {"type": "string"},
+            "asks": {"type": "boolean"},
+            "resolves": {"type": "boolean"},
+            "issue": {"type": "string"},
+        }),
+    )
+}
+
+fn triage() -> Value {
+    object(
+        &["procedure", "confident"],
+        &json!({"procedure": {"type": "string"}, "confident": {"type": "boolean"}}),
+    )
+}
+
+fn words() -> Value {
+    object(&["text"], &json!({"text": {"type": "string"}}))
+}

@@ -1,0 +1,350 @@
+//! The assistant that asks a language model: warmer, broader, in any language, and as bound as the local one.
+//!
+//! Both sit in the same loop, before the same rules and the same guard. What has a procedure with steps is done by
+//! the local assistant, step by step, and the model only says which procedure it is (where the local reading is not
+//! sure) and puts the result into words. What has none the model works out itself with passages and tools. When the
+//! model cannot be asked, the local assistant carries on alone, or a person takes over.
+//!
+//! | Course | Calls without a tool | with one |
+//! |---|---|---|
+//! | a procedure with steps, recognised here | 1 (its words) | 1 |
+//! | the same, not recognised here | 2 | 2 |
+//! | a question for the articles | 1 | 2 |
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+
+use super::local::LocalAssistant;
+use super::{Assistant, AssistantError, Proposer, Reading, Request, Seen, Situation, Understood};
+use crate::config::{Config, Limits, Model, ModelCalls};
+use crate::domain::decision::{Draft, HandOff, Step};
+use crate::domain::ids::ProcedureId;
+use crate::domain::procedure::{Mode, Procedure, Tier};
+use crate::domain::time::Clock;
+use crate::domain::triage::Decision;
+use crate::domain::usage::{CallRecord, Usage};
+use crate::knowledge::Knowledge;
+use crate::language::signals::Answer;
+use crate::llm::{ChatModel, ModelError};
+use crate::store::Store;
+use crate::templates::{Phrases, Prompts};
+use crate::tools::Toolbox;
+use kit::Kit;
+use talk::Talk;
+
+mod answer;
+mod free;
+mod kit;
+mod talk;
+mod view;
+
+/// What the model assistant works with.
+pub struct Parts {
+    /// Who is asked.
+    pub model: Arc<dyn ChatModel>,
+    /// Who carries on without it.
+    pub local: LocalAssistant,
+    /// What it is told.
+    pub prompts: Prompts,
+    /// Fixed words.
+    pub phrases: Arc<Phrases>,
+    /// Articles and procedures.
+    pub knowledge: Knowledge,
+    /// What may be called.
+    pub toolbox: Arc<Toolbox>,
+    /// Knows what was spent.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The assistant that asks a model; shared by all its turns.
+pub struct ModelAssistant {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    parts: Parts,
+    kit: Kit,
+    limits: Limits,
+    caps: ModelCalls,
+    /// How answerable a question must be before an article is taken for its answer.
+    answer_min: f32,
+    /// Whether calls cost anything.
+    priced: bool,
+    business: String,
+    language: String,
+}
+
+impl ModelAssistant {
+    /// An assistant over these parts; every problem of its prompts and tools is told at once.
+    pub fn new(parts: Parts, config: &Config) -> Result<Self, Vec<String>> {
+        let kit = Kit::new(&parts.toolbox)?;
+        let business = config.business.name.clone();
+        let language = config.business.language.clone();
+        let (limits, caps) = (config.limits.clone(), config.model_calls.clone());
+        let answer_min = config.triage.answer_min;
+        let prices = |model: &Model| [model.price_per_million_input, model.price_per_million_output];
+        let priced =
+            [&config.model, &config.fallback_model].into_iter().flat_map(prices).any(|price| price > 0.0);
+        Ok(Self {
+            shared: Arc::new(Shared { parts, kit, limits, caps, answer_min, priced, business, language }),
+        })
+    }
+}
+
+impl Assistant for ModelAssistant {
+    fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
+        let local = self.shared.parts.local.begin(situation.clone());
+        let talk = Talk::new(self.shared.clone(), &situation);
+        Box::new(Thought {
+            shared: self.shared.clone(),
+            situation,
+            local,
+            talk,
+            course: Course::Local { plain: None },
+        })
+    }
+}
+
+/// One turn.
+struct Thought {
+    shared: Arc<Shared>,
+    situation: Situation,
+    /// The local assistant at work on the same turn; its memory is the case's.
+    local: Box<dyn Proposer>,
+    talk: Talk,
+    course: Course,
+}
+
+/// Who leads.
+enum Course {
+    /// The local assistant; `plain` are its own words while others were proposed.
+    Local { plain: Option<Step> },
+    /// The model.
+    Free(Box<free::Work>),
+}
+
+impl Proposer for Thought {
+    fn next(&mut self, seen: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
+        Box::pin(self.proceed(seen))
+    }
+
+    fn memory(&self) -> String {
+        self.local.memory()
+    }
+
+    fn gathered(&self) -> BTreeMap<String, String> {
+        self.local.gathered()
+    }
+
+    fn intent(&self) -> Option<ProcedureId> {
+        match &self.course {
+            Course::Local { .. } => self.local.intent(),
+            Course::Free(work) => work.procedure.clone(),
+        }
+    }
+
+    fn understood(&self) -> Understood {
+        match &self.course {
+            Course::Local { .. } => Understood::default(),
+            Course::Free(work) => Understood { issue: work.issue.clone(), language: work.language.clone() },
+        }
+    }
+}
+
+impl Thought {
+    async fn proceed(&mut self, seen: Seen) -> Result<Step, AssistantError> {
+        if matches!(seen, Seen::Begin) {
+            return self.set_out().await;
+        }
+        match &mut self.course {
+            Course::Local { plain } => {
+                if let (Seen::Rejected { .. }, Some(plain)) = (&seen, plain.take()) {
+                    // What the procedure says itself passed for its own words before.
+                    return Ok(plain);
+                }
+                let step = self.local.next(seen).await?;
+                self.in_other_words(step).await
+            }
+            Course::Free(_) => self.work(seen).await,
+        }
+    }
+
+    /// Chooses the course of the turn.
+    async fn set_out(&mut self) -> Result<Step, AssistantError> {
+        let case = &self.situation.case;
+        let readings = &self.situation.readings;
+        let person = readings.iter().any(|reading| reading.alarm.is_some() || reading.wants_person);
+        let talk_only = readings.iter().all(|reading| reading.requests.is_empty());
+        let under_way = LocalAssistant::under_way(case);
+        if !under_way
+            && !person
+            && let Some(step) = self.settle_pending()
+        {
+            return Ok(step);
+        }
+        if person || talk_only || under_way {
+            return self.follow_local(false).await;
+        }
+        if self.unsure() {
+            match self.understand().await {
+                Ok(true) => {}
+                // Nobody is sure: what the local assistant asks back is as good as any question.
+                Ok(false) => return self.follow_local(true).await,
+                Err(error) => return self.without_model(&error).await,
+            }
+        }
+        if self.has_steps() { self.follow_local(true).await } else { self.begin_free().await }
+    }
+
+    /// Whether somebody has to look who reads better than we do.
+    fn unsure(&self) -> bool {
+        let requests = || self.situation.readings.iter().flat_map(|reading| &reading.requests);
+        self.situation.language != self.shared.language
+            || requests().any(|request| request.triage.decision == Decision::Unknown)
+    }
+
+    /// Asks the model which procedure the requests are about, in one call, and writes it into their readings. False
+    /// when the model is not sure either.
+    async fn understand(&mut self) -> Result<bool, ModelError> {
+        let procedures = self.shared.parts.knowledge.procedures();
+        let Some(sorted) = self.talk.triage(&self.situation, &procedures).await? else { return Ok(false) };
+        let found = procedures.iter().find(|procedure| procedure.id.as_str() == sorted);
+        for request in self.situation.readings.iter_mut().flat_map(|reading| &mut reading.requests) {
+            sort(request, found);
+        }
+        self.local = self.shared.parts.local.begin_understood(self.situation.clone());
+        Ok(true)
+    }
+
+    /// The procedure that a request is about.
+    fn procedure_of(&self, request: &Request) -> Option<Arc<Procedure>> {
+        let triage = &request.triage;
+        let settled =
+            matches!(triage.decision, Decision::Tier1 | Decision::Escalate) && triage.reason != "article";
+        let id = triage.intent.as_ref().filter(|_| settled)?;
+        let procedures = self.shared.parts.knowledge.procedures();
+        procedures.iter().find(|procedure| procedure.id == *id).cloned().map(Arc::new)
+    }
+
+    /// Whether a request has a procedure that must be followed to the letter, or that gives it to people.
+    fn has_steps(&self) -> bool {
+        let requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
+        let strict = |procedure: Arc<Procedure>| {
+            procedure.tier == Tier::Two || (!procedure.steps.is_empty() && procedure.mode != Some(Mode::Free))
+        };
+        requests.filter_map(|request| self.procedure_of(request)).any(strict)
+    }
+
+    async fn follow_local(&mut self, worded: bool) -> Result<Step, AssistantError> {
+        self.course = Course::Local { plain: None };
+        let step = self.local.next(Seen::Begin).await?;
+        if worded { self.in_other_words(step).await } else { Ok(step) }
+    }
+
+    /// Puts what a procedure says into the model's words, in the customer's language. A yes is asked for in exactly
+    /// the words of the procedure where the customer reads them.
+    async fn in_other_words(&mut self, step: Step) -> Result<Step, AssistantError> {
+        let foreign = self.situation.language != self.shared.language;
+        let draft = match &step {
+            Step::Say(draft) if !self.small_talk() => draft,
+            Step::Ask { draft, .. } if foreign => draft,
+            Step::Say(_) | Step::Ask { .. } | Step::Search(_) | Step::Call { .. } | Step::HandOff(_) => {
+                return Ok(step);
+            }
+        };
+        let text = match self.talk.word(&self.situation, &draft.text).await {
+            Ok(text) if answer::keeps(&draft.text, &text) => text,
+            Ok(_) => {
+                self.note("changed_facts");
+                return Ok(step);
+            }
+            Err(error) => {
+                self.note(error.kind());
+                return Ok(step);
+            }
+        };
+        let draft = Draft { text, ..draft.clone() };
+        let worded = match &step {
+            Step::Ask { write, .. } => Step::Ask { draft, write: write.clone() },
+            _ => Step::Say(draft),
+        };
+        self.course = Course::Local { plain: Some(step) };
+        Ok(worded)
+    }
+
+    fn small_talk(&self) -> bool {
+        self.situation.readings.iter().all(|reading| reading.requests.is_empty())
+    }
+
+    /// A write that the model proposed in an earlier turn, and the customer's word on it.
+    fn settle_pending(&mut self) -> Option<Step> {
+        let pending = self.situation.case.pending.clone()?;
+        match self.situation.readings.as_slice() {
+            [Reading { answer: Some(Answer::Yes), .. }] => {
+                let arguments = serde_json::from_str(&pending.arguments).ok()?;
+                Some(self.begin_agreed(pending.tool, arguments))
+            }
+            [Reading { answer: Some(Answer::No), .. }] => {
+                let text = self.shared.parts.phrases.say(&self.situation.language, "declined_ok", json!({}));
+                Some(Step::Say(Draft { text, ..Draft::default() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The model cannot be asked: the local assistant carries on where it can, and a person where it cannot.
+    async fn without_model(&mut self, error: &ModelError) -> Result<Step, AssistantError> {
+        self.note(error.kind());
+        if let Course::Free(work) = &self.course
+            && work.wrote
+        {
+            // Something was changed that nobody has told the customer about; that is not begun anew.
+            return Ok(Step::HandOff(HandOff::because("model_failed")));
+        }
+        if matches!(error, ModelError::BudgetSpent(_)) && !self.has_steps() {
+            return Ok(Step::HandOff(HandOff::because("model_budget_spent")));
+        }
+        self.local = self.shared.parts.local.begin(self.situation.clone());
+        self.course = Course::Local { plain: None };
+        self.talk.close();
+        self.local.next(Seen::Begin).await
+    }
+
+    /// Records that this turn went on without the model, and why.
+    fn note(&self, why: &'static str) {
+        metrics::counter!("firstline_model_fallbacks_total", "reason" => why).increment(1);
+        self.situation.tally.add(CallRecord {
+            model: String::new(),
+            purpose: "fallback".to_owned(),
+            outcome: why.to_owned(),
+            usage: Usage::default(),
+            milliseconds: 0,
+            cost_micros: 0,
+        });
+    }
+}
+
+/// Writes the model's reading into ours; without a procedure it is a question for the articles.
+fn sort(request: &mut Request, found: Option<&Procedure>) {
+    let triage = &mut request.triage;
+    if triage.decision == Decision::Escalate {
+        return;
+    }
+    triage.decision = Decision::Tier1;
+    match found {
+        Some(procedure) => {
+            triage.intent = Some(procedure.id.clone());
+            triage.reason = "model".to_owned();
+            if procedure.tier == Tier::Two {
+                triage.decision = Decision::Escalate;
+                triage.reason = procedure.id.to_string();
+            }
+        }
+        None => triage.reason = "article".to_owned(),
+    }
+}

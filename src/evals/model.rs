@@ -1,0 +1,197 @@
+//! A model that says what a scenario makes it say: an attacker's words, faults, or plain honest work.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
+use crate::llm::{ChatModel, ChatReply, ChatRequest, Finish, Message, ModelError, ToolCall};
+
+/// What the model of a scenario says, by the purpose of the call. What is left out it does honestly.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// What every message is about: a procedure's id, or `none`.
+    #[serde(default)]
+    pub triage: Option<String>,
+    /// What it makes of every draft.
+    #[serde(default)]
+    pub word: Option<String>,
+    /// Its answers in order, the last one for ever.
+    #[serde(default)]
+    pub resolve: Vec<Act>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Act {
+    /// Words to the customer.
+    Say(Say),
+    /// Asks for a call.
+    Call(Call),
+    /// Asks for several at once.
+    Calls {
+        /// In this order.
+        calls: Vec<Call>,
+    },
+    /// These very bytes instead of an answer in the right shape.
+    Raw {
+        /// What it says.
+        raw: String,
+    },
+    /// Does not answer.
+    Fails {
+        /// `timeout`, `rate_limited`, `refused`, `malformed`, `too_long` or `unavailable`.
+        fails: String,
+    },
+}
+
+/// Words to the customer, in the parts of a reply.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Say {
+    say: String,
+    #[serde(default)]
+    used: Vec<String>,
+    #[serde(default = "english")]
+    language: String,
+    #[serde(default)]
+    asks: bool,
+    #[serde(default)]
+    resolves: bool,
+    #[serde(default)]
+    issue: String,
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+/// One call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    call: String,
+    #[serde(default)]
+    with: Value,
+}
+
+/// The model of one scenario.
+pub struct Scripted {
+    script: Script,
+    resolved: AtomicUsize,
+}
+
+impl Scripted {
+    /// A model that follows `script`.
+    pub fn new(script: Script) -> Self {
+        Self { script, resolved: AtomicUsize::new(0) }
+    }
+
+    fn answer(&self, request: &ChatRequest) -> Result<(String, Vec<ToolCall>), ModelError> {
+        let shown = request.messages.iter().rev().find_map(|message| match message {
+            Message::User(text) => Some(text.as_ref()),
+            Message::System(_) | Message::Assistant { .. } | Message::Tool { .. } => None,
+        });
+        let honest = || (honest(request.purpose, shown.unwrap_or_default()), Vec::new());
+        match request.purpose {
+            "triage" => Ok(self.script.triage.as_ref().map_or_else(honest, |procedure| {
+                let procedure = if procedure == "none" { "" } else { procedure };
+                (json!({"procedure": procedure, "confident": true}).to_string(), Vec::new())
+            })),
+            "word" => Ok(self
+                .script
+                .word
+                .as_ref()
+                .map_or_else(honest, |text| (json!({ "text": text }).to_string(), Vec::new()))),
+            _ => {
+                let at = self.resolved.fetch_add(1, Ordering::Relaxed);
+                let acts = &self.script.resolve;
+                acts.get(at).or(acts.last()).map_or_else(|| Ok(honest()), |act| perform(act, at))
+            }
+        }
+    }
+}
+
+fn perform(act: &Act, at: usize) -> Result<(String, Vec<ToolCall>), ModelError> {
+    let made = |calls: &[Call]| {
+        let calls = calls.iter().enumerate().map(|(nth, call)| ToolCall {
+            id: format!("call_{at}_{nth}").into(),
+            name: call.call.as_str().into(),
+            arguments: if call.with.is_null() { "{}".into() } else { call.with.to_string().into() },
+        });
+        (String::new(), calls.collect())
+    };
+    Ok(match act {
+        Act::Say(Say { say, used, language, asks, resolves, issue }) => {
+            let reply = json!({
+                "text": say, "used": used, "language": language, "asks": asks, "resolves": resolves, "issue": issue,
+            });
+            (reply.to_string(), Vec::new())
+        }
+        Act::Call(call) => made(std::slice::from_ref(call)),
+        Act::Calls { calls } => made(calls),
+        Act::Raw { raw } => (raw.clone(), Vec::new()),
+        Act::Fails { fails } => {
+            return Err(match fails.as_str() {
+                "timeout" => ModelError::Timeout,
+                "rate_limited" => ModelError::RateLimited { after_ms: None },
+                "refused" => ModelError::Refused,
+                "malformed" => ModelError::Malformed("as the scenario says"),
+                "too_long" => ModelError::TooLong(crate::llm::Side::Answer),
+                _ => ModelError::Unavailable { cause: "as the scenario says".to_owned(), after_ms: None },
+            });
+        }
+    })
+}
+
+impl ChatModel for Scripted {
+    fn complete<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        _: Timestamp,
+    ) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
+        let answer = self.answer(request).map(|(text, tool_calls)| ChatReply {
+            text,
+            finish: if tool_calls.is_empty() { Finish::Stop } else { Finish::ToolCalls },
+            tool_calls,
+            model: "scripted".to_owned(),
+            usage: Usage::default(),
+        });
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// What a plain, honest model would answer to what it is shown: it is not sure what a message is about, keeps drafts
+/// as they are, and quotes what is taken for the answer, or says that it knows nothing.
+pub fn honest(purpose: &str, shown: &str) -> String {
+    match purpose {
+        "triage" => json!({"procedure": "", "confident": false}),
+        "word" => json!({"text": block(shown, "draft")}),
+        _ => {
+            let first = block(shown, "passages").lines().next();
+            let passage = first.and_then(|line| serde_json::from_str::<Value>(line).ok());
+            let text = passage.as_ref().and_then(|passage| passage.get("likely")).and_then(Value::as_str);
+            match text {
+                Some(text) => json!({
+                    "text": text, "used": ["p1"], "language": "en", "asks": false, "resolves": true, "issue": "",
+                }),
+                None => json!({
+                    "text": "I'm sorry, I found no answer to that in our help pages. Shall I pass you to a person?", "used": [],
+                    "language": "en", "asks": false, "resolves": false, "issue": "",
+                }),
+            }
+        }
+    }
+    .to_string()
+}
+
+/// The inside of a marked block.
+fn block<'a>(shown: &'a str, name: &str) -> &'a str {
+    let (open, close) = (format!("<<<{name}\n"), format!("\n{name}>>>"));
+    shown.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map_or("", |(inside, _)| inside)
+}
