@@ -54,7 +54,8 @@ pub enum Act {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Say {
-    say: String,
+    #[serde(rename = "say")]
+    text: String,
     #[serde(default)]
     used: Vec<String>,
     #[serde(default = "english")]
@@ -75,7 +76,8 @@ fn english() -> String {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    call: String,
+    #[serde(rename = "call")]
+    tool: String,
     #[serde(default)]
     with: Value,
 }
@@ -121,15 +123,15 @@ fn perform(act: &Act, at: usize) -> Result<(String, Vec<ToolCall>), ModelError> 
     let made = |calls: &[Call]| {
         let calls = calls.iter().enumerate().map(|(nth, call)| ToolCall {
             id: format!("call_{at}_{nth}").into(),
-            name: call.call.as_str().into(),
+            name: call.tool.as_str().into(),
             arguments: if call.with.is_null() { "{}".into() } else { call.with.to_string().into() },
         });
         (String::new(), calls.collect())
     };
     Ok(match act {
-        Act::Say(Say { say, used, language, asks, resolves, issue }) => {
+        Act::Say(Say { text, used, language, asks, resolves, issue }) => {
             let reply = json!({
-                "text": say, "used": used, "language": language, "asks": asks, "resolves": resolves, "issue": issue,
+                "text": text, "used": used, "language": language, "asks": asks, "resolves": resolves, "issue": issue,
             });
             (reply.to_string(), Vec::new())
         }

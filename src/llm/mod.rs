@@ -224,6 +224,14 @@ fn after_text(after_ms: Option<u64>) -> String {
 }
 
 impl ModelError {
+    /// When another call is welcome, if the server said so.
+    pub fn after_ms(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { after_ms } | Self::Unavailable { after_ms, .. } => *after_ms,
+            _ => None,
+        }
+    }
+
     /// One word for records, spans and metrics.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -95,7 +95,10 @@ impl Resilient {
             metrics::counter!("firstline_model_failures_total",
                 "model" => model.name.clone(), "error" => error.kind())
             .increment(1);
-            let Some(after_ms) = again(&error) else { return Err(error) };
+            if !again(&error) {
+                return Err(error);
+            }
+            let after_ms = error.after_ms();
             let pause = self.backoff.pause(failed, after_ms, luck(self.clock.as_ref()));
             let left = deadline.ms_since(self.clock.now());
             let fits = i64::try_from(pause.as_millis()).is_ok_and(|pause| pause < left);
@@ -166,15 +169,17 @@ fn left_alone() -> ModelError {
     ModelError::Unavailable { cause: "it is left alone after failures in a row".to_owned(), after_ms: None }
 }
 
-/// Whether the same call may end better when made again, and when it is welcome.
-fn again(error: &ModelError) -> Option<Option<u64>> {
+/// Whether the same call may end better when made again.
+fn again(error: &ModelError) -> bool {
     match error {
-        ModelError::RateLimited { after_ms } | ModelError::Unavailable { after_ms, .. } => Some(*after_ms),
-        ModelError::Timeout | ModelError::Malformed(_) => Some(None),
+        ModelError::RateLimited { .. }
+        | ModelError::Unavailable { .. }
+        | ModelError::Timeout
+        | ModelError::Malformed(_) => true,
         ModelError::Refused
         | ModelError::TooLong(_)
         | ModelError::BudgetSpent(_)
-        | ModelError::NotConfigured(_) => None,
+        | ModelError::NotConfigured(_) => false,
     }
 }
 

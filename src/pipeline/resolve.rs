@@ -110,17 +110,7 @@ pub(super) async fn resolve(
 ) -> Result<Ending, ResolveError> {
     let heard = hear(file, &readings);
     note_triage(&readings, carried);
-    let situation = Situation {
-        case: file.case.clone(),
-        customer: file.customer.clone(),
-        thread: file.messages.clone(),
-        readings,
-        language: heard.language.clone(),
-        today: parts.desk.today(parts.clock.now()),
-        receipts: file.receipts.iter().chain(&carried.receipts).cloned().collect(),
-        tally: carried.tally.clone(),
-    };
-    let mut proposer = parts.assistant.begin(situation);
+    let mut proposer = parts.assistant.begin(situation(parts, file, readings, &heard.language, carried));
     let mut seen = Seen::Begin;
     let (mut approval, mut unsent) = (None, None);
     let mut calls = 0;
@@ -178,6 +168,25 @@ pub(super) async fn resolve(
     let handoff = HandOff::because("steps_exhausted");
     let words = Words::HandOff { handoff, approval: None, unsent: None };
     Ok(Ending { words, mind: Some(heard.mind(proposer.as_ref())), stale: false })
+}
+
+fn situation(
+    parts: &Parts,
+    file: &CaseFile,
+    readings: Vec<Reading>,
+    language: &str,
+    carried: &Carried,
+) -> Situation {
+    Situation {
+        case: file.case.clone(),
+        customer: file.customer.clone(),
+        thread: file.messages.clone(),
+        readings,
+        language: language.to_owned(),
+        today: parts.desk.today(parts.clock.now()),
+        receipts: file.receipts.iter().chain(&carried.receipts).cloned().collect(),
+        tally: carried.tally.clone(),
+    }
 }
 
 /// A draft that passes the guard leaves; one that does not may be said again in other words, once.

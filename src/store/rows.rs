@@ -8,11 +8,12 @@ use crate::domain::case::Case;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
-use crate::domain::ids::{AgentId, CaseId, ProcedureId, TeamId, TurnId};
+use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId, TurnId};
 use crate::domain::message::Message;
 use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
+use crate::domain::usage::CallRecord;
 
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Delivery, InboxEntry, Unit};
@@ -59,10 +60,6 @@ fn text(text: &str) -> Value {
 
 fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
-}
-
-fn saturating(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn moment(value: Option<Timestamp>) -> Value {
@@ -171,22 +168,9 @@ impl Rows {
                 vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
             ),
             Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
-            Change::ModelCall { case, customer, at, call } => (
-                Slot::ModelCall,
-                vec![
-                    text(case.as_str()),
-                    text(customer.as_str()),
-                    Value::Int(at.0),
-                    text(&call.model),
-                    text(&call.purpose),
-                    text(&call.outcome),
-                    Value::Int(saturating(call.usage.input)),
-                    Value::Int(saturating(call.usage.cached)),
-                    Value::Int(saturating(call.usage.output)),
-                    Value::Int(call.milliseconds),
-                    Value::Int(call.cost_micros),
-                ],
-            ),
+            Change::ModelCall { case, customer, at, call } => {
+                (Slot::ModelCall, model_call(case, customer, *at, call))
+            }
             Change::Claim(claim) => (Slot::Claim, ledger(claim)),
             Change::Settle { key, status } => (Slot::Settle, vec![text(key), text(status.as_str())]),
             Change::Deliver(new) => (Slot::Deliver, delivery(new)),
@@ -222,6 +206,23 @@ impl Rows {
             }
         }
     }
+}
+
+fn model_call(case: &CaseId, customer: &CustomerId, at: Timestamp, call: &CallRecord) -> Vec<Value> {
+    let count = |count: u64| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
+    vec![
+        text(case.as_str()),
+        text(customer.as_str()),
+        Value::Int(at.0),
+        text(&call.model),
+        text(&call.purpose),
+        text(&call.outcome),
+        count(call.usage.input),
+        count(call.usage.cached),
+        count(call.usage.output),
+        Value::Int(call.milliseconds),
+        Value::Int(call.cost_micros),
+    ]
 }
 
 fn customer(customer: &Customer) -> Vec<Value> {

@@ -34,16 +34,7 @@ impl Prompts {
         let mut problems = Vec::new();
         let mut texts = BTreeMap::new();
         for (name, variables) in PROMPTS {
-            let file = format!("{name}.md.j2");
-            let own =
-                workspace.map(|folder| folder.join("prompts").join(&file)).filter(|path| path.is_file());
-            let (shown, text) = match &own {
-                Some(path) => (path.display().to_string(), std::fs::read_to_string(path)),
-                None => {
-                    let text = EMBEDDED.get_file(&file).and_then(|file| file.contents_utf8());
-                    (format!("prompts/{file}"), Ok(text.unwrap_or_default().to_owned()))
-                }
-            };
+            let (shown, text) = source(name, workspace);
             let text = match text {
                 Ok(text) if text.trim().is_empty() => {
                     problems.push(format!("{shown}: is empty; write the prompt or delete the file"));
@@ -74,6 +65,17 @@ impl Prompts {
         let text = self.texts.get(name).map_or("", String::as_str);
         self.templates.render(text, context).map(|prompt| prompt.trim().to_owned())
     }
+}
+
+/// Where a prompt stands, and its text: the workspace's own, else ours.
+fn source(name: &str, workspace: Option<&Path>) -> (String, std::io::Result<String>) {
+    let file = format!("{name}.md.j2");
+    let own = workspace.map(|folder| folder.join("prompts").join(&file)).filter(|path| path.is_file());
+    if let Some(path) = own {
+        return (path.display().to_string(), std::fs::read_to_string(path));
+    }
+    let text = EMBEDDED.get_file(&file).and_then(|file| file.contents_utf8()).unwrap_or_default();
+    (format!("prompts/{file}"), Ok(text.to_owned()))
 }
 
 fn listed(names: &[&str]) -> String {

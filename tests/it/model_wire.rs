@@ -69,6 +69,7 @@ fn words(text: &str) -> Value {
 const HTML: &str = "<html><body><h1>Bad Gateway</h1></body></html>";
 
 /// What the server does, and how that ends for the caller.
+#[expect(clippy::too_many_lines, reason = "a table of every fault")]
 fn failures() -> Vec<(&'static str, Act, ModelError)> {
     let refuse = |status, headers, body| Act::Refuse { status, headers, body };
     let half = || cut_stream_of(&[words("Your refund of 50 was")]);
@@ -247,7 +248,8 @@ fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
 
 #[tokio::test]
 async fn what_the_model_can_correct_is_an_answer() {
-    let cases: [(&[(&str, &str)], Vec<ToolCall>); 4] = [
+    type Case = (&'static [(&'static str, &'static str)], Vec<ToolCall>);
+    let cases: [Case; 4] = [
         (
             &[("order_status", "{\"order_id\": HP}")],
             vec![call("call-0", "order_status", "{\"order_id\": HP}")],

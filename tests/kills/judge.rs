@@ -114,9 +114,7 @@ impl Whole {
         let ends = self.events.iter().filter(|event| ENDS.contains(&event.kind.as_str()));
         ends.filter_map(|event| {
             let body = body(event);
-            // What was answered and may not have arrived goes to people: that is no second answer.
-            let undelivered = body["reason"].as_str().is_some_and(|reason| reason.starts_with("delivery_"));
-            (!undelivered).then(|| End {
+            (!undelivered(event)).then(|| End {
                 turn: body["turn"].as_str().unwrap().to_owned(),
                 through: body["through"].as_i64().unwrap(),
                 speaks: event.kind != "silent",
@@ -153,7 +151,8 @@ impl Whole {
                 found.push(format!("turn {} ended and said {words} messages", end.turn));
             }
         }
-        if said.len() != ends.iter().filter(|end| end.speaks).count() {
+        let undelivered = self.events.iter().filter(|event| undelivered(event)).count();
+        if said.len() != ends.iter().filter(|end| end.speaks).count() + undelivered {
             found.push(format!("{} replies for {} ends", said.len(), ends.len()));
         }
         for message in said {
@@ -170,6 +169,11 @@ impl Whole {
         }
         found
     }
+}
+
+/// What was answered and may not have arrived goes to people, who say so: that is no second answer.
+fn undelivered(event: &Event) -> bool {
+    event.kind == "handed_off" && body(event)["reason"].as_str().is_some_and(|r| r.starts_with("delivery_"))
 }
 
 fn body(event: &Event) -> Value {

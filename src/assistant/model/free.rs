@@ -68,7 +68,7 @@ enum Waiting {
 
 impl Thought {
     /// Searches for what was asked, so that most questions need one call.
-    pub(super) async fn begin_free(&mut self) -> Result<Step, AssistantError> {
+    pub(super) fn begin_free(&mut self) -> Step {
         let requests: Vec<&str> = self
             .situation
             .readings
@@ -78,7 +78,7 @@ impl Thought {
             .collect();
         let query = requests.join("\n");
         self.course = Course::Free(Box::new(self.new_work(Waiting::First)));
-        Ok(Step::Search(query))
+        Step::Search(query)
     }
 
     /// Carries out what the customer has just agreed to; the model then says what came of it.

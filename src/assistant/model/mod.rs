@@ -74,7 +74,7 @@ struct Shared {
     /// How answerable a question must be before an article is taken for its answer.
     answer_min: f32,
     /// Whether calls cost anything.
-    priced: bool,
+    costly: bool,
     business: String,
     language: String,
 }
@@ -88,10 +88,10 @@ impl ModelAssistant {
         let (limits, caps) = (config.limits.clone(), config.model_calls.clone());
         let answer_min = config.triage.answer_min;
         let prices = |model: &Model| [model.price_per_million_input, model.price_per_million_output];
-        let priced =
+        let costly =
             [&config.model, &config.fallback_model].into_iter().flat_map(prices).any(|price| price > 0.0);
         Ok(Self {
-            shared: Arc::new(Shared { parts, kit, limits, caps, answer_min, priced, business, language }),
+            shared: Arc::new(Shared { parts, kit, limits, caps, answer_min, costly, business, language }),
         })
     }
 }
@@ -198,7 +198,7 @@ impl Thought {
                 Err(error) => return self.without_model(&error).await,
             }
         }
-        if self.has_steps() { self.follow_local(true).await } else { self.begin_free().await }
+        if self.has_steps() { self.follow_local(true).await } else { Ok(self.begin_free()) }
     }
 
     /// Whether somebody has to look who reads better than we do.
@@ -339,12 +339,12 @@ fn sort(request: &mut Request, found: Option<&Procedure>) {
     match found {
         Some(procedure) => {
             triage.intent = Some(procedure.id.clone());
-            triage.reason = "model".to_owned();
+            "model".clone_into(&mut triage.reason);
             if procedure.tier == Tier::Two {
                 triage.decision = Decision::Escalate;
                 triage.reason = procedure.id.to_string();
             }
         }
-        None => triage.reason = "article".to_owned(),
+        None => "article".clone_into(&mut triage.reason),
     }
 }

@@ -128,7 +128,7 @@ impl Talk {
         let caps = &self.shared.caps;
         let capped =
             [caps.spend_customer_day_micros_max, caps.spend_day_micros_max, caps.spend_total_micros_max];
-        if !self.shared.priced || capped.iter().all(|cap| *cap <= 0) {
+        if !self.shared.costly || capped.iter().all(|cap| *cap <= 0) {
             return Ok(());
         }
         let spent = self.shared.parts.store.model_spent(&self.customer, now.plus_ms(-DAY_MS)).await;

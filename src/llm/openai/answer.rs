@@ -14,7 +14,6 @@ pub(super) struct Answer {
     pub(super) refused: bool,
     /// In the server's own words.
     pub(super) finish: String,
-    #[serde(with = "reported")]
     pub(super) usage: Option<Usage>,
 }
 
@@ -24,22 +23,6 @@ pub(super) struct Call {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
-}
-
-/// Usage as it crosses the crate in the middle.
-mod reported {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::{Counted, Usage};
-
-    pub(super) fn serialize<S: Serializer>(usage: &Option<Usage>, to: S) -> Result<S::Ok, S::Error> {
-        usage.map(|usage| (usage.input, usage.cached, usage.output)).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Usage>, D::Error> {
-        let counts = Option::<(u64, u64, u64)>::deserialize(from)?;
-        Ok(counts.map(|(input, cached, output)| Usage { input, cached, output, counted: Counted::ByServer }))
-    }
 }
 
 /// One event of a stream, or a whole answer: they differ in the name of one field.

@@ -143,13 +143,12 @@ impl Assembly {
         let id = piece.id.unwrap_or_default();
         let (name, arguments) =
             piece.function.map_or((String::new(), None), |f| (f.name.unwrap_or_default(), f.arguments));
-        let at = match self.whose(piece.index, &id, &name) {
-            Some(at) => at,
-            None => {
-                self.seen.push((piece.index, id.clone()));
-                self.answer.calls.push(Call { id, ..Call::default() });
-                self.answer.calls.len() - 1
-            }
+        let at = if let Some(at) = self.whose(piece.index, &id, &name) {
+            at
+        } else {
+            self.seen.push((piece.index, id.clone()));
+            self.answer.calls.push(Call { id, ..Call::default() });
+            self.answer.calls.len() - 1
         };
         let Some(call) = self.answer.calls.get_mut(at) else { return Ok(()) };
         if call.name != name {

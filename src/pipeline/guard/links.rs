@@ -14,7 +14,7 @@ static HIDING: Pattern = LazyLock::new(|| {
     compile(concat!(
         r"!\[|\]\s*\[|(?m)^\s*\[[^\]\n]+\]:|<\s*[a-z!/]|\bhref\b|\bsrc\s*=|&#|%2e|%2f|%5c|\\\\|\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\[:\]",
         r"|\b(?:javascript|vbscript|data|mailto|tel|sms|file|blob|intent|about|view-source|chrome)\s?:\s?[^\s]",
-        r"|\bh(?:xx|\*\*|__)ps?\b|\bhttps?\s*:\s+/|\w\s+(?:dot|punkt|punto|ponto)\s+(?:com|net|org|io|co|ru|xyz|info|biz|shop|app|dev|de|fr|es|it|pt|nl|uk|eu|ly)\b",
+        r"|\bh(?:xx|\*\*|__)ps?\b|\bhttps?\s*:\s+/|\w\s+(?:dot|punkt|punto|ponto)\s+(?:com|net|org|io|co|ru|xyz|info|biz|shop|app|dev|de|fr|es|it|pt|nl|uk|eu|ly)\b|\w\s+dot\s+\w+\s+slash\b",
         r"|\w\s+\.\s*(?:com|net|org|io|ru|xyz|info|biz|shop|app)\b|\w\s*\.\s+(?:com|net|org|io|ru|xyz|biz|ly)\b",
     ))
 });
