@@ -201,12 +201,14 @@ async fn play_all(
             passed: 0,
             broken: 0,
             failures: Vec::new(),
+            model: report::Asked::default(),
             duration_ms: 0,
         };
         for _ in 0..trials {
             match run::play(scenario, &start).await {
                 Ok(trial) => {
                     let failures = score::failures(scenario, &trial);
+                    result.model.count(&trial);
                     result.passed += usize::from(failures.is_empty());
                     result.failures.extend(failures);
                 }

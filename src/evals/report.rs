@@ -5,6 +5,9 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::run::Trial;
+use crate::domain::turn::Outcome;
+
 /// The trials of one scenario.
 #[derive(Debug, Clone, Serialize)]
 pub struct Result {
@@ -22,8 +25,70 @@ pub struct Result {
     pub broken: usize,
     /// What was wrong, each once.
     pub failures: Vec<String>,
+    /// What a model was asked; in scenarios whose model is scripted nothing is counted.
+    pub model: Asked,
     /// How long the trials took together.
     pub duration_ms: u128,
+}
+
+/// How much a model was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// The customer's messages, a burst as one, where no tool was called in the scenario …
+    pub plain_messages: usize,
+    /// … and the calls to the model for them.
+    pub plain_calls: i64,
+    /// The same where tools were called.
+    pub tool_messages: usize,
+    /// The same where tools were called.
+    pub tool_calls: i64,
+    /// Read and written.
+    pub tokens: i64,
+    /// Scenarios that ended resolved.
+    pub resolved: usize,
+}
+
+impl Asked {
+    /// Counts one trial.
+    pub fn count(&mut self, trial: &Trial) {
+        if trial.model.calls == 0 {
+            return;
+        }
+        let messages = trial.played.iter().filter(|played| played.outcome.is_some()).count();
+        let (all, calls) = if trial.receipts.is_empty() {
+            (&mut self.plain_messages, &mut self.plain_calls)
+        } else {
+            (&mut self.tool_messages, &mut self.tool_calls)
+        };
+        *all += messages;
+        *calls += trial.model.calls;
+        self.tokens += trial.model.input_tokens + trial.model.output_tokens;
+        let last = trial.played.last().and_then(|played| played.outcome);
+        self.resolved += usize::from(last == Some(Outcome::Resolved));
+    }
+
+    fn add(&mut self, other: Self) {
+        self.plain_messages += other.plain_messages;
+        self.plain_calls += other.plain_calls;
+        self.tool_messages += other.tool_messages;
+        self.tool_calls += other.tool_calls;
+        self.tokens += other.tokens;
+        self.resolved += other.resolved;
+    }
+
+    fn line(&self) -> Option<String> {
+        let per = |calls: i64, messages: usize| calls as f64 / messages.max(1) as f64;
+        (self.plain_calls + self.tool_calls > 0).then(|| {
+            format!(
+                "model: {:.2} calls a message without tools ({}), {:.2} with ({}); {} tokens a resolved case",
+                per(self.plain_calls, self.plain_messages),
+                self.plain_messages,
+                per(self.tool_calls, self.tool_messages),
+                self.tool_messages,
+                self.tokens / i64::try_from(self.resolved.max(1)).unwrap_or(1),
+            )
+        })
+    }
 }
 
 impl Result {
@@ -117,6 +182,11 @@ impl Report {
                 100.0 * high
             );
         }
+        let mut asked = Asked::default();
+        self.results.iter().for_each(|result| asked.add(result.model));
+        if let Some(line) = asked.line() {
+            let _ = writeln!(text, "{line}");
+        }
         text
     }
 
@@ -172,6 +242,7 @@ mod tests {
             passed,
             broken: 0,
             failures: if passed < 2 { vec!["a < b".to_owned()] } else { vec![] },
+            model: Asked::default(),
             duration_ms: 5,
         }
     }

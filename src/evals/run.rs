@@ -16,6 +16,7 @@ use crate::domain::message::{InboundMessage, Message, Sender};
 use crate::domain::receipt::Receipt;
 use crate::domain::turn::Outcome;
 use crate::pipeline::Accepted;
+use crate::store::ModelTotals;
 
 /// A person the world knows, as their own site would vouch for them.
 #[derive(Debug, Clone)]
@@ -63,6 +64,8 @@ pub struct Trial {
     pub played: Vec<Played>,
     /// All calls of the case.
     pub receipts: Vec<Arc<Receipt>>,
+    /// What the models took for all cases.
+    pub model: ModelTotals,
     /// The newest handoff of the last case.
     pub handoff: Option<Handoff>,
     /// The shop before the first message.
@@ -101,6 +104,7 @@ async fn in_place(scenario: &Scenario, place: &Place) -> Result<Trial> {
     }
     for case in &cases {
         trial.receipts.extend(place.app.store.receipts(case).await?);
+        trial.model += place.app.store.model_totals(case).await?;
     }
     if let Some(last) = cases.last() {
         trial.handoff = place.app.store.handoff(last).await?;

@@ -50,6 +50,7 @@ pub use handoffs::QueuedCase;
 pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
 pub use ledger::LedgerSums;
+pub use model_calls::ModelTotals;
 pub use unit::{Change, CommitError, Delivery, DeliveryState, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.

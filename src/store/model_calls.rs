@@ -22,6 +22,16 @@ pub struct ModelTotals {
     pub cost_micros: i64,
 }
 
+impl std::ops::AddAssign for ModelTotals {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.milliseconds += other.milliseconds;
+        self.cost_micros += other.cost_micros;
+    }
+}
+
 impl Store {
     /// What the models took for a case.
     pub async fn model_totals(&self, case: &CaseId) -> Result<ModelTotals, StoreError> {
