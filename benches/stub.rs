@@ -11,29 +11,11 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 #[path = "../tests/it/support/stub_model.rs"]
 #[expect(dead_code, reason = "the tests do more with it")]
 mod stub_model;
 
-use stub_model::{Act, Captured, StubModel, stream_of};
-
-/// The honest answer to a request, in the words of the protocol.
-fn answer(captured: &Captured) -> Act {
-    let body = &captured.body;
-    let name = body.pointer("/response_format/json_schema/name").and_then(Value::as_str).unwrap_or_default();
-    let purpose = match name {
-        "triage" => "triage",
-        "words" => "word",
-        _ => "resolve",
-    };
-    let messages = body.get("messages").and_then(Value::as_array).into_iter().flatten();
-    let users = messages.filter(|message| message.get("role").and_then(Value::as_str) == Some("user"));
-    let shown = users.filter_map(|message| message.get("content")?.as_str()).next_back().unwrap_or_default();
-    let text = firstline::evals::model::honest(purpose, shown);
-    Act::Stream(stream_of(&[json!({"role": "assistant", "content": text})], "stop"))
-}
+use stub_model::{StubModel, honestly};
 
 fn option(name: &str) -> u64 {
     let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
@@ -44,7 +26,7 @@ fn option(name: &str) -> u64 {
 async fn main() {
     let delay = Duration::from_millis(option("--delay-ms"));
     let port = u16::try_from(option("--port")).unwrap();
-    let stub = StubModel::listening(port, delay, |_, captured| answer(captured)).await;
+    let stub = StubModel::listening(port, delay, false, |_, captured| honestly(captured)).await;
     println!("{}", stub.base_url());
     let closed = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     // Whoever started it goes away, and so does it.

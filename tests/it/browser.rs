@@ -11,6 +11,7 @@ use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
 
 use crate::support::site::{Line, Running, Site, lines_of};
+use crate::support::stub_model::{StubModel, honestly};
 
 /// Longest wait for anything on a page.
 const PATIENCE_MS: u64 = 20_000;
@@ -220,6 +221,28 @@ async fn what_is_written_while_the_service_is_gone_arrives_once_when_it_is_back(
         .await;
     let mine = browser.ask("return mine();").await;
     assert!(once(&mine, "and how long does delivery take"), "{mine}");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_dies_in_the_middle_of_a_conversation_leaves_no_message_unanswered() {
+    let Some(browser) = Browser::open(None).await else { return };
+    let stub = StubModel::start(|_, captured| honestly(captured)).await;
+    let settings = [("FIRSTLINE__MODEL__NAME", "stub"), ("FIRSTLINE__MODEL__BASE_URL", &stub.base_url())];
+    let site = Site::start_with(&settings).await;
+    browser.open_chat(&site, true).await;
+    browser.keys(&format!("do you ship to canada{ENTER}")).await;
+    browser.until("theirs().length >= 1 && settled()").await;
+    assert!(!stub.seen().is_empty(), "the model was asked");
+    drop(stub);
+    for text in ["do gift cards expire", "wheres my order"] {
+        let before = browser.ask("return theirs().length;").await;
+        browser.keys(&format!("{text}{ENTER}")).await;
+        browser.until(&format!("settled() && theirs().length > {before}")).await;
+    }
+    browser.shoot("without-the-model.png").await;
+    let theirs = browser.ask("return theirs();").await.to_string();
+    assert!(theirs.contains("never expire") && theirs.contains("HP-"), "{theirs}");
     browser.close().await;
 }
 

@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_millis(150);
 
 fn settings(base_url: &str, more: &str) -> Model {
     let text = format!(
-        "[model]\nbase_url = \"{base_url}\"\nname = \"stub-1\"\nstall_ms = {}\nresponse_bytes_max = 100000\n\
+        "[model]\nbase_url = \"{base_url}\"\nname = \"stub-1\"\nstall_ms = {}\nresponse_bytes_max = 200000\n\
          price_per_million_input = 1.0\nprice_per_million_output = 10.0\n{more}\n",
         STALL.as_millis()
     );
@@ -70,7 +70,7 @@ const HTML: &str = "<html><body><h1>Bad Gateway</h1></body></html>";
 
 /// What the server does, and how that ends for the caller.
 #[expect(clippy::too_many_lines, reason = "a table of every fault")]
-fn failures() -> Vec<(&'static str, Act, ModelError)> {
+pub(crate) fn failures() -> Vec<(&'static str, Act, ModelError)> {
     let refuse = |status, headers, body| Act::Refuse { status, headers, body };
     let half = || cut_stream_of(&[words("Your refund of 50 was")]);
     let mut half_call = cut_stream_of(&call_deltas(&[("order_status", "{\"order_id\": \"HP-1")]));

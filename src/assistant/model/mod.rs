@@ -251,6 +251,7 @@ impl Thought {
     async fn in_other_words(&mut self, step: Step) -> Result<Step, AssistantError> {
         let foreign = self.situation.language != self.shared.language;
         let draft = match &step {
+            _ if self.talk.closed() => return Ok(step),
             Step::Say(draft) if !self.small_talk() => draft,
             Step::Ask { draft, .. } if foreign => draft,
             Step::Say(_) | Step::Ask { .. } | Step::Search(_) | Step::Call { .. } | Step::HandOff(_) => {

@@ -40,6 +40,11 @@ impl Talk {
         self.closed = true;
     }
 
+    /// Whether the model was given up in this turn.
+    pub(super) fn closed(&self) -> bool {
+        self.closed
+    }
+
     /// The procedure that the unread messages are about; none when the model is not sure that there is one.
     pub(super) async fn triage(
         &mut self,

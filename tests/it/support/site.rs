@@ -68,6 +68,7 @@ impl Line for Lines {
 pub(crate) struct Site {
     folder: tempfile::TempDir,
     port: u16,
+    settings: Vec<(String, String)>,
     program: Running,
     password: String,
     key: String,
@@ -76,12 +77,19 @@ pub(crate) struct Site {
 impl Site {
     /// Starts the demo on a free port; ready when it answers.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with these settings in its environment.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (program, mut lines) = run(&folder, port);
+        let (program, mut lines) = run(&folder, port, &settings);
         let password = lines.find(|line| line.split("admin / ").nth(1)?.split_whitespace().next()).await;
         let key = lines.find(|line| line.split_whitespace().find(|word| word.starts_with("flk_"))).await;
-        let site = Self { folder, port, program, password, key };
+        let site = Self { folder, port, settings, program, password, key };
         site.ready().await;
         site
     }
@@ -121,7 +129,7 @@ impl Site {
 
     /// Starts it again in the same folder on the same port.
     pub(crate) async fn start_again(&mut self) {
-        self.program = run(&self.folder, self.port).0;
+        self.program = run(&self.folder, self.port, &self.settings).0;
         self.ready().await;
     }
 
@@ -134,10 +142,11 @@ impl Site {
     }
 }
 
-fn run(folder: &tempfile::TempDir, port: u16) -> (Running, Lines) {
+fn run(folder: &tempfile::TempDir, port: u16, settings: &[(String, String)]) -> (Running, Lines) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_firstline"))
         .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
         .current_dir(folder.path())
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -58,13 +58,15 @@ pub(crate) struct StubModel {
 impl StubModel {
     /// Starts a server that follows `script`.
     pub(crate) async fn start(script: impl Fn(usize, &Captured) -> Act + Send + Sync + 'static) -> Self {
-        Self::listening(0, Duration::ZERO, script).await
+        Self::listening(0, Duration::ZERO, true, script).await
     }
 
-    /// Starts a server on this port (any free one for 0) that thinks for `delay` before each act.
+    /// Starts a server on this port (any free one for 0) that thinks for `delay` before each act, and perhaps keeps
+    /// what it is asked.
     pub(crate) async fn listening(
         port: u16,
         delay: Duration,
+        keeps: bool,
         script: impl Fn(usize, &Captured) -> Act + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
@@ -75,7 +77,7 @@ impl StubModel {
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, delay, script.clone(), record.clone()));
+                connections.spawn(serve(stream, delay, script.clone(), keeps.then(|| record.clone())));
                 while connections.try_join_next().is_some() {}
             }
         });
@@ -99,14 +101,19 @@ impl StubModel {
 }
 
 /// Serves requests on one connection until an act ends it. Whoever hangs up early is not an error here.
-async fn serve(mut stream: TcpStream, delay: Duration, script: Arc<Script>, seen: Arc<Mutex<Vec<Captured>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    delay: Duration,
+    script: Arc<Script>,
+    seen: Option<Arc<Mutex<Vec<Captured>>>>,
+) {
     stream.set_nodelay(true).unwrap();
     while let Some(captured) = read(&mut stream).await {
-        let at = {
+        let at = seen.as_ref().map_or(0, |seen| {
             let mut seen = seen.lock().unwrap();
             seen.push(captured.clone());
             seen.len() - 1
-        };
+        });
         let act = script(at, &captured);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -208,6 +215,28 @@ async fn piece(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     }
     let size = format!("{:x}\r\n", bytes.len());
     stream.write_all(&[size.as_bytes(), bytes, b"\r\n"].concat()).await
+}
+
+/// What a plain, honest model would answer.
+pub(crate) fn honestly(captured: &Captured) -> Act {
+    let name = captured.body.pointer("/response_format/json_schema/name").and_then(Value::as_str);
+    let purpose = match name {
+        Some("triage") => "triage",
+        Some("words") => "word",
+        _ => "resolve",
+    };
+    let shown = captured.said("user").pop().unwrap_or_default();
+    let text = firstline::evals::model::honest(purpose, &shown);
+    Act::Stream(stream_of(&[json!({"role": "assistant", "content": text})], "stop"))
+}
+
+impl Captured {
+    /// What was said in this role, oldest first.
+    pub(crate) fn said(&self, role: &str) -> Vec<String> {
+        let messages = self.body.get("messages").and_then(Value::as_array).into_iter().flatten();
+        let own = messages.filter(|message| message.get("role").and_then(Value::as_str) == Some(role));
+        own.filter_map(|message| Some(message.get("content")?.as_str()?.to_owned())).collect()
+    }
 }
 
 /// One event of a stream.
