@@ -14,7 +14,7 @@ pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
     Routing, Server, Structured, TeamSettings, Telemetry, TriageSettings, Worker,
 };
-pub use tools::{HttpTool, Method, ToolLimits, ToolSettings};
+pub use tools::{HttpTool, Method, OAuth2, ToolLimits, ToolSettings};
 
 /// The embedded defaults: every key, with a comment.
 pub const DEFAULTS: &str = include_str!("config.default.toml");

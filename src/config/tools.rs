@@ -99,6 +99,9 @@ pub struct HttpTool {
     /// Headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Credentials that are exchanged for a token, which goes into `Authorization`.
+    #[serde(default)]
+    pub oauth2: Option<OAuth2>,
     /// The body, JSON as text.
     #[serde(default)]
     pub body: Option<String>,
@@ -114,6 +117,21 @@ pub struct HttpTool {
     /// Reads: pause before the second try; doubles each time, with jitter.
     #[serde(default = "hundred")]
     pub retry_ms: u64,
+}
+
+/// The client-credentials grant of OAuth 2.0; every string is a template over `env` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth2 {
+    /// Where tokens are had.
+    pub token_url: String,
+    /// Who we are.
+    pub client_id: String,
+    /// Our secret, from `env`.
+    pub client_secret: String,
+    /// What the token is for.
+    #[serde(default)]
+    pub scope: Option<String>,
 }
 
 fn three_seconds() -> u64 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::authority::{Permit, admitted};
@@ -42,22 +42,54 @@ pub async fn dispatch(
     if tool.effect == Effect::Write && key.is_none() {
         return Err(ToolError::Stop(format!("`{name}` writes and has no key")));
     }
-    let request = prepare(toolbox, tool, arguments, caller, key)?;
+    let mut request = prepare(toolbox, tool, arguments, caller, key)?;
     let began = caller.clock.now();
     let tries = if tool.effect == Effect::Read { tool.http.retries.saturating_add(1) } else { 1 };
-    let mut attempt = 0;
+    let (mut attempt, mut renewed) = (0, false);
     let (status, result) = loop {
         attempt += 1;
+        let token = match authorize(toolbox, tool, &mut request, caller).await {
+            Ok(token) => token,
+            Err(error) => break (CallStatus::Failed, error),
+        };
         let Some(copy) = request.try_clone() else {
             return Err(ToolError::Stop(format!("the request of `{name}` cannot be sent")));
         };
         match once(toolbox, tool, copy).await {
+            // A token may be withdrawn before it ends. Nothing was done for us under it, so also a write goes again.
+            Ended::Is(CallStatus::Failed, error) if token.is_some() && !renewed && error == strangers() => {
+                renewed = true;
+                attempt -= 1;
+                if let (Some(source), Some(token)) = (&tool.tokens, &token) {
+                    source.forget(token).await;
+                }
+            }
             Ended::Is(status, result) => break (status, result),
             Ended::Again(_) if attempt < tries => pause(tool, attempt, caller).await,
             Ended::Again(error) => break (CallStatus::Failed, error),
         }
     };
     Ok(CallResult { status, result, duration_ms: caller.clock.now().ms_since(began) })
+}
+
+/// Puts the token into the request that declares credentials for one.
+async fn authorize(
+    toolbox: &Toolbox,
+    tool: &ToolSpec,
+    request: &mut reqwest::Request,
+    caller: Caller<'_>,
+) -> Result<Option<HeaderValue>, Value> {
+    let Some(source) = &tool.tokens else { return Ok(None) };
+    let limit = Duration::from_millis(tool.http.timeout_ms.min(toolbox.bounds().timeout_ms_max));
+    let token = source.bearer(&toolbox.client, caller.clock, limit).await;
+    let token = token.ok_or_else(|| failure("no_token", "the other side gave us no token"))?;
+    request.headers_mut().insert(AUTHORIZATION, token.clone());
+    Ok(Some(token))
+}
+
+/// Our own credentials were refused.
+fn strangers() -> Value {
+    failure("http_401", "the other side does not know us")
 }
 
 /// What one attempt came to.
@@ -170,7 +202,7 @@ fn read(toolbox: &Toolbox, tool: &ToolSpec, status: u16, bytes: &[u8]) -> Ended 
         (408 | 429, Effect::Read) => Ended::Again(refusal(status, body.as_ref())),
         (408, Effect::Write) => lost(tool, "timeout"),
         // Our own credentials were refused: no word to the customer about their request would be true.
-        (401, _) => Ended::Is(CallStatus::Failed, failure("http_401", "the other side does not know us")),
+        (401, _) => Ended::Is(CallStatus::Failed, strangers()),
         // What is not theirs must not sound different from what does not exist.
         (403 | 404, _) => Ended::Is(CallStatus::Refused, failure("not_found", "")),
         (400..=499, _) => Ended::Is(CallStatus::Refused, refusal(status, body.as_ref())),

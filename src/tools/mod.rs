@@ -2,12 +2,12 @@
 //!
 //! Authority is code: [`authority::permit`] decides, and [`dispatch()`] looks again before anything leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::Config;
+use crate::config::{Config, OAuth2, ToolSettings};
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
 use crate::domain::time::Clock;
@@ -19,10 +19,13 @@ pub mod authority;
 mod dispatch;
 pub mod http;
 pub mod ledger;
+mod oauth2;
 mod spec;
 
 pub use dispatch::{CallResult, dispatch};
 pub use spec::ToolSpec;
+
+use oauth2::TokenSource;
 
 /// Why a call was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +94,13 @@ impl Toolbox {
             response_depth_max: config.server.json_depth_max,
             timeout_ms_max: limits.tool_timeout_ms_max,
         };
-        let hosts = tools.values().map(|tool: &ToolSpec| tool.host().to_owned()).collect();
+        share_tokens(&mut tools, &config.tools);
+        let hosts = tools
+            .values()
+            .flat_map(|tool: &ToolSpec| [Some(tool.host()), tool.tokens.as_deref().map(TokenSource::host)])
+            .flatten()
+            .map(str::to_owned)
+            .collect();
         let client = http::client(hosts, limits.tool_connect_timeout_ms)
             .map_err(|error| problems.push(format!("the HTTP client cannot be built: {error}")));
         match client {
@@ -139,6 +148,19 @@ impl Toolbox {
     /// What bounds every call.
     pub fn bounds(&self) -> Bounds {
         self.bounds
+    }
+}
+
+/// Tools with the same credentials share one token.
+fn share_tokens(tools: &mut BTreeMap<String, ToolSpec>, settings: &[ToolSettings]) {
+    let mut known: HashMap<OAuth2, Arc<TokenSource>> = HashMap::new();
+    for settings in settings {
+        let (Some(tool), Some(oauth2)) = (tools.get_mut(&settings.name), &settings.http.oauth2) else {
+            continue;
+        };
+        if let Some(own) = tool.tokens.take() {
+            tool.tokens = Some(known.entry(oauth2.clone()).or_insert(own).clone());
+        }
     }
 }
 

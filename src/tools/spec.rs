@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::address::{Origin, encoded};
 use super::http;
+use super::oauth2::TokenSource;
 use crate::config::{Environment, HttpTool, Method, ToolSettings};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
@@ -53,6 +55,8 @@ pub struct ToolSpec {
     pub(super) validator: jsonschema::Validator,
     pub(super) http: HttpTool,
     pub(super) origin: Origin,
+    /// Where the token for `Authorization` comes from.
+    pub(super) tokens: Option<Arc<TokenSource>>,
     /// The values of the environment that its templates name; secret.
     env: BTreeMap<String, String>,
 }
@@ -82,7 +86,21 @@ impl ToolSpec {
         }
         let origin = sample_origin(settings, &env, templates).map_err(|problem| problems.push(problem));
         check_body(settings, &env, templates, &mut problems);
-        let (Ok(validator), Ok(origin), true) = (validator, origin, problems.is_empty()) else {
+        let tokens = settings.http.oauth2.as_ref().map(|oauth2| {
+            let fill = |text: &str| {
+                let rendered = templates.render(text, json!({ "env": env }));
+                rendered.map_err(|error| format!("`oauth2` may only use `env`: {error}"))
+            };
+            TokenSource::new(oauth2, fill)
+        });
+        let tokens = tokens.transpose().map_err(|problem| problems.push(problem));
+        if settings.http.oauth2.is_some()
+            && settings.http.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization"))
+        {
+            problems.push("`oauth2` sets `Authorization`; leave the header out".to_owned());
+        }
+        let (Ok(validator), Ok(origin), Ok(tokens), true) = (validator, origin, tokens, problems.is_empty())
+        else {
             return Err(problems);
         };
         Ok(Self {
@@ -103,6 +121,7 @@ impl ToolSpec {
             validator,
             http: settings.http.clone(),
             origin,
+            tokens: tokens.map(Arc::new),
             env,
         })
     }
@@ -165,7 +184,11 @@ fn references(
     problems: &mut Vec<String>,
 ) -> BTreeSet<String> {
     let http = &settings.http;
-    let sources = [&http.url].into_iter().chain(http.headers.values()).chain(&http.body);
+    let oauth2 = http.oauth2.iter();
+    let credentials = oauth2
+        .flat_map(|o| [Some(&o.token_url), Some(&o.client_id), Some(&o.client_secret), o.scope.as_ref()]);
+    let sources =
+        [&http.url].into_iter().chain(http.headers.values()).chain(&http.body).chain(credentials.flatten());
     let mut names = BTreeSet::new();
     for source in sources {
         match templates.references(source) {

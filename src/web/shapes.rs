@@ -12,6 +12,7 @@ use crate::domain::handoff::Handoff;
 use crate::domain::ids::CaseId;
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
+use crate::store::ModelTotals;
 
 /// A part of a list; `next` is the `cursor` of the part after it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,6 +112,28 @@ pub(super) struct CaseBody {
     pub(super) updated_at: String,
     resolved_at: Option<String>,
     snoozed_until: Option<String>,
+    /// What language models took for it; only where one case is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<ModelBody>,
+}
+
+/// What language models took for a case.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModelBody {
+    /// Calls, failed ones included.
+    calls: i64,
+    input_tokens: i64,
+    output_tokens: i64,
+    milliseconds: i64,
+    /// Millionths of the currency of the configured prices.
+    cost_micros: i64,
+}
+
+impl From<ModelTotals> for ModelBody {
+    fn from(totals: ModelTotals) -> Self {
+        let ModelTotals { calls, input_tokens, output_tokens, milliseconds, cost_micros } = totals;
+        Self { calls, input_tokens, output_tokens, milliseconds, cost_micros }
+    }
 }
 
 impl From<&Case> for CaseBody {
@@ -135,6 +158,7 @@ impl From<&Case> for CaseBody {
             updated_at: case.updated_at.to_string(),
             resolved_at: text(case.resolved_at.as_ref().map(|at| at as _)),
             snoozed_until: text(case.snoozed_until.as_ref().map(|at| at as _)),
+            model: None,
         }
     }
 }

@@ -61,13 +61,16 @@ async fn every_fault_of_a_model_leaves_every_message_answered_and_nothing_half_s
         for part in ["Your refund", "refund me", "and so on", "slow", "The refund"] {
             assert!(!said.contains(part), "{name}: {said}");
         }
-        let path = format!("/v1/cases/{}/events", answer["case_id"].as_str().unwrap());
-        let events: Value =
-            http.get(site.url(&path)).bearer_auth(site.key()).send().await.unwrap().json().await.unwrap();
+        let get = async |path: &str| -> Value {
+            http.get(site.url(path)).bearer_auth(site.key()).send().await.unwrap().json().await.unwrap()
+        };
+        let events = get(&format!("/v1/cases/{}/events", answer["case_id"].as_str().unwrap())).await;
         let events = events["items"].as_array().unwrap();
         let kinds = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
         assert_eq!(kinds("tool_called"), 0, "{name}: a call that was cut ran");
         assert!(kinds("model_called") > 0, "{name}: what was asked is on record");
+        let case: Value = get(&format!("/v1/cases/{}", answer["case_id"].as_str().unwrap())).await;
+        assert!(case["model"]["calls"].as_i64() > Some(0), "{name}: {case}");
         let shown = serde_json::to_string(events).unwrap();
         assert!(shown.contains(error.kind()), "{name}: {} is not on record: {shown}", error.kind());
     };

@@ -56,11 +56,19 @@ pub(crate) async fn read(store: &Store) -> Vec<Whole> {
     let page = Page { cursor: None, limit: 1000 };
     let (cases, _) = store.list_cases(&CaseFilter::default(), &page).await.unwrap();
     let mut all = Vec::new();
-    for case in cases {
-        let events = store.events(&case.id, 0, i64::MAX).await.unwrap();
-        let messages = store.messages(&case.id, 0, 10_000).await.unwrap();
-        let deliveries = store.deliveries(&case.id).await.unwrap();
-        all.push(Whole { case, events, messages, deliveries });
+    for mut case in cases {
+        // The service is at work: what was read belongs together when the case has not moved meanwhile.
+        loop {
+            let events = store.events(&case.id, 0, i64::MAX).await.unwrap();
+            let messages = store.messages(&case.id, 0, 10_000).await.unwrap();
+            let deliveries = store.deliveries(&case.id).await.unwrap();
+            let now = store.case_fresh(&case.id).await.unwrap().unwrap().case.clone();
+            if now.version == case.version {
+                all.push(Whole { case, events, messages, deliveries });
+                break;
+            }
+            case = now;
+        }
     }
     all
 }

@@ -241,3 +241,76 @@ async fn not_yours_and_not_there_read_the_same_and_a_refused_token_is_no_word_ab
         assert_eq!((result.status, server.requests().len()), (CallStatus::Failed, 1), "{tool}");
     }
 }
+
+/// A tool whose credentials are exchanged for a token.
+const WITH_TOKEN: &str = r#"
+[[tools]]
+name = "stock"
+description = "Stock."
+effect = "read"
+assurance = "anonymous"
+[tools.http]
+method = "GET"
+url = "{{ env.SHOP_URL }}/stock"
+retries = 0
+timeout_ms = 300
+oauth2 = { token_url = "{{ env.SHOP_URL }}/token", client_id = "us", client_secret = "{{ env.SHOP_TOKEN }}", scope = "stock" }
+"#;
+
+fn token(value: &str) -> Act {
+    ok(&json!({"access_token": value, "expires_in": 3600, "token_type": "Bearer"}))
+}
+
+async fn with_token(acts: Vec<Act>, calls: usize) -> (Server, Vec<CallResult>) {
+    let server = Server::start(acts).await;
+    let toolbox = toolbox_of(WITH_TOKEN, &server.url).unwrap();
+    let (case, customer, clock) = (case(), customer(), StillClock::default());
+    let mut results = Vec::new();
+    for _ in 0..calls {
+        let caller = Caller { case: &case, customer: &customer, clock: &clock };
+        results.push(dispatch(&toolbox, "stock", &json!({}), caller, None).await.unwrap());
+    }
+    (server, results)
+}
+
+#[tokio::test]
+async fn one_token_serves_many_calls_and_is_renewed_when_it_is_withdrawn() {
+    let acts = vec![
+        token("first"),
+        ok(&json!({"n": 1})),
+        ok(&json!({"n": 2})),
+        Act::Answer(401, "{}".to_owned()),
+        token("second"),
+        ok(&json!({"n": 3})),
+    ];
+    let (server, results) = with_token(acts, 3).await;
+    assert_eq!(results.iter().map(|r| r.result["n"].clone()).collect::<Vec<_>>(), [1, 2, 3]);
+    let requests = server.requests();
+    assert!(
+        requests[0].starts_with("POST /token")
+            && requests[0].contains("grant_type=client_credentials&scope=stock")
+    );
+    assert!(requests[0].contains("authorization: Basic "), "{}", requests[0]);
+    for (at, bearer) in [(1, "first"), (2, "first"), (3, "first"), (5, "second")] {
+        assert!(requests[at].contains(&format!("authorization: Bearer {bearer}")), "{}", requests[at]);
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_called_and_no_secret_is_told() {
+    for refusal in [Act::Answer(400, "s3cret".to_owned()), Act::HangUp, ok(&json!({"token": "s3cret"}))] {
+        let (server, results) = with_token(vec![refusal], 1).await;
+        assert_eq!(results[0].status, CallStatus::Failed);
+        assert_eq!(results[0].result["error"]["code"], "no_token");
+        assert!(!results[0].result.to_string().contains("s3cret"));
+        assert!(server.requests().iter().all(|request| request.starts_with("POST /token")));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_again_is_not_asked_for_for_ever() {
+    let refused = Act::Answer(401, "{}".to_owned());
+    let (server, results) = with_token(vec![token("a"), refused.clone(), token("b"), refused], 1).await;
+    assert_eq!(results[0].result["error"]["code"], "http_401");
+    assert_eq!(server.requests().len(), 4);
+}

@@ -117,7 +117,10 @@ pub(super) async fn get_case(
 ) -> Result<Json<CaseBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
     let file = edge.app.store.case_fresh(&case_id(&id)?).await?.ok_or_else(|| ApiError::not_found("case"))?;
-    Ok(Json(CaseBody::from(&file.case)))
+    let model = edge.app.store.model_totals(&file.case.id).await?;
+    let mut body = CaseBody::from(&file.case);
+    body.model = Some(model.into());
+    Ok(Json(body))
 }
 
 /// The thread of a case, oldest first, internal notes too.
