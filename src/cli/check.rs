@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
-use crate::app::channel_names;
+use crate::app::{SystemClock, channel_names};
 use crate::assistant::local;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::domain::time::Clock;
 use crate::evals::scenario;
 use crate::knowledge::{self, Knowledge};
-use crate::templates::{Phrases, Templates};
+use crate::llm;
+use crate::templates::{Phrases, Prompts, Templates};
 use crate::tools::Toolbox;
 
 /// What `check` takes.
@@ -30,6 +32,8 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let (knowledge, found) = Knowledge::open(workspace.origin(), None, limits);
     problems.extend(found.iter().map(ToString::to_string));
     problems.extend(Phrases::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
+    problems.extend(Prompts::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
+    problems.extend(model_problem(&config));
     problems.extend(Desk::new(&config).err().into_iter().flatten());
     problems.extend(Toolbox::new(&config, templates.clone()).err().into_iter().flatten());
     let tools: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -75,4 +79,11 @@ fn show(config: &Config, knowledge: &Knowledge, problems: &[String]) {
 /// The settings in effect, secrets hidden.
 fn effective(config: &Config) -> toml::Table {
     config.effective.clone()
+}
+
+/// What keeps the configured model from being asked; it is not called.
+fn model_problem(config: &Config) -> Option<String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let connected = llm::connect(&config.model, &config.fallback_model, &config.model_calls, &clock);
+    connected.err().map(|error| format!("[model]: {error}"))
 }

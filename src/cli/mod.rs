@@ -15,6 +15,7 @@ mod output;
 mod serve;
 mod shop;
 mod summarize;
+mod tools;
 mod triage;
 mod workspace;
 
@@ -58,6 +59,8 @@ enum Command {
     Summarize(summarize::Options),
     /// Run scenario suites and compare with the baseline
     Eval(eval::Options),
+    /// Tools of an API that describes itself
+    Tools(tools::Options),
     /// Bring the database's schema up to date
     Migrate,
     /// Accounts of agents
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
             Command::Triage(options) => triage::run(&globals, &options),
             Command::Summarize(options) => summarize::run(&options),
             Command::Eval(options) => eval::run(&globals, options).await,
+            Command::Tools(options) => tools::run(&options),
             Command::Migrate => operations::migrate(&globals).await,
             Command::User(options) => operations::user(&globals, options).await,
             Command::Key(options) => operations::key(&globals, options).await,

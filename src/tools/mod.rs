@@ -18,6 +18,7 @@ pub mod arguments;
 pub mod authority;
 mod dispatch;
 pub mod http;
+pub mod import;
 pub mod ledger;
 mod oauth2;
 mod spec;
