@@ -28,7 +28,7 @@ async fn a_database_from_a_newer_version_is_refused(record: Arc<Record>) {
         .await;
     let store = Store::open(&record.database.url(), &settings()).await.unwrap();
     let error = store.migrate().await.unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 9999, known: 3 }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 9999, known } if known < 9999), "{error}");
     assert!(error.to_string().contains("start the newer version"), "{error}");
     store.close().await;
 }
