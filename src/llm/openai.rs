@@ -1,6 +1,6 @@
 //! One endpoint that speaks the chat-completions protocol, asked once: hosted, Azure, vLLM, llama.cpp, Ollama.
 //!
-//! `async-openai` builds the request; [`transport`] sends it and hands back an answer only when it is whole
+//! `async-openai` builds the request; `transport` sends it and hands back an answer only when it is whole
 //! and well-formed, in a form of ours. So none of the crate's own error paths is ever taken: they drop the
 //! status and `Retry-After`, and log bodies.
 
