@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
 use crate::domain::decision::Step;
 use crate::domain::message::Message;
-use crate::domain::receipt::{CallStatus, Receipt};
+use crate::domain::receipt::Receipt;
 use crate::domain::triage::Triage;
 use crate::knowledge::Search;
 use crate::language::signals::{Alarm, Answer, SmallTalk};
@@ -76,12 +75,7 @@ pub enum Seen {
     /// What a search found.
     Found(Arc<Search>),
     /// What a tool gave back.
-    Called {
-        /// How it ended.
-        status: CallStatus,
-        /// The result, or `{"error":{"code","message"}}`.
-        result: Arc<Value>,
-    },
+    Called(Arc<Receipt>),
     /// The write needs its details listed and a yes.
     NeedsYes,
     /// The write is above a limit: a person must approve it.

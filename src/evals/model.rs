@@ -1,5 +1,6 @@
 //! A model that says what a scenario makes it say: an attacker's words, faults, or plain honest work.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
@@ -17,12 +18,32 @@ pub struct Script {
     /// What every message is about: a procedure's id, or `none`.
     #[serde(default)]
     pub triage: Option<String>,
+    /// The language it takes every message for, ISO 639-1; left out, it does not say.
+    #[serde(default)]
+    pub language: String,
     /// What it makes of every draft.
     #[serde(default)]
     pub word: Option<String>,
+    /// What it hears the customer say to our questions, in order, the last one for ever.
+    #[serde(default)]
+    pub ask: Vec<Hears>,
     /// Its answers in order, the last one for ever.
     #[serde(default)]
     pub resolve: Vec<Act>,
+}
+
+/// What it hears.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hears {
+    said: String,
+    #[serde(default)]
+    values: BTreeMap<String, String>,
+    #[serde(default)]
+    procedure: String,
+    /// The question in its words; left out, as it is.
+    #[serde(default)]
+    text: Option<String>,
 }
 
 /// One answer.
@@ -86,12 +107,13 @@ pub struct Call {
 pub struct Scripted {
     script: Script,
     resolved: AtomicUsize,
+    heard: AtomicUsize,
 }
 
 impl Scripted {
     /// A model that follows `script`.
     pub fn new(script: Script) -> Self {
-        Self { script, resolved: AtomicUsize::new(0) }
+        Self { script, resolved: AtomicUsize::new(0), heard: AtomicUsize::new(0) }
     }
 
     fn answer(&self, request: &ChatRequest) -> Result<(String, Vec<ToolCall>), ModelError> {
@@ -103,19 +125,39 @@ impl Scripted {
         match request.purpose {
             "triage" => Ok(self.script.triage.as_ref().map_or_else(honest, |procedure| {
                 let procedure = if procedure == "none" { "" } else { procedure };
-                (json!({"procedure": procedure, "confident": true}).to_string(), Vec::new())
+                let sorted =
+                    json!({"procedure": procedure, "confident": true, "language": self.script.language});
+                (sorted.to_string(), Vec::new())
             })),
             "word" => Ok(self
                 .script
                 .word
                 .as_ref()
                 .map_or_else(honest, |text| (json!({ "text": text }).to_string(), Vec::new()))),
+            "ask" => {
+                let at = self.heard.fetch_add(1, Ordering::Relaxed);
+                let heard = self.script.ask.get(at).or(self.script.ask.last());
+                Ok(heard.map_or_else(honest, |heard| {
+                    (heard.answer(shown.unwrap_or_default(), &self.script.language), Vec::new())
+                }))
+            }
             _ => {
                 let at = self.resolved.fetch_add(1, Ordering::Relaxed);
                 let acts = &self.script.resolve;
                 acts.get(at).or(acts.last()).map_or_else(|| Ok(honest()), |act| perform(act, at))
             }
         }
+    }
+}
+
+impl Hears {
+    fn answer(&self, shown: &str, language: &str) -> String {
+        let values: Vec<Value> =
+            self.values.iter().map(|(slot, value)| json!({"slot": slot, "value": value})).collect();
+        let text = self.text.clone().unwrap_or_else(|| asked(shown));
+        let Self { said, procedure, .. } = self;
+        json!({"said": said, "values": values, "procedure": procedure, "text": text, "language": language})
+            .to_string()
     }
 }
 
@@ -172,7 +214,10 @@ impl ChatModel for Scripted {
 /// as they are, and quotes what is taken for the answer, or says that it knows nothing.
 pub fn honest(purpose: &str, shown: &str) -> String {
     match purpose {
-        "triage" => json!({"procedure": "", "confident": false}),
+        "triage" => json!({"procedure": "", "confident": false, "language": ""}),
+        "ask" => {
+            json!({"said": "nothing", "values": [], "procedure": "", "text": asked(shown), "language": ""})
+        }
         "word" => json!({"text": block(shown, "draft")}),
         _ => {
             let first = block(shown, "passages").lines().next();
@@ -190,6 +235,13 @@ pub fn honest(purpose: &str, shown: &str) -> String {
         }
     }
     .to_string()
+}
+
+/// The words of the question that is about to be asked.
+fn asked(shown: &str) -> String {
+    let question: Option<Value> = serde_json::from_str(block(shown, "question")).ok();
+    let draft = question.as_ref().and_then(|question| question.get("draft")?.as_str());
+    draft.unwrap_or_default().to_owned()
 }
 
 /// The inside of a marked block.

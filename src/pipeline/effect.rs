@@ -80,7 +80,7 @@ pub(super) async fn call(
             procedure,
             spent,
             messages: &file.messages,
-            says_yes: |text| signals::affirmation(text) == Some(signals::Answer::Yes),
+            says_yes: |text, language| signals::affirmation_in(text, language) == Some(signals::Answer::Yes),
             now,
         },
     );
@@ -122,8 +122,15 @@ async fn read(parts: &Parts, asking: &Asking<'_>, carried: &mut Carried) -> Seen
     seen(&receipt)
 }
 
-fn seen(receipt: &Receipt) -> Seen {
-    Seen::Called { status: receipt.status, result: Arc::new(receipt.result.clone()) }
+fn seen(receipt: &Arc<Receipt>) -> Seen {
+    Seen::Called(receipt.clone())
+}
+
+/// The proof of a write that was sent, or was about to be, and whose answer nobody has.
+fn unknown(parts: &Parts, asking: &Asking<'_>, message: &str) -> Arc<Receipt> {
+    let result = json!({"error": {"code": "unknown", "message": message}});
+    let unknown = CallResult { status: CallStatus::Unknown, result, duration_ms: 0 };
+    write::receipt(parts, asking.call(), Effect::Write, unknown)
 }
 
 /// A write: claimed under its key while the case is still as it was read, sent once, settled.
@@ -144,12 +151,8 @@ async fn write(
             Ok(()) => {}
             Err(CommitError::Refused(Refusal::Stale)) => return Ok(Called::Stale),
             Err(CommitError::Refused(Refusal::AlreadyClaimed)) => {
-                let unknown =
-                    json!({"error": {"code": "unknown", "message": "claimed before, without a result"}});
-                return Ok(Called::Seen(Seen::Called {
-                    status: CallStatus::Unknown,
-                    result: Arc::new(unknown),
-                }));
+                let receipt = unknown(parts, asking, "claimed before, without a result");
+                return Ok(Called::Seen(seen(&receipt)));
             }
             Err(error) => return Err(error.into()),
         }
@@ -173,9 +176,7 @@ async fn known_effect(parts: &Parts, asking: &Asking<'_>, earlier: &LedgerEntry)
             return Ok(seen(receipt));
         }
     }
-    let result = json!({"error": {"code": "unknown", "message": "sent before; no answer was recorded"}});
-    let unknown = CallResult { status: CallStatus::Unknown, result, duration_ms: 0 };
-    let receipt = write::receipt(parts, asking.call(), Effect::Write, unknown);
+    let receipt = unknown(parts, asking, "sent before; no answer was recorded");
     if earlier.status.is_none() {
         write::settle(parts, &earlier.key, &receipt, |_, _| ()).await?;
     }

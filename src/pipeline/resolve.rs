@@ -20,7 +20,8 @@ use crate::domain::receipt::Receipt;
 use crate::domain::triage::{Sentiment, Urgency};
 use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
-use crate::knowledge::Search;
+use crate::knowledge::{Hit, Search};
+use crate::language::detect;
 use crate::llm::usage::Tally;
 use crate::store::CaseFile;
 
@@ -108,7 +109,7 @@ pub(super) async fn resolve(
     readings: Vec<Reading>,
     carried: &mut Carried,
 ) -> Result<Ending, ResolveError> {
-    let heard = hear(file, &readings);
+    let heard = hear(file, &readings, &parts.config.business.language);
     note_triage(&readings, carried);
     let mut proposer = parts.assistant.begin(situation(parts, file, readings, &heard.language, carried));
     let mut seen = Seen::Begin;
@@ -233,8 +234,13 @@ pub(super) fn review(
     asks: bool,
     carried: &Carried,
 ) -> Verdict {
-    let receipts: Vec<&Receipt> = file.receipts.iter().chain(&carried.receipts).map(AsRef::as_ref).collect();
-    let hits = carried.searches.iter().flat_map(|search| search.hits.iter());
+    // A draft that names what it rests on is held to that.
+    let named = draft.grounds.as_ref();
+    let receipts = file.receipts.iter().chain(&carried.receipts).map(AsRef::as_ref);
+    let receipts: Vec<&Receipt> =
+        receipts.filter(|receipt| named.is_none_or(|named| named.contains(&receipt.id))).collect();
+    let cited = |hit: &&Hit| named.is_none() || draft.citations.iter().any(|c| c.article == hit.article);
+    let hits = carried.searches.iter().flat_map(|search| search.hits.iter()).filter(cited);
     // The title is named as the source of what is quoted.
     let passages: Vec<&str> = hits.flat_map(|hit| [hit.passage.as_str(), hit.title.as_str()]).collect();
     let words: Vec<&str> =
@@ -312,10 +318,13 @@ struct Heard {
     issue: Option<String>,
 }
 
-fn hear(file: &CaseFile, readings: &[Reading]) -> Heard {
+fn hear(file: &CaseFile, readings: &[Reading], own: &str) -> Heard {
     let triages = || readings.iter().flat_map(|r| &r.requests).map(|request| &request.triage);
-    let language =
-        triages().rev().find_map(|t| t.language.clone()).unwrap_or_else(|| file.case.language.clone());
+    let spoken = &file.case.language;
+    // Where a model told the language, our own guess would only take it for one of those we know.
+    let guessed = (spoken == own || detect::knows(spoken))
+        .then(|| triages().rev().find_map(|triage| triage.language.clone()));
+    let language = guessed.flatten().unwrap_or_else(|| spoken.clone());
     // Only the first words can say that there is time; later ones take back no urgency.
     let begun = file.case.issue.is_some().then_some(file.case.urgency);
     let urgency = triages().map(|t| t.urgency).chain(begun).max().unwrap_or_default();

@@ -87,9 +87,11 @@ impl Reader {
         self.trained.read().ok().and_then(|trained| trained.classifier.clone())
     }
 
-    /// Reads the unread messages of a case. A burst says one thing in pieces, so its requests are read from all of it.
-    pub fn read_all(&self, messages: &[Arc<Message>]) -> Vec<Reading> {
-        let mut readings: Vec<Reading> = messages.iter().map(|message| self.read(message)).collect();
+    /// Reads the unread messages of a case whose conversation is in `language`. A burst says one thing in pieces, so its
+    /// requests are read from all of it.
+    pub fn read_all(&self, messages: &[Arc<Message>], language: &str) -> Vec<Reading> {
+        let mut readings: Vec<Reading> =
+            messages.iter().map(|message| self.read(message, language)).collect();
         if readings.len() > 1 && readings.iter().any(|reading| !reading.requests.is_empty()) {
             let all: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
             let all = sentences::clean(&all.join("\n"));
@@ -104,9 +106,10 @@ impl Reader {
     }
 
     /// Reads a stored message: its requests one by one, and the signals that go before any of them.
-    pub fn read(&self, message: &Arc<Message>) -> Reading {
+    pub fn read(&self, message: &Arc<Message>, language: &str) -> Reading {
         let text = sentences::clean(&message.text);
         let small_talk = signals::small_talk(&text);
+        let answer = signals::affirmation_in(&text, language);
         let heard = hear(&text);
         let requests = if small_talk.is_some() || text.trim().is_empty() {
             Vec::new()
@@ -119,7 +122,7 @@ impl Reader {
             wants_person: signals::wants_person(&text),
             alarm: signals::alarm(&text),
             small_talk,
-            answer: signals::affirmation(&text),
+            answer,
             takes_back: signals::takes_back(&text),
         }
     }

@@ -177,7 +177,7 @@ async fn propose(
         taken = doubt::taken_up(file, unread, doubt);
     }
     let (file, unread) = &taken;
-    let readings = parts.reader.read_all(unread);
+    let readings = parts.reader.read_all(unread, &file.case.language);
     match resolve::resolve(parts, turn, file, readings, carried).await {
         Ok(ending) => Ok(ending),
         Err(resolve::ResolveError::Turn(error)) => Err(error),

@@ -12,10 +12,11 @@ use super::{TemplateError, Templates};
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
 
 /// The prompts and the variables that each may take. None of them is ever a text of a customer.
-const PROMPTS: [(&str, &[&str]); 6] = [
+const PROMPTS: [(&str, &[&str]); 7] = [
     ("triage", &["business"]),
     ("resolve", &["business"]),
     ("word", &["business"]),
+    ("ask", &["business"]),
     ("revise", &["reasons"]),
     ("issue_line", &["language"]),
     ("language", &[]),

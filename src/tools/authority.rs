@@ -37,8 +37,8 @@ pub struct Asking<'a> {
     pub spent: Spent,
     /// The newest messages of the case, any author.
     pub messages: &'a [Arc<Message>],
-    /// Whether a text is a plain yes and nothing else, in any language we know.
-    pub says_yes: fn(&str) -> bool,
+    /// Whether a text is a plain yes and nothing else, in a language we know or in that of the conversation.
+    pub says_yes: fn(&str, &str) -> bool,
     /// The present.
     pub now: Timestamp,
 }
@@ -288,7 +288,7 @@ fn fresh_yes<'a>(name: &str, arguments: &Value, asking: &Asking<'a>) -> Option<&
     }
     let answer = by_customer(asking).filter(|m| m.seq > pending.asked_seq).min_by_key(|m| m.seq)?;
     let in_time = answer.at <= pending.expires_at && asking.now <= pending.expires_at;
-    (in_time && (asking.says_yes)(&answer.text)).then_some(&**answer)
+    (in_time && (asking.says_yes)(&answer.text, &asking.case.language)).then_some(&**answer)
 }
 
 /// The message that a write without a question rests on.

@@ -85,7 +85,7 @@ async fn what_a_model_is_told_keeps_to_its_case_its_roles_and_its_budget() {
         let tools = captured.said("tool");
         let sorted = captured.body.pointer("/response_format/json_schema/name");
         if sorted.and_then(Value::as_str) == Some("triage") {
-            let text = json!({"procedure": "", "confident": true}).to_string();
+            let text = json!({"procedure": "", "confident": true, "language": "en"}).to_string();
             return Act::Stream(stream_of(&[json!({"role": "assistant", "content": text})], "stop"));
         }
         let asks = captured.said("user").iter().any(|text| text.contains("sort it out"));

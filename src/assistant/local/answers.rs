@@ -6,7 +6,7 @@ use super::memory::{Asked, Frame};
 use super::{Run, Task};
 use crate::assistant::{Reading, Request};
 use crate::config::TriageSettings;
-use crate::domain::decision::{HandOff, Step};
+use crate::domain::decision::Step;
 use crate::domain::procedure::SlotKind;
 use crate::domain::triage::Decision;
 use crate::language::sentences;
@@ -55,7 +55,7 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return None;
         }
-        self.ask_again()
+        self.act_on_heard().unwrap_or_else(|| self.ask_again())
     }
 
     fn answer_write(&mut self, words: &str, readings: &[Reading]) -> Option<Step> {
@@ -90,7 +90,7 @@ impl Run {
         if declined {
             return self.drop_frame();
         }
-        self.ask_again()
+        self.act_on_heard().unwrap_or_else(|| self.ask_again())
     }
 
     /// "Actually the other one": new values for what was to be written start the procedure over with them.
@@ -109,12 +109,19 @@ impl Run {
         if !changed {
             changed = self.reject_listed(words);
         }
-        if changed && let Some(frame) = &mut self.memory.frame {
+        if changed {
+            self.start_over();
+        }
+        changed
+    }
+
+    /// Other values: the procedure runs from the top with them.
+    pub(super) fn start_over(&mut self) {
+        if let Some(frame) = &mut self.memory.frame {
             frame.at = 0;
             frame.results.clear();
             frame.agreed = false;
         }
-        changed
     }
 
     /// "The other one" of something that was never listed: the value is given up, and the records are looked at.
@@ -179,7 +186,7 @@ impl Run {
     }
 
     /// Puts the procedure under way aside for another request; it is taken up again afterwards.
-    fn interrupt(&mut self, requests: &[Request]) -> Option<Step> {
+    pub(super) fn interrupt(&mut self, requests: &[Request]) -> Option<Step> {
         if let Some(frame) = self.memory.frame.take() {
             self.memory.paused.retain(|paused| paused.procedure != frame.procedure);
             self.memory.paused.push(frame);
@@ -204,7 +211,7 @@ impl Run {
     }
 
     /// The customer does not want it any more: nothing is done, and that is said.
-    fn drop_frame(&mut self) -> Option<Step> {
+    pub(super) fn drop_frame(&mut self) -> Option<Step> {
         self.memory.frame = None;
         self.memory.last_intent = None;
         self.say_phrase("declined_ok", &Value::Null);
@@ -217,7 +224,7 @@ impl Run {
         let limit = self.shared.limits.asks_max as u32;
         let Some(frame) = &mut self.memory.frame else { return None };
         if frame.asks >= limit {
-            return Some(self.hand_off(HandOff::because("answer_not_understood")));
+            return Some(self.not_understood());
         }
         let hint = match frame.asked {
             Some(Asked::Write) => Some("confirm_hint"),
@@ -231,7 +238,7 @@ impl Run {
         None
     }
 
-    fn fill(&mut self, name: &str, value: Value) {
+    pub(super) fn fill(&mut self, name: &str, value: Value) {
         let Some(frame) = &mut self.memory.frame else { return };
         if let Some(old) = frame.slots.insert(name.to_owned(), value)
             && !old.is_null()

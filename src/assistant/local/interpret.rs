@@ -13,7 +13,7 @@ use crate::domain::assurance::Assurance;
 use crate::domain::case::Resolution;
 use crate::domain::decision::{HandOff, ProposedWrite, Step};
 use crate::domain::procedure::{Tier, Verb};
-use crate::domain::receipt::CallStatus;
+use crate::domain::receipt::{CallStatus, Receipt};
 use crate::knowledge::Search;
 
 impl Run {
@@ -172,11 +172,11 @@ impl Run {
                     None => self.advance(),
                 }
             }
-            (Waiting::Candidates { slot }, Seen::Called { status: CallStatus::Done, result }) => {
-                self.list_candidates(&slot, &result)?;
+            (Waiting::Candidates { slot }, Seen::Called(receipt)) if receipt.status == CallStatus::Done => {
+                self.list_candidates(&slot, &receipt.result)?;
                 self.advance()
             }
-            (Waiting::Result, Seen::Called { status, result }) => self.result(status, &result),
+            (Waiting::Result, Seen::Called(receipt)) => self.result(&receipt),
             (Waiting::Result, Seen::NeedsYes) => self.ask_for_yes().map(Some),
             (_, Seen::NeedsApproval { because }) => {
                 let next = format!("Approve or refuse what the customer asked for: {because}.");
@@ -186,7 +186,7 @@ impl Run {
             (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => Ok(self.unproven()),
             (_, Seen::Rejected { .. }) => Ok(Some(self.hand_off(HandOff::because("guard")))),
             (_, Seen::Denied { reason, .. }) => Ok(Some(self.hand_off(HandOff::because(reason)))),
-            (_, Seen::Called { .. } | Seen::NeedsYes | Seen::Found(_) | Seen::Begin) => {
+            (_, Seen::Called(_) | Seen::NeedsYes | Seen::Found(_) | Seen::Begin) => {
                 Ok(Some(self.hand_off(HandOff::because("tool_failed"))))
             }
         }
@@ -215,12 +215,13 @@ impl Run {
         None
     }
 
-    fn result(&mut self, status: CallStatus, result: &Arc<Value>) -> Result<Option<Step>, AssistantError> {
+    fn result(&mut self, receipt: &Receipt) -> Result<Option<Step>, AssistantError> {
+        let result = &receipt.result;
         let code = result.pointer("/error/code").and_then(Value::as_str).unwrap_or_default().to_owned();
         let Some(frame) = &mut self.memory.frame else { return Ok(None) };
         let instruction = self.book.entries.get(&frame.procedure).and_then(|e| e.program.code.get(frame.at));
         let Some(Instruction::Do(Verb::Call { bind, tolerant, .. })) = instruction else { return Ok(None) };
-        match status {
+        match receipt.status {
             CallStatus::Done => {}
             CallStatus::Refused if *tolerant => {}
             CallStatus::Refused if code == "not_found" => return Ok(self.not_found()),
@@ -229,7 +230,7 @@ impl Run {
             CallStatus::Unknown => return Ok(Some(self.trouble("result_unknown"))),
         }
         if let Some(name) = bind {
-            frame.results.insert(name.clone(), Value::clone(result));
+            frame.results.insert(name.clone(), result.clone());
         }
         frame.asked = None;
         frame.asks = 0;
@@ -270,7 +271,7 @@ impl Run {
         if frame.agreed {
             // The yes was not taken for one (too late, or about something else): ask once more, then a person.
             if frame.asks > self.shared.limits.asks_max as u32 {
-                return Ok(self.hand_off(HandOff::because("answer_not_understood")));
+                return Ok(self.not_understood());
             }
         }
         let arguments = self.arguments(&entry, with)?;

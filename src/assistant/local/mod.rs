@@ -10,11 +10,11 @@ use std::sync::{Arc, RwLock};
 
 use futures_util::future::BoxFuture;
 
+use self::heard::Heard;
 use self::memory::{Later, Memory};
 use self::program::Program;
 use super::{Assistant, AssistantError, Proposer, Seen, Situation};
 use crate::config::{Business, Limits, TriageSettings};
-use crate::domain::case::Case;
 use crate::domain::decision::Step;
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::Procedure;
@@ -22,6 +22,7 @@ use crate::knowledge::Knowledge;
 use crate::templates::{Phrases, Templates};
 
 mod answers;
+pub(super) mod heard;
 mod interpret;
 mod memory;
 mod plan;
@@ -100,36 +101,28 @@ impl Shared {
 
 impl Assistant for LocalAssistant {
     fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
-        let foreign = situation.language != self.shared.business.language;
-        Box::new(self.run(situation, foreign))
+        Box::new(self.turn(Arc::new(situation)))
     }
 }
 
 impl LocalAssistant {
-    /// Begins a turn whose requests somebody has understood, in whatever language they are.
-    pub(super) fn begin_understood(&self, situation: Situation) -> Box<dyn Proposer> {
-        Box::new(self.run(situation, false))
+    /// A turn as the local assistant alone goes about it.
+    pub(super) fn turn(&self, situation: Arc<Situation>) -> Run {
+        let foreign = situation.language != self.shared.business.language;
+        self.run(situation, foreign)
     }
 
-    /// Begins a turn in which nobody knows what to answer.
-    pub(super) fn begin_unanswered(&self, situation: Situation) -> Box<dyn Proposer> {
-        let request =
-            situation.readings.iter().map(|reading| reading.message.text.as_str()).collect::<Vec<_>>();
-        let unanswered = Some(request.join("\n"));
-        Box::new(Run { unanswered, ..self.run(situation, false) })
+    /// A turn whose requests somebody has understood, in whatever language they are.
+    pub(super) fn understood_turn(&self, situation: Arc<Situation>) -> Run {
+        self.run(situation, false)
     }
 
-    /// Whether something is under way in the case that the next message may answer.
-    pub(super) fn under_way(case: &Case) -> bool {
-        let memory = Memory::read(&case.memory);
-        memory.frame.is_some() || memory.offer.is_some() || !memory.paused.is_empty()
-    }
-
-    fn run(&self, situation: Situation, foreign: bool) -> Run {
+    fn run(&self, situation: Arc<Situation>, foreign: bool) -> Run {
         let memory = Memory::read(&situation.case.memory);
         Run {
             foreign,
             unanswered: None,
+            heard: None,
             book: self.shared.book(),
             shared: self.shared.clone(),
             memory,
@@ -146,14 +139,17 @@ impl LocalAssistant {
 const LATER_MAX: usize = 3;
 
 /// One turn of the local assistant.
-struct Run {
+#[derive(Clone)]
+pub(super) struct Run {
     shared: Arc<Shared>,
     book: Arc<Book>,
-    situation: Situation,
+    situation: Arc<Situation>,
     /// In a language that the procedures do not speak.
     foreign: bool,
     /// What somebody else looked into and found nothing about.
     unanswered: Option<String>,
+    /// What a model understood of the unread words.
+    heard: Option<Heard>,
     memory: Memory,
     agenda: VecDeque<Task>,
     parts: Vec<reply::Part>,
@@ -197,11 +193,7 @@ enum Waiting {
 
 impl Proposer for Run {
     fn next(&mut self, seen: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
-        let step = self.proceed(seen).inspect(|step| {
-            if matches!(step, Step::Ask { .. }) {
-                self.keep_for_later();
-            }
-        });
+        let step = self.proceed(seen);
         Box::pin(async move { step })
     }
 
@@ -226,7 +218,32 @@ impl Proposer for Run {
 }
 
 impl Run {
-    fn proceed(&mut self, seen: Seen) -> Result<Step, AssistantError> {
+    /// The same turn when nobody knows what to answer.
+    pub(super) fn unanswered(self) -> Self {
+        Self { unanswered: Some(self.unread()), ..self }
+    }
+
+    /// Whether a procedure is under way, or one that was interrupted waits.
+    pub(super) fn under_way(&self) -> bool {
+        self.memory.frame.is_some() || !self.memory.paused.is_empty()
+    }
+
+    /// Somebody else has answered: what we asked or could not say before is settled.
+    pub(super) fn answered_elsewhere(&mut self) {
+        self.memory.offer = None;
+        self.memory.failures = 0;
+    }
+
+    /// The next step, given what came of the last.
+    pub(super) fn proceed(&mut self, seen: Seen) -> Result<Step, AssistantError> {
+        let step = self.go_on(seen)?;
+        if matches!(step, Step::Ask { .. }) {
+            self.keep_for_later();
+        }
+        Ok(step)
+    }
+
+    fn go_on(&mut self, seen: Seen) -> Result<Step, AssistantError> {
         let begun = match (std::mem::replace(&mut self.waiting, Waiting::Nothing), seen) {
             (_, Seen::Begin) => self.plan(),
             (waiting, seen) => self.receive(waiting, seen)?,

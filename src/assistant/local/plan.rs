@@ -1,7 +1,5 @@
 //! What the unread messages ask for, in order: the agenda of a turn.
 
-use std::ops::ControlFlow;
-
 use serde_json::Value;
 
 use super::memory::Offer;
@@ -13,6 +11,17 @@ use crate::domain::procedure::Tier;
 use crate::domain::triage::{Decision, Urgency};
 use crate::language::extract;
 use crate::language::signals::{self, Answer, SmallTalk};
+
+/// The answer to a question outside any procedure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::assistant) enum Taken {
+    /// A person shall look at it.
+    Person,
+    /// The matter at this place of those offered; one past the last is none of them.
+    Matter(usize),
+    /// Nobody shall.
+    Nothing,
+}
 
 /// More requests than this in one turn are not worked off at once; the rest is heard when it is asked again.
 const REQUESTS_MAX: usize = 3;
@@ -34,10 +43,9 @@ impl Run {
         if self.foreign(&readings) {
             return None;
         }
-        if let Some(offer) = self.memory.offer.take()
-            && let ControlFlow::Break(done) = self.answer_offer(&offer, &readings)
-        {
-            return done;
+        let taken = self.offer_taken();
+        if let (Some(offer), Some(taken)) = (self.memory.offer.take(), taken) {
+            return self.answer_offer(offer, taken);
         }
         if self.memory.frame.as_ref().is_some_and(|frame| frame.asked.is_some()) {
             return self.answer_frame(&readings);
@@ -85,35 +93,37 @@ impl Run {
         true
     }
 
-    /// An answer to a question outside any procedure. `Continue`: it was no answer.
-    fn answer_offer(&mut self, offer: &Offer, readings: &[Reading]) -> ControlFlow<Option<Step>> {
-        let Some(last) = readings.last() else { return ControlFlow::Continue(()) };
-        match offer {
-            Offer::Person => match last.answer {
-                Some(Answer::Yes) => {
-                    ControlFlow::Break(Some(self.hand_off(HandOff::because("person_asked"))))
-                }
-                Some(Answer::No) => {
-                    self.memory.failures = 0;
-                    self.say_phrase("declined_ok", &Value::Null);
-                    ControlFlow::Break(None)
-                }
-                None => ControlFlow::Continue(()),
-            },
-            Offer::Matter { procedures, request } => {
+    /// What the customer answers to a question outside any procedure, if it is an answer.
+    pub(in crate::assistant) fn offer_taken(&self) -> Option<Taken> {
+        let last = self.situation.readings.last()?;
+        match (self.memory.offer.as_ref()?, last.answer) {
+            (Offer::Person, Some(Answer::Yes)) => Some(Taken::Person),
+            (Offer::Person, Some(Answer::No)) => Some(Taken::Nothing),
+            (Offer::Person, None) => None,
+            (Offer::Matter { procedures, .. }, answer) => {
                 let mut titles: Vec<String> = procedures.iter().map(|id| self.title(id)).collect();
                 titles.push(self.phrase("choice_other", &Value::Null));
-                let only = (procedures.len() == 1 && last.answer == Some(Answer::Yes)).then_some(0);
-                let other = (last.answer == Some(Answer::No)).then_some(procedures.len());
-                let chosen = signals::choice(&last.message.text, &titles).or(only).or(other);
-                let Some(chosen) = chosen else { return ControlFlow::Continue(()) };
-                match procedures.get(chosen).cloned() {
-                    Some(procedure) => {
-                        self.agenda.push_back(Task::Start { procedure, request: request.clone() });
-                        ControlFlow::Break(None)
-                    }
-                    None => ControlFlow::Break(self.nothing_known(request)),
+                let only = (procedures.len() == 1 && answer == Some(Answer::Yes)).then_some(0);
+                let other = (answer == Some(Answer::No)).then_some(procedures.len());
+                signals::choice(&last.message.text, &titles).or(only).or(other).map(Taken::Matter)
+            }
+        }
+    }
+
+    fn answer_offer(&mut self, offer: Offer, taken: Taken) -> Option<Step> {
+        match (offer, taken) {
+            (Offer::Matter { procedures, request }, Taken::Matter(at)) => match procedures.get(at).cloned() {
+                Some(procedure) => {
+                    self.agenda.push_back(Task::Start { procedure, request });
+                    None
                 }
+                None => self.nothing_known(&request),
+            },
+            (Offer::Person, Taken::Person) => Some(self.hand_off(HandOff::because("person_asked"))),
+            (Offer::Person | Offer::Matter { .. }, _) => {
+                self.memory.failures = 0;
+                self.say_phrase("declined_ok", &Value::Null);
+                None
             }
         }
     }

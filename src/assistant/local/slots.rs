@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::memory::Asked;
 use super::{Entry, Run, Waiting};
 use crate::assistant::AssistantError;
-use crate::domain::decision::{HandOff, Step};
+use crate::domain::decision::Step;
 use crate::domain::message::Author;
 use crate::domain::procedure::{Slot, SlotKind};
 use crate::language::extract;
@@ -39,9 +39,8 @@ impl Run {
             let arguments = Value::Object(serde_json::Map::new());
             return Ok(Some(Step::Call { tool: source.tool.clone(), arguments }));
         }
-        if let Some(value) =
-            self.mentioned(name, &request).or_else(|| self.known(&slot)).or_else(|| self.only_candidate(name))
-        {
+        let told = self.mentioned(name, &request).or_else(|| self.known(&slot));
+        if let Some(value) = told.or_else(|| self.only_candidate(name)).or_else(|| self.heard_value(name)) {
             self.set(name, value);
             return Ok(None);
         }
@@ -80,7 +79,7 @@ impl Run {
         }
     }
 
-    fn unread(&self) -> String {
+    pub(super) fn unread(&self) -> String {
         let texts: Vec<&str> = self.situation.readings.iter().map(|r| r.message.text.as_str()).collect();
         texts.join("\n")
     }
@@ -231,7 +230,7 @@ impl Run {
             return Ok(self.conclude());
         }
         if frame.asks > self.shared.limits.asks_max as u32 {
-            return Ok(self.hand_off(HandOff::because("answer_not_understood")));
+            return Ok(self.not_understood());
         }
         let mut choices: Vec<String> =
             offered.into_iter().flatten().map(|(_, label)| label.clone()).collect();

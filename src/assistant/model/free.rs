@@ -10,13 +10,13 @@ use super::kit::{HAND_OFF, SEARCH};
 use super::talk::parsed;
 use super::{Course, Thought, view};
 use crate::assistant::local::quote::best;
-use crate::assistant::{AssistantError, Seen};
+use crate::assistant::{AssistantError, Proposer, Seen};
 use crate::desk::note::Declared;
 use crate::domain::case::Resolution;
 use crate::domain::decision::{Draft, HandOff, ProposedWrite, Step};
-use crate::domain::ids::ProcedureId;
+use crate::domain::ids::{ProcedureId, ReceiptId};
 use crate::domain::message::{Author, Citation};
-use crate::domain::receipt::{CallStatus, Effect};
+use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::knowledge::{Hit, Search};
 use crate::llm::{Message, ModelError, ToolCall, ToolSpec};
 
@@ -38,14 +38,12 @@ pub(super) struct Work {
     waiting: Waiting,
     /// What it was shown, by number.
     passages: Vec<Citation>,
-    records: usize,
+    records: Vec<ReceiptId>,
     repairs: usize,
     /// Its last words, which may have to be said again.
     said: String,
     /// What the customer wants, in its words.
     pub(super) issue: Option<String>,
-    /// The language it answered in.
-    pub(super) language: Option<String>,
 }
 
 /// What the last step was for.
@@ -91,21 +89,20 @@ impl Thought {
     fn new_work(&self, waiting: Waiting) -> Work {
         let (case, customer) = (&self.situation.case, &self.situation.customer);
         let requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
-        let procedure =
-            requests.filter_map(|request| self.procedure_of(request)).map(|p| p.id.clone()).next();
+        let procedure = requests.filter_map(|request| self.procedure_of(request)).next();
+        let tools = self.shared.kit.tools(&self.shared.parts.toolbox, case, customer, procedure.as_deref());
         Work {
-            procedure,
+            procedure: procedure.map(|procedure| procedure.id.clone()),
             wrote: false,
             messages: Vec::new(),
-            tools: self.shared.kit.tools(&self.shared.parts.toolbox, case, customer),
+            tools,
             queue: VecDeque::new(),
             waiting,
             passages: Vec::new(),
-            records: self.situation.receipts.len(),
+            records: self.situation.receipts.iter().map(|receipt| receipt.id.clone()).collect(),
             repairs: 0,
             said: String::new(),
             issue: None,
-            language: None,
         }
     }
 
@@ -132,15 +129,15 @@ impl Thought {
                 work.answer(id, text);
                 self.next_call().await
             }
-            (Waiting::Call { id, tool, .. }, Seen::Called { status, result }) => {
-                if let Some(step) = self.effect(&tool, status) {
+            (Waiting::Call { id, .. }, Seen::Called(receipt)) => {
+                if let Some(step) = self.effect(&receipt) {
                     return Ok(step);
                 }
-                self.told(id, &tool, status, &result);
+                self.told(id, &receipt);
                 self.next_call().await
             }
-            (Waiting::Agreed { tool, arguments }, Seen::Called { status, result }) => {
-                if let Some(step) = self.effect(&tool, status) {
+            (Waiting::Agreed { tool, arguments }, Seen::Called(receipt)) => {
+                if let Some(step) = self.effect(&receipt) {
                     return Ok(step);
                 }
                 self.open(None)?;
@@ -153,7 +150,7 @@ impl Thought {
                     };
                     work.messages.push(Message::Assistant { text: "".into(), tool_calls: vec![call] });
                 }
-                self.told(id, &tool, status, &result);
+                self.told(id, &receipt);
                 self.think().await
             }
             (Waiting::Call { tool, arguments, .. } | Waiting::Agreed { tool, arguments }, Seen::NeedsYes) => {
@@ -180,7 +177,7 @@ impl Thought {
         let told = self.talk.told(&["resolve", "language", "issue_line"])?;
         let (guidance, named) = self.procedure_says();
         let Course::Free(work) = &mut self.course else { return Err(given_up()) };
-        let mut blocks = vec![view::case(&self.situation)];
+        let mut blocks = vec![view::case(&self.situation, &self.local.gathered())];
         blocks.extend(guidance.map(|text| view::block("guidance", &text)));
         if !self.situation.receipts.is_empty() {
             blocks.push(view::records(&self.situation.receipts, self.shared.part(RECORD_TENTHS)));
@@ -272,20 +269,19 @@ impl Thought {
     }
 
     /// Shows the model what a call gave back.
-    fn told(&mut self, id: Arc<str>, tool: &str, status: CallStatus, result: &Value) {
+    fn told(&mut self, id: Arc<str>, receipt: &Receipt) {
         let Course::Free(work) = &mut self.course else { return };
-        work.records += 1;
-        let record = view::record(work.records, tool, status.as_str(), result);
+        work.records.push(receipt.id.clone());
+        let record = view::record(work.records.len(), receipt);
         work.answer(id, view::block("record", &record.to_string()));
     }
 
     /// Notes what a write came to; a write that is not known to have happened goes to a person.
-    fn effect(&mut self, tool: &str, status: CallStatus) -> Option<Step> {
-        let spec = self.shared.parts.toolbox.tool(tool)?;
-        if spec.effect == Effect::Read {
+    fn effect(&mut self, receipt: &Receipt) -> Option<Step> {
+        if receipt.effect == Effect::Read {
             return None;
         }
-        let reason = match status {
+        let reason = match receipt.status {
             CallStatus::Done => {
                 if let Course::Free(work) = &mut self.course {
                     work.wrote = true;
@@ -333,7 +329,7 @@ impl Thought {
     /// Turns the model's answer into a step.
     async fn conclude(&mut self, reply: Reply) -> Result<Step, ModelError> {
         let Course::Free(work) = &mut self.course else { return Err(given_up()) };
-        let mut citations: Vec<Citation> = Vec::new();
+        let (mut citations, mut grounds): (Vec<Citation>, Vec<ReceiptId>) = (Vec::new(), Vec::new());
         for id in &reply.used {
             let (kind, number) =
                 (id.get(..1).unwrap_or_default(), id.get(1..).and_then(|n| n.parse::<usize>().ok()));
@@ -342,7 +338,7 @@ impl Thought {
                     let cited = work.passages.get(at).filter(|cited| !citations.contains(cited));
                     citations.extend(cited.cloned());
                 }
-                ("r", Some(at)) if at < work.records => {}
+                ("r", Some(at)) if at < work.records.len() => grounds.extend(work.records.get(at).cloned()),
                 _ => {
                     work.repairs += 1;
                     if work.repairs > self.shared.limits.model_repairs_max {
@@ -355,25 +351,24 @@ impl Thought {
         }
         let issue = self.issue(&reply.issue);
         let Course::Free(work) = &mut self.course else { return Err(given_up()) };
-        let language = reply.language.to_ascii_lowercase();
-        work.language =
-            Some(language).filter(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_lowercase()));
+        self.language = answer::code(&reply.language).or(self.language.take());
         work.issue = issue;
         if reply.used.is_empty() && !reply.resolves && !reply.asks && !work.wrote {
-            return self.unanswered(&reply.text).await;
+            return self.unanswered(&reply.text);
         }
+        self.local.answered_elsewhere();
         let resolves =
             (reply.resolves && !reply.asks && !reply.used.is_empty()).then_some(Resolution::Answered);
-        let draft = Draft { text: reply.text, citations, choices: Vec::new(), resolves };
+        let grounds = (!reply.used.is_empty()).then_some(grounds);
+        let draft = Draft { text: reply.text, citations, resolves, grounds, ..Draft::default() };
         Ok(if reply.asks { Step::Ask { draft, write: None } } else { Step::Say(draft) })
     }
 
     /// The model knows nothing: that counts as it does for the local assistant, which offers a person, and the
     /// second time in a row calls one.
-    async fn unanswered(&mut self, text: &str) -> Result<Step, ModelError> {
-        let mut local = self.shared.parts.local.begin_unanswered(self.situation.clone());
-        let step = local.next(Seen::Begin).await.map_err(|_| given_up())?;
-        self.local = local;
+    fn unanswered(&mut self, text: &str) -> Result<Step, ModelError> {
+        self.local = self.shared.parts.local.understood_turn(self.situation.clone()).unanswered();
+        let step = self.local.proceed(Seen::Begin).map_err(|_| given_up())?;
         Ok(match step {
             Step::Say(draft) if !text.trim().is_empty() => {
                 Step::Say(Draft { text: text.to_owned(), ..draft })

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
+use crate::domain::procedure::Procedure;
+use crate::domain::receipt::Effect;
 use crate::llm::{OutputSchema, ToolSpec};
 use crate::tools::Toolbox;
 
@@ -22,6 +24,7 @@ pub(super) struct Kit {
     pub(super) reply: Arc<OutputSchema>,
     pub(super) triage: Arc<OutputSchema>,
     pub(super) word: Arc<OutputSchema>,
+    pub(super) listened: Arc<OutputSchema>,
 }
 
 impl Kit {
@@ -39,12 +42,13 @@ impl Kit {
             }
         }
         let own = own_tools();
-        let schemas = [("reply", reply()), ("triage", triage()), ("words", words())];
+        let schemas =
+            [("reply", reply()), ("triage", triage()), ("words", words()), ("listened", listened())];
         let schemas =
             schemas.map(|(name, schema)| OutputSchema::new(name, schema, INSTRUCTION).map(Arc::new));
         match (own, schemas) {
-            (Ok(own), [Ok(reply), Ok(triage), Ok(word)]) if problems.is_empty() => {
-                Ok(Self { own, declared, reply, triage, word })
+            (Ok(own), [Ok(reply), Ok(triage), Ok(word), Ok(listened)]) if problems.is_empty() => {
+                Ok(Self { own, declared, reply, triage, word, listened })
             }
             (Ok(_), schemas) => {
                 problems.extend(schemas.into_iter().filter_map(Result::err));
@@ -54,12 +58,20 @@ impl Kit {
         }
     }
 
-    /// What the model may ask to be called at this assurance.
-    pub(super) fn tools(&self, toolbox: &Toolbox, case: &Case, customer: &Customer) -> Arc<[ToolSpec]> {
+    /// What the model may ask to be called at this assurance; inside a procedure only its own writes.
+    pub(super) fn tools(
+        &self,
+        toolbox: &Toolbox,
+        case: &Case,
+        customer: &Customer,
+        procedure: Option<&Procedure>,
+    ) -> Arc<[ToolSpec]> {
         let known = customer.external_id.as_deref().is_some_and(|id| !id.is_empty());
+        let own = |name: &String| procedure.is_none_or(|procedure| procedure.tools.contains(name));
         let permitted = toolbox
             .tools()
             .filter(|tool| case.assurance >= tool.assurance && (known || !tool.needs_external_id))
+            .filter(|tool| tool.effect == Effect::Read || own(&tool.name))
             .filter_map(|tool| self.declared.get(&tool.name));
         self.own.iter().chain(permitted).cloned().collect()
     }
@@ -104,11 +116,29 @@ fn reply() -> Value {
 
 fn triage() -> Value {
     object(
-        &["procedure", "confident"],
-        &json!({"procedure": {"type": "string"}, "confident": {"type": "boolean"}}),
+        &["procedure", "confident", "language"],
+        &json!({
+            "procedure": {"type": "string"},
+            "confident": {"type": "boolean"},
+            "language": {"type": "string"},
+        }),
     )
 }
 
 fn words() -> Value {
     object(&["text"], &json!({"text": {"type": "string"}}))
+}
+
+fn listened() -> Value {
+    let told = object(&["slot", "value"], &json!({"slot": {"type": "string"}, "value": {"type": "string"}}));
+    object(
+        &["said", "values", "procedure", "text", "language"],
+        &json!({
+            "said": {"type": "string", "enum": ["values", "yes", "no", "other", "nothing"]},
+            "values": {"type": "array", "items": told},
+            "procedure": {"type": "string"},
+            "text": {"type": "string"},
+            "language": {"type": "string"},
+        }),
+    )
 }

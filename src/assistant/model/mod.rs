@@ -1,14 +1,15 @@
 //! The assistant that asks a language model: warmer, broader, in any language, and as bound as the local one.
 //!
 //! Both sit in the same loop, before the same rules and the same guard. What has a procedure with steps is done by
-//! the local assistant, step by step, and the model only says which procedure it is (where the local reading is not
-//! sure) and puts the result into words. What has none the model works out itself with passages and tools. When the
+//! the local assistant, step by step, and the model only understands the customer (which procedure it is, what they
+//! say to our questions, where the local reading is not sure) and puts the result into words. What has none the model works out itself with passages and tools. When the
 //! model cannot be asked, the local assistant carries on alone, or a person takes over.
 //!
 //! | Course | Calls without a tool | with one |
 //! |---|---|---|
 //! | a procedure with steps, recognised here | 1 (its words) | 1 |
 //! | the same, not recognised here | 2 | 2 |
+//! | the same, and something has to be asked | 1 more | 1 more |
 //! | a question for the articles | 1 | 2 |
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::local::LocalAssistant;
+use super::local::{LocalAssistant, Run};
 use super::{Assistant, AssistantError, Proposer, Reading, Request, Seen, Situation, Understood};
 use crate::config::{Config, Limits, Model, ModelCalls};
 use crate::domain::decision::{Draft, HandOff, Step};
@@ -36,6 +37,7 @@ use kit::Kit;
 use talk::Talk;
 
 mod answer;
+mod follow;
 mod free;
 mod kit;
 mod talk;
@@ -98,13 +100,15 @@ impl ModelAssistant {
 
 impl Assistant for ModelAssistant {
     fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
-        let local = self.shared.parts.local.begin(situation.clone());
         let talk = Talk::new(self.shared.clone(), &situation);
+        let situation = Arc::new(situation);
         Box::new(Thought {
             shared: self.shared.clone(),
+            local: self.shared.parts.local.turn(situation.clone()),
             situation,
-            local,
             talk,
+            listened: false,
+            language: None,
             course: Course::Local { plain: None },
         })
     }
@@ -113,10 +117,14 @@ impl Assistant for ModelAssistant {
 /// One turn.
 struct Thought {
     shared: Arc<Shared>,
-    situation: Situation,
+    situation: Arc<Situation>,
     /// The local assistant at work on the same turn; its memory is the case's.
-    local: Box<dyn Proposer>,
+    local: Run,
     talk: Talk,
+    /// The model was asked what the customer says to our question; once is enough.
+    listened: bool,
+    /// The language of the customer, where the model had to tell.
+    language: Option<String>,
     course: Course,
 }
 
@@ -149,10 +157,11 @@ impl Proposer for Thought {
     }
 
     fn understood(&self) -> Understood {
-        match &self.course {
-            Course::Local { .. } => Understood::default(),
-            Course::Free(work) => Understood { issue: work.issue.clone(), language: work.language.clone() },
-        }
+        let issue = match &self.course {
+            Course::Local { .. } => None,
+            Course::Free(work) => work.issue.clone(),
+        };
+        Understood { issue, language: self.language.clone() }
     }
 }
 
@@ -167,8 +176,7 @@ impl Thought {
                     // What the procedure says itself passed for its own words before.
                     return Ok(plain);
                 }
-                let step = self.local.next(seen).await?;
-                self.in_other_words(step).await
+                self.follow(seen).await
             }
             Course::Free(_) => self.work(seen).await,
         }
@@ -176,49 +184,52 @@ impl Thought {
 
     /// Chooses the course of the turn.
     async fn set_out(&mut self) -> Result<Step, AssistantError> {
-        let case = &self.situation.case;
         let readings = &self.situation.readings;
         let person = readings.iter().any(|reading| reading.alarm.is_some() || reading.wants_person);
         let talk_only = readings.iter().all(|reading| reading.requests.is_empty());
-        let under_way = LocalAssistant::under_way(case);
-        if !under_way
+        let answers = self.local.under_way() || self.local.offer_taken().is_some();
+        if !answers
             && !person
             && let Some(step) = self.settle_pending()
         {
             return Ok(step);
         }
-        if person || talk_only || under_way {
-            return self.follow_local(false).await;
+        if person || talk_only || answers {
+            return self.follow(Seen::Begin).await;
         }
-        if self.unsure() {
-            match self.understand().await {
-                Ok(true) => {}
-                // Nobody is sure: what the local assistant asks back is as good as any question.
-                Ok(false) => return self.follow_local(true).await,
-                Err(error) => return self.without_model(&error).await,
-            }
+        if self.unsure()
+            && let Err(error) = self.understand().await
+        {
+            return self.without_model(&error).await;
         }
-        if self.has_steps() { self.follow_local(true).await } else { Ok(self.begin_free()) }
+        // Where nobody is sure, what the local assistant asks back is as good as any question.
+        if self.has_steps() || self.unsure() { self.follow(Seen::Begin).await } else { Ok(self.begin_free()) }
     }
 
     /// Whether somebody has to look who reads better than we do.
     fn unsure(&self) -> bool {
-        let requests = || self.situation.readings.iter().flat_map(|reading| &reading.requests);
-        self.situation.language != self.shared.language
-            || requests().any(|request| request.triage.decision == Decision::Unknown)
+        let mut requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
+        let foreign = self.language.is_none() && self.situation.language != self.shared.language;
+        foreign || requests.any(|request| request.triage.decision == Decision::Unknown)
     }
 
-    /// Asks the model which procedure the requests are about, in one call, and writes it into their readings. False
-    /// when the model is not sure either.
-    async fn understand(&mut self) -> Result<bool, ModelError> {
+    /// Asks the model in one call which procedure the requests are about and in which language they are, and writes what
+    /// it is sure of into their readings.
+    async fn understand(&mut self) -> Result<(), ModelError> {
         let procedures = self.shared.parts.knowledge.procedures();
-        let Some(sorted) = self.talk.triage(&self.situation, &procedures).await? else { return Ok(false) };
-        let found = procedures.iter().find(|procedure| procedure.id.as_str() == sorted);
-        for request in self.situation.readings.iter_mut().flat_map(|reading| &mut reading.requests) {
-            sort(request, found);
+        let sorted = self.talk.triage(&self.situation, &procedures).await?;
+        let situation = Arc::make_mut(&mut self.situation);
+        let language = answer::code(&sorted.language).unwrap_or_else(|| situation.language.clone());
+        situation.language.clone_from(&language);
+        self.language = Some(language);
+        if sorted.confident {
+            let found = procedures.iter().find(|procedure| procedure.id.as_str() == sorted.procedure);
+            for request in situation.readings.iter_mut().flat_map(|reading| &mut reading.requests) {
+                sort(request, found);
+            }
         }
-        self.local = self.shared.parts.local.begin_understood(self.situation.clone());
-        Ok(true)
+        self.local = self.shared.parts.local.understood_turn(self.situation.clone());
+        Ok(())
     }
 
     /// The procedure that a request is about.
@@ -238,48 +249,6 @@ impl Thought {
             procedure.tier == Tier::Two || (!procedure.steps.is_empty() && procedure.mode != Some(Mode::Free))
         };
         requests.filter_map(|request| self.procedure_of(request)).any(strict)
-    }
-
-    async fn follow_local(&mut self, worded: bool) -> Result<Step, AssistantError> {
-        self.course = Course::Local { plain: None };
-        let step = self.local.next(Seen::Begin).await?;
-        if worded { self.in_other_words(step).await } else { Ok(step) }
-    }
-
-    /// Puts what a procedure says into the model's words, in the customer's language. A yes is asked for in exactly
-    /// the words of the procedure where the customer reads them.
-    async fn in_other_words(&mut self, step: Step) -> Result<Step, AssistantError> {
-        let foreign = self.situation.language != self.shared.language;
-        let draft = match &step {
-            _ if self.talk.closed() => return Ok(step),
-            Step::Say(draft) if !self.small_talk() => draft,
-            Step::Ask { draft, .. } if foreign => draft,
-            Step::Say(_) | Step::Ask { .. } | Step::Search(_) | Step::Call { .. } | Step::HandOff(_) => {
-                return Ok(step);
-            }
-        };
-        let text = match self.talk.word(&self.situation, &draft.text).await {
-            Ok(text) if answer::keeps(&draft.text, &text) => text,
-            Ok(_) => {
-                self.note("changed_facts");
-                return Ok(step);
-            }
-            Err(error) => {
-                self.note(error.kind());
-                return Ok(step);
-            }
-        };
-        let draft = Draft { text, ..draft.clone() };
-        let worded = match &step {
-            Step::Ask { write, .. } => Step::Ask { draft, write: write.clone() },
-            _ => Step::Say(draft),
-        };
-        self.course = Course::Local { plain: Some(step) };
-        Ok(worded)
-    }
-
-    fn small_talk(&self) -> bool {
-        self.situation.readings.iter().all(|reading| reading.requests.is_empty())
     }
 
     /// A write that the model proposed in an earlier turn, and the customer's word on it.
@@ -310,10 +279,9 @@ impl Thought {
         if matches!(error, ModelError::BudgetSpent(_)) && !self.has_steps() {
             return Ok(Step::HandOff(HandOff::because("model_budget_spent")));
         }
-        self.local = self.shared.parts.local.begin(self.situation.clone());
-        self.course = Course::Local { plain: None };
+        self.local = self.shared.parts.local.turn(self.situation.clone());
         self.talk.close();
-        self.local.next(Seen::Begin).await
+        self.follow(Seen::Begin).await
     }
 
     /// Records that this turn went on without the model, and why.

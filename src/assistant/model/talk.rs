@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::answer::{Sorted, Worded};
+use super::answer::{Listened, Sorted, Worded};
 use super::{Shared, view};
 use crate::assistant::Situation;
+use crate::assistant::local::heard::Question;
 use crate::domain::ids::CustomerId;
 use crate::domain::procedure::Procedure;
 use crate::domain::time::Timestamp;
@@ -45,16 +46,15 @@ impl Talk {
         self.closed
     }
 
-    /// The procedure that the unread messages are about; none when the model is not sure that there is one.
+    /// What the unread messages are about, and in which language.
     pub(super) async fn triage(
         &mut self,
         situation: &Situation,
         procedures: &[Procedure],
-    ) -> Result<Option<String>, ModelError> {
+    ) -> Result<Sorted, ModelError> {
         let shown = format!("{}\n\n{}", view::thread(situation, GLANCE_TOKENS), view::procedures(procedures));
         let schema = self.shared.kit.triage.clone();
-        let sorted: Sorted = self.structured("triage", &["triage"], shown, schema).await?;
-        Ok(Some(sorted.procedure).filter(|_| sorted.confident))
+        self.structured("triage", &["triage"], shown, schema).await
     }
 
     /// The draft in the model's words.
@@ -63,6 +63,25 @@ impl Talk {
         let schema = self.shared.kit.word.clone();
         let worded: Worded = self.structured("word", &["word", "language"], shown, schema).await?;
         Ok(worded.text)
+    }
+
+    /// What the conversation says to the question we are about to ask, and the question in the model's words.
+    pub(super) async fn listen(
+        &mut self,
+        situation: &Situation,
+        question: &Question,
+        draft: &str,
+        procedures: &[Procedure],
+    ) -> Result<Listened, ModelError> {
+        let mut shown = question.shown.clone();
+        shown["draft"] = draft.into();
+        let mut blocks =
+            vec![view::thread(situation, GLANCE_TOKENS), view::block("question", &shown.to_string())];
+        if question.again {
+            blocks.insert(1, view::procedures(procedures));
+        }
+        let schema = self.shared.kit.listened.clone();
+        self.structured("ask", &["ask", "language"], blocks.join("\n\n"), schema).await
     }
 
     /// One question with one answer in the shape of `schema`.

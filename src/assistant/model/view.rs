@@ -1,5 +1,6 @@
 //! What the model is shown: texts of others in marked blocks, each inside its part of the budget, messages whole.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -24,8 +25,9 @@ fn lines(entries: impl IntoIterator<Item = Value>) -> String {
     entries.into_iter().map(|entry| entry.to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// What is known about the case without its texts.
-pub(super) fn case(situation: &Situation) -> String {
+/// What is known about the case without its texts, with what was gathered by name: it stands for the messages that are too
+/// old to be shown.
+pub(super) fn case(situation: &Situation, gathered: &BTreeMap<String, String>) -> String {
     let case = &situation.case;
     let known = case.assurance >= Assurance::Channel;
     let entry = json!({
@@ -35,6 +37,7 @@ pub(super) fn case(situation: &Situation) -> String {
         "customer": situation.customer.name.as_ref().filter(|_| known),
         "signed_in": known,
         "issue": case.issue,
+        "known": gathered,
     });
     block("case", &entry.to_string())
 }
@@ -96,7 +99,7 @@ pub(super) fn records(receipts: &[Arc<Receipt>], tokens_max: u64) -> String {
     let mut left = tokens_max.saturating_mul(TOKEN_BYTES);
     let mut entries: Vec<Value> = Vec::new();
     for (at, receipt) in receipts.iter().enumerate().rev() {
-        let entry = record(at + 1, &receipt.tool, receipt.status.as_str(), &receipt.result);
+        let entry = record(at + 1, receipt);
         let bytes = entry.to_string().len() as u64;
         if bytes > left {
             break;
@@ -109,8 +112,9 @@ pub(super) fn records(receipts: &[Arc<Receipt>], tokens_max: u64) -> String {
 }
 
 /// The answer of one call.
-pub(super) fn record(number: usize, tool: &str, status: &str, result: &Value) -> Value {
-    json!({"id": format!("r{number}"), "tool": tool, "status": status, "result": result})
+pub(super) fn record(number: usize, receipt: &Receipt) -> Value {
+    let Receipt { tool, status, result, .. } = receipt;
+    json!({"id": format!("r{number}"), "tool": tool, "status": status.as_str(), "result": result})
 }
 
 /// The kinds of request there are.

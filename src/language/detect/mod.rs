@@ -46,6 +46,11 @@ const LETTERS_MIN: usize = 24;
 /// Read at most this many characters; a language shows early.
 const CHARS_MAX: usize = 1000;
 
+/// Whether texts in this language, by its ISO 639-1 code, are told from others here.
+pub fn knows(code: &str) -> bool {
+    WORDS.iter().any(|words| words.code == code)
+}
+
 /// ISO 639-1 of the language, or none when the text is too short or in no language we know: then the
 /// conversation's language stands.
 pub fn language(text: &str) -> Option<String> {

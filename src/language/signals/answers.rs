@@ -1,5 +1,6 @@
 //! Plain answers and small talk: only when the message holds nothing else.
 
+use super::plain_words::plain_word;
 use crate::language::{has_any, plain};
 
 /// A plain yes or no.
@@ -94,6 +95,11 @@ pub fn affirmation(text: &str) -> Option<Answer> {
         }
         (false, false) => None,
     }
+}
+
+/// The same in a conversation in `language`, an ISO 639-1 code: also a bare word of it is an answer.
+pub fn affirmation_in(text: &str, language: &str) -> Option<Answer> {
+    affirmation(text).or_else(|| plain_word(text, language))
 }
 
 /// Whether a list of phrases, parted by bars, has this one.

@@ -6,9 +6,10 @@ mod follow_up;
 mod options;
 mod people;
 mod places;
+mod plain_words;
 
 pub use alarms::{Alarm, alarm};
-pub use answers::{Answer, SmallTalk, affirmation, small_talk, takes_back};
+pub use answers::{Answer, SmallTalk, affirmation, affirmation_in, small_talk, takes_back};
 pub use follow_up::refers_back;
 pub use options::{choice, described, excluded, rules_out};
 pub use people::wants_person;

@@ -10,7 +10,7 @@ use crate::domain::procedure::{Action, Limits, Procedure, Tier, Verb};
 use crate::tools::authority::{Asking, Permit, Spent, permit};
 use crate::tools::ledger;
 
-fn says_yes(text: &str) -> bool {
+fn says_yes(text: &str, _: &str) -> bool {
     text == "yes"
 }
 

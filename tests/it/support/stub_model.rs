@@ -223,6 +223,7 @@ pub(crate) fn honestly(captured: &Captured) -> Act {
     let purpose = match name {
         Some("triage") => "triage",
         Some("words") => "word",
+        Some("listened") => "ask",
         _ => "resolve",
     };
     let shown = captured.said("user").pop().unwrap_or_default();
