@@ -178,7 +178,7 @@ impl Thought {
         let (guidance, named) = self.procedure_says();
         let Course::Free(work) = &mut self.course else { return Err(given_up()) };
         let mut blocks = vec![view::case(&self.situation, &self.local.gathered())];
-        blocks.extend(guidance.map(|text| view::block("guidance", &text)));
+        blocks.extend(guidance);
         if !self.situation.receipts.is_empty() {
             blocks.push(view::records(&self.situation.receipts, self.shared.part(RECORD_TENTHS)));
         }
@@ -194,7 +194,7 @@ impl Thought {
         Ok(())
     }
 
-    /// The guidance of the procedure at hand, and the articles it names.
+    /// The guidance of the procedure at hand, as a block, and the articles it names.
     fn procedure_says(&self) -> (Option<String>, Vec<String>) {
         let Course::Free(work) = &self.course else { return (None, Vec::new()) };
         let procedures = self.shared.parts.knowledge.procedures();
@@ -203,8 +203,7 @@ impl Thought {
         else {
             return (None, Vec::new());
         };
-        let guidance = Some(procedure.guidance.clone()).filter(|text| !text.trim().is_empty());
-        (guidance, procedure.articles.clone())
+        (view::guidance(procedure), procedure.articles.clone())
     }
 
     /// Asks the model what to do next.

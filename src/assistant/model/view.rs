@@ -1,6 +1,7 @@
 //! What the model is shown: texts of others in marked blocks, each inside its part of the budget, messages whole.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::assistant::Situation;
 use crate::domain::assurance::Assurance;
 use crate::domain::message::{Author, Message, Visibility};
-use crate::domain::procedure::{Procedure, Tier};
+use crate::domain::procedure::{Action, Procedure, Tier, Verb};
 use crate::domain::receipt::Receipt;
 use crate::knowledge::Hit;
 
@@ -45,9 +46,13 @@ pub(super) fn case(situation: &Situation, gathered: &BTreeMap<String, String>) -
 /// The newest messages that fit into `tokens_max`, the unread ones in any case; the rest only as a number.
 pub(super) fn thread(situation: &Situation, tokens_max: u64) -> String {
     let first_new = situation.readings.first().map_or(i64::MAX, |reading| reading.message.seq);
+    newest(&situation.thread, first_new, tokens_max)
+}
+
+fn newest(thread: &[Arc<Message>], first_new: i64, tokens_max: u64) -> String {
     let mut left = tokens_max.saturating_mul(TOKEN_BYTES);
     let mut shown: Vec<&Arc<Message>> = Vec::new();
-    let public = situation.thread.iter().rev().filter(|message| message.visibility == Visibility::Public);
+    let public = thread.iter().rev().filter(|message| message.visibility == Visibility::Public);
     for message in public {
         let bytes = message.text.len() as u64 + 40;
         let new = message.seq >= first_new;
@@ -117,6 +122,39 @@ pub(super) fn record(number: usize, receipt: &Receipt) -> Value {
     json!({"id": format!("r{number}"), "tool": tool, "status": status.as_str(), "result": result})
 }
 
+/// How a procedure is handled: the prose for people and, where a model may choose its way, what the steps would do.
+pub(super) fn guidance(procedure: &Procedure) -> Option<String> {
+    let mut text = procedure.guidance.trim().to_owned();
+    if !procedure.steps.is_empty() {
+        text.push_str("\n\nThe usual way:");
+        outline(&procedure.steps, 0, &mut text);
+    }
+    (!text.trim().is_empty()).then(|| block("guidance", text.trim()))
+}
+
+fn outline(steps: &[Action], depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    for Action { condition, verb, otherwise, done } in steps {
+        let when = condition.as_ref().map(|condition| format!("if {condition}: ")).unwrap_or_default();
+        let (what, inner): (String, &[Action]) = match verb {
+            Verb::Call { tool, .. } => (format!("call {tool}"), &[]),
+            Verb::Say(words) => (format!("say “{words}”"), &[]),
+            Verb::Answer(articles) => (format!("answer from {}", articles.join(", ")), &[]),
+            Verb::Ask(slot) => (format!("ask for {slot}"), &[]),
+            Verb::HandOff { reason, .. } => (format!("hand over ({reason})"), &[]),
+            Verb::Block(inner) => ("in this order".to_owned(), inner),
+        };
+        let end = if *done { ", and that is all" } else { "" };
+        // A `String` takes every write.
+        let _ = write!(text, "\n{indent}- {when}{what}{end}");
+        outline(inner, depth + 1, text);
+        if !otherwise.is_empty() {
+            let _ = write!(text, "\n{indent}- else:");
+            outline(otherwise, depth + 1, text);
+        }
+    }
+}
+
 /// The kinds of request there are.
 pub(super) fn procedures(all: &[Procedure]) -> String {
     let lines = all.iter().map(|procedure| {
@@ -136,5 +174,56 @@ mod tests {
         assert_eq!(text.matches(">>>").count(), 1);
         assert_eq!(text.matches("<<<").count(), 1);
         assert!(text.ends_with("\nthread>>>"));
+    }
+
+    fn message(seq: i64, author: Author) -> Arc<Message> {
+        let id = |kind: &str| format!("{kind}-{seq}");
+        let text = format!("Message number {seq}: {}", "words of a long story ".repeat(8));
+        let json = json!({
+            "id": id("m"), "case": "c", "seq": seq, "author": author, "agent": null, "channel": "web_chat",
+            "text": text, "at": "2026-11-24T10:00:00Z", "visibility": "public", "citations": [], "choices": [], "attachments": [],
+            "turn": null,
+        });
+        Arc::new(serde_json::from_value(json).unwrap())
+    }
+
+    #[test]
+    fn a_case_of_ten_thousand_messages_shows_no_more_than_one_of_fifty() {
+        let case = |count: i64| -> Vec<Arc<Message>> {
+            (1..=count)
+                .map(|seq| message(seq, if seq % 2 == 0 { Author::Assistant } else { Author::Customer }))
+                .collect()
+        };
+        let (short, long) = (newest(&case(51), 51, 2000), newest(&case(10_001), 10_001, 2000));
+        assert!(long.len() <= short.len() + 200, "{} and {} bytes", long.len(), short.len());
+        assert!(long.len() as u64 <= 2000 * TOKEN_BYTES + 500, "{} bytes", long.len());
+        // Whole messages, the newest of them, and how many there were before.
+        let shown: Vec<Value> = long.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let left_out = shown[0]["more"].as_i64().unwrap();
+        assert_eq!(left_out as usize + shown.len() - 1, 10_001);
+        assert!(shown[1..].iter().all(|entry| entry["text"].as_str().unwrap().ends_with("story ")));
+        assert_eq!(shown.last().unwrap()["new"], true);
+    }
+
+    #[test]
+    fn the_steps_of_a_procedure_read_as_a_list() {
+        let say = |words: &str| Action {
+            condition: None,
+            verb: Verb::Say(words.to_owned()),
+            otherwise: Vec::new(),
+            done: true,
+        };
+        let steps = vec![Action {
+            condition: Some("order.late".to_owned()),
+            verb: Verb::Block(vec![say("sorry")]),
+            otherwise: vec![say("soon")],
+            done: false,
+        }];
+        let mut text = String::new();
+        outline(&steps, 0, &mut text);
+        assert_eq!(
+            text,
+            "\n- if order.late: in this order\n  - say “sorry”, and that is all\n- else:\n  - say “soon”, and that is all"
+        );
     }
 }
