@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tantivy::collector::TopDocs;
+use tantivy::columnar::Column;
 use tantivy::directory::{Directory, MmapDirectory, RamDirectory};
 use tantivy::query::{Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
@@ -38,6 +39,8 @@ pub(super) struct Boosts {
 pub(super) struct Index {
     searcher: Searcher,
     fields: Schemed,
+    /// The article of each document, by segment: opening a column costs more than a search.
+    articles: Vec<Column<u64>>,
 }
 
 #[derive(Clone, Copy)]
@@ -148,7 +151,10 @@ impl Index {
 
     fn over(index: &tantivy::Index, fields: Schemed) -> Result<Self, IndexError> {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { searcher: reader.searcher(), fields })
+        let searcher = reader.searcher();
+        let columns = searcher.segment_readers().iter().map(|segment| segment.fast_fields().u64("article"));
+        let articles = columns.collect::<Result<_, _>>()?;
+        Ok(Self { searcher, fields, articles })
     }
 
     /// The places of the articles that match best, with their scores, best first.
@@ -194,7 +200,7 @@ impl Index {
     }
 
     fn place(&self, at: DocAddress) -> Option<usize> {
-        let column = self.searcher.segment_reader(at.segment_ord).fast_fields().u64("article").ok()?;
+        let column = self.articles.get(at.segment_ord as usize)?;
         usize::try_from(column.first(at.doc_id)?).ok()
     }
 }

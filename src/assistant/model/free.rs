@@ -272,7 +272,7 @@ impl Thought {
         let Course::Free(work) = &mut self.course else { return };
         work.records.push(receipt.id.clone());
         let record = view::record(work.records.len(), receipt);
-        work.answer(id, view::block("record", &record.to_string()));
+        work.answer(id, view::block("record", &record));
     }
 
     /// Notes what a write came to; a write that is not known to have happened goes to a person.

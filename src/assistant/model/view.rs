@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::assistant::Situation;
@@ -102,10 +103,10 @@ pub(super) fn passages(search: &[&Hit], likely: Option<&Hit>, first: usize, toke
 /// What was called in this case before, the newest that fit; `r1` is the first of them all.
 pub(super) fn records(receipts: &[Arc<Receipt>], tokens_max: u64) -> String {
     let mut left = tokens_max.saturating_mul(TOKEN_BYTES);
-    let mut entries: Vec<Value> = Vec::new();
+    let mut entries: Vec<String> = Vec::new();
     for (at, receipt) in receipts.iter().enumerate().rev() {
         let entry = record(at + 1, receipt);
-        let bytes = entry.to_string().len() as u64;
+        let bytes = entry.len() as u64;
         if bytes > left {
             break;
         }
@@ -113,13 +114,23 @@ pub(super) fn records(receipts: &[Arc<Receipt>], tokens_max: u64) -> String {
         entries.push(entry);
     }
     entries.reverse();
-    block("records", &lines(entries))
+    block("records", &entries.join("\n"))
 }
 
-/// The answer of one call.
-pub(super) fn record(number: usize, receipt: &Receipt) -> Value {
+/// The answer of one call, as JSON.
+pub(super) fn record(number: usize, receipt: &Receipt) -> String {
+    /// In the order in which a model reads it.
+    #[derive(Serialize)]
+    struct Record<'a> {
+        id: String,
+        tool: &'a str,
+        status: &'a str,
+        result: &'a Value,
+    }
     let Receipt { tool, status, result, .. } = receipt;
-    json!({"id": format!("r{number}"), "tool": tool, "status": status.as_str(), "result": result})
+    let record = Record { id: format!("r{number}"), tool, status: status.as_str(), result };
+    // Text and JSON always have a JSON form.
+    serde_json::to_string(&record).unwrap_or_default()
 }
 
 /// How a procedure is handled: the prose for people and, where a model may choose its way, what the steps would do.

@@ -1,5 +1,8 @@
 //! Plain answers and small talk: only when the message holds nothing else.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::plain_words::plain_word;
 use crate::language::{has_any, plain};
 
@@ -26,7 +29,9 @@ pub enum SmallTalk {
 /// A message with more words than this is no plain answer.
 const WORDS_MAX: usize = 9;
 
-const YES: &str = "this is correct|its correct|it is correct|looks right|looks good|please go ahead|\
+static YES: Phrases = LazyLock::new(|| {
+    listed(
+        "this is correct|its correct|it is correct|looks right|looks good|please go ahead|\
     yes|yes please do|y|yep|yeah|yea|yup|ya|yess|yesss|sure|sure thing|ok|okay|okey|k|kk|absolutely|definitely|\
     certainly|of course|correct|right|thats right|that is right|exactly|confirm|confirmed|i confirm|\
     agreed|i agree|go ahead|go for it|do it|do that|do so|proceed|make it so|sounds good|fine|\
@@ -39,9 +44,13 @@ const YES: &str = "this is correct|its correct|it is correct|looks right|looks g
     proceda|esatto|sì grazie|per favore|sì per favore|sim|sim por favor|claro que sim|pode|pode ser|\
     está bem|confirmo|isso|certo sim|ja graag|graag|prima|akkoord|zeker|doe maar|doe het|klopt|ja hoor|\
     alstublieft|jep|gern|claro que sí|claro que si|dale|that one is correct|das stimmt|stimmt|\
-    tout à fait|va benissimo|com certeza";
+    tout à fait|va benissimo|com certeza",
+    )
+});
 
-const NO: &str = "no|n|nope|nah|no thanks|no thank you|not now|dont|do not|dont do it|do not do it|dont do that|\
+static NO: Phrases = LazyLock::new(|| {
+    listed(
+        "no|n|nope|nah|no thanks|no thank you|not now|dont|do not|dont do it|do not do it|dont do that|\
     please dont|leave it|no leave it|stop|never mind|nevermind|forget it|forget about it|\
     negative|not really|rather not|id rather not|wrong|thats wrong|not that|no way|no dont|hold on|wait|\
     wait no|no stop|no wait|please no|absolutely not|not yet|i changed my mind|changed my mind|keep it|\
@@ -51,17 +60,23 @@ const NO: &str = "no|n|nope|nah|no thanks|no thank you|not now|dont|do not|dont 
     meglio di no|lascia stare|lasci stare|não|nao|não obrigado|não obrigada|melhor não|deixa|deixe|\
     nee bedankt|nee dank je|liever niet|niet doen|laat maar|nee dank u|i dont want that|\
     no i dont want that|its wrong|not that one|auf keinen fall|certo que não|de jeito nenhum|\
-    nee laat maar|lascia perdere";
+    nee laat maar|lascia perdere",
+    )
+});
 
 /// "Cancel it" may be the act that was offered, or the wish to stop it; one of these words beside it settles which.
 const CLEAR: &[&str] = &["yes", "yeah", "yep", "yup", "yea", "no", "nope", "dont", "confirm", "confirmed"];
 
 /// Words that may stand around a plain answer without making it something else.
-const AROUND: &str = "cancel that|cancel|refund it|send it|return it|that one|this one|this|i want that|i do|\
+static AROUND: Phrases = LazyLock::new(|| {
+    listed(
+        "cancel that|cancel|refund it|send it|return it|that one|this one|this|i want that|i do|\
     please|thanks|thank you|bitte|danke|merci|gracias|por favor|grazie|obrigado|obrigada|bedankt|graag|\
     alstublieft|yes|yeah|ok|okay|ja|oui|sí|si|sì|sim|no|nein|non|não|nee|do it|go ahead|thats fine|\
     cancel it|that|it|then|now|i am sure|im sure|leave it|dont|stop|right|correct|exactly|of course|\
-    well|oh|uh|um|so|just|sure";
+    well|oh|uh|um|so|just|sure",
+    )
+});
 
 /// A plain yes or no and nothing else; "yes but only the stove" is neither.
 pub fn affirmation(text: &str) -> Option<Answer> {
@@ -80,18 +95,22 @@ pub fn affirmation(text: &str) -> Option<Answer> {
         return None;
     }
     // "please don't" holds a polite word that alone would be a yes.
-    if holds(NO, &plain) {
+    if NO.contains(plain.as_str()) {
         return Some(Answer::No);
     }
-    let (yes, no) = (made_of(&plain, YES), made_of(&plain, NO));
+    let (yes, no) = (made_of(&plain, &YES), made_of(&plain, &NO));
     match (yes, no) {
         (true, false) => Some(Answer::Yes),
         (false, true) => Some(Answer::No),
         // "no" stands in both when only polite words surround it; the plain word decides.
         (true, true) => {
             let first = plain.split(' ').next().unwrap_or_default();
-            let negative = holds(NO, first) && !holds(YES, first);
-            (negative || holds(YES, &plain)).then_some(if negative { Answer::No } else { Answer::Yes })
+            let negative = NO.contains(first) && !YES.contains(first);
+            (negative || YES.contains(plain.as_str())).then_some(if negative {
+                Answer::No
+            } else {
+                Answer::Yes
+            })
         }
         (false, false) => None,
     }
@@ -102,9 +121,12 @@ pub fn affirmation_in(text: &str, language: &str) -> Option<Answer> {
     affirmation(text).or_else(|| plain_word(text, language))
 }
 
-/// Whether a list of phrases, parted by bars, has this one.
-fn holds(phrases: &str, phrase: &str) -> bool {
-    phrases.split('|').any(|known| known == phrase)
+/// Phrases to look up: every message is held against all of them.
+type Phrases = LazyLock<HashSet<&'static str>>;
+
+/// Phrases parted by bars.
+fn listed(phrases: &'static str) -> HashSet<&'static str> {
+    phrases.split('|').collect()
 }
 
 fn by_sign(text: &str) -> Option<Answer> {
@@ -120,8 +142,8 @@ fn by_sign(text: &str) -> Option<Answer> {
 }
 
 /// Whether a text is one of these phrases with nothing but [`AROUND`] about it.
-fn made_of(plain: &str, phrases: &str) -> bool {
-    if holds(phrases, plain) {
+fn made_of(plain: &str, phrases: &HashSet<&'static str>) -> bool {
+    if phrases.contains(plain) {
         return true;
     }
     let words: Vec<&str> = plain.split(' ').collect();
@@ -130,8 +152,8 @@ fn made_of(plain: &str, phrases: &str) -> bool {
     while at < words.len() {
         let longest = (1..=4.min(words.len() - at)).rev().find_map(|size| {
             let piece = words.get(at..at + size)?.join(" ");
-            let wanted = holds(phrases, &piece);
-            (wanted || holds(AROUND, &piece)).then_some((size, wanted))
+            let wanted = phrases.contains(piece.as_str());
+            (wanted || AROUND.contains(piece.as_str())).then_some((size, wanted))
         });
         let Some((size, wanted)) = longest else { return false };
         hit |= wanted;
@@ -140,26 +162,42 @@ fn made_of(plain: &str, phrases: &str) -> bool {
     hit
 }
 
-const GREETINGS: &str = "hi|hii|hiii|hello|helo|hey|heya|hiya|yo|good morning|good afternoon|good evening|morning|greetings|\
+static GREETINGS: Phrases = LazyLock::new(|| {
+    listed(
+        "hi|hii|hiii|hello|helo|hey|heya|hiya|yo|good morning|good afternoon|good evening|morning|greetings|\
     howdy|hi there|hello there|hey there|hallo|guten tag|guten morgen|guten abend|moin|servus|grüß gott|\
     bonjour|salut|bonsoir|hola|buenos días|buenas|buenas tardes|buenas noches|ciao|buongiorno|buonasera|\
     salve|olá|oi|bom dia|boa tarde|boa noite|goedemorgen|goedemiddag|goedenavond|dag|how are you|\
     hows it going|whats up|sup|anyone there|anybody there|are you there|is anyone there|test|\
-    buenos dias|ola|hoi|goedendag|how are you doing";
-const THANKS: &str = "thanks|thank you|thx|ty|thanks a lot|thank you so much|thanks so much|many thanks|cheers|\
+    buenos dias|ola|hoi|goedendag|how are you doing",
+    )
+});
+static THANKS: Phrases = LazyLock::new(|| {
+    listed(
+        "thanks|thank you|thx|ty|thanks a lot|thank you so much|thanks so much|many thanks|cheers|\
     much appreciated|great thanks|perfect thanks|ok thanks|okay thanks|awesome thanks|that helps|\
     that helped|got it thanks|great|perfect|awesome|cool|nice|you are great|brilliant|lovely|\
     thats great|thank you very much|wonderful|super|danke|vielen dank|danke schön|dankeschön|merci|\
     merci beaucoup|gracias|muchas gracias|grazie|grazie mille|obrigado|obrigada|muito obrigado|bedankt|\
     dank je|dank u|dank je wel|got it|understood|thats all|thats it|all good|problem solved|\
-    it works now|tysm|thank u|dankjewel|muito obrigada|thanks for everything";
-const GOODBYES: &str = "bye|goodbye|good bye|bye bye|see you|see ya|cya|have a nice day|have a good day|have a great day|\
+    it works now|tysm|thank u|dankjewel|muito obrigada|thanks for everything",
+    )
+});
+static GOODBYES: Phrases = LazyLock::new(|| {
+    listed(
+        "bye|goodbye|good bye|bye bye|see you|see ya|cya|have a nice day|have a good day|have a great day|\
     take care|good night|later|ttyl|tschüss|auf wiedersehen|schönen tag|au revoir|bonne journée|adiós|\
     hasta luego|arrivederci|buona giornata|tchau|até logo|adeus|tot ziens|doei|fijne dag|you too|adios|\
-    à bientôt|bis bald|tschau|ate logo";
+    à bientôt|bis bald|tschau|ate logo",
+    )
+});
 /// Names and fillers that may stand in small talk.
-const FILLERS: &str = "there|team|all|everyone|guys|folks|and|ok|okay|well|oh|sir|madam|bot|again|support|no|yes|\
-    for your help|for the help|for that|much|so much|you|very much|a lot|mate|today|doing";
+static FILLERS: Phrases = LazyLock::new(|| {
+    listed(
+        "there|team|all|everyone|guys|folks|and|ok|okay|well|oh|sir|madam|bot|again|support|no|yes|\
+    for your help|for the help|for that|much|so much|you|very much|a lot|mate|today|doing",
+    )
+});
 
 /// A greeting, thanks or a goodbye, and nothing else in the message.
 pub fn small_talk(text: &str) -> Option<SmallTalk> {
@@ -175,14 +213,17 @@ pub fn small_talk(text: &str) -> Option<SmallTalk> {
     let mut found = None;
     let mut at = 0;
     while at < words.len() {
-        let kinds =
-            [(GOODBYES, SmallTalk::Goodbye), (THANKS, SmallTalk::Thanks), (GREETINGS, SmallTalk::Greeting)];
+        let kinds = [
+            (&GOODBYES, SmallTalk::Goodbye),
+            (&THANKS, SmallTalk::Thanks),
+            (&GREETINGS, SmallTalk::Greeting),
+        ];
         let longest = (1..=4.min(words.len() - at)).rev().find_map(|size| {
             let piece = words.get(at..at + size)?.join(" ");
-            if let Some((_, kind)) = kinds.iter().find(|(list, _)| holds(list, &piece)) {
+            if let Some((_, kind)) = kinds.iter().find(|(list, _)| list.contains(piece.as_str())) {
                 return Some((size, Some(*kind)));
             }
-            holds(FILLERS, &piece).then_some((size, None))
+            FILLERS.contains(piece.as_str()).then_some((size, None))
         });
         let (size, kind) = longest?;
         found = match (found, kind) {
