@@ -8,12 +8,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod sections;
+mod telemetry;
 mod tools;
 
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
-    Routing, Server, Structured, TeamSettings, Telemetry, TriageSettings, Worker,
+    Routing, Server, Structured, TeamSettings, TriageSettings, Worker,
 };
+pub use telemetry::Telemetry;
 pub use tools::{HttpTool, Method, OAuth2, ToolLimits, ToolSettings};
 
 /// The embedded defaults: every key, with a comment.
@@ -51,7 +53,7 @@ pub struct Config {
     pub fallback_model: Model,
     /// How both are called.
     pub model_calls: ModelCalls,
-    /// Logs.
+    /// Logs, spans and metrics.
     pub telemetry: Telemetry,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
@@ -177,7 +179,7 @@ impl Config {
     }
 
     fn contradictions(&self) -> Vec<String> {
-        let mut wrong = Vec::new();
+        let mut wrong = self.telemetry.problems();
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {
@@ -257,10 +259,11 @@ impl Reader {
     }
 }
 
-/// Whether nobody should read this setting over somebody's shoulder: keys, and addresses with a password in them.
+/// Whether nobody should read this setting over somebody's shoulder: keys, headers that carry them, and addresses
+/// with a password in them.
 fn secret(key: &str, text: &str) -> bool {
-    !text.is_empty()
-        && (key.ends_with("_secret") || key.ends_with("_key") || (key.ends_with("url") && text.contains('@')))
+    let named = ["_secret", "_key", "_headers"].iter().any(|end| key.ends_with(end));
+    !text.is_empty() && (named || (key.ends_with("url") && text.contains('@')))
 }
 
 /// The settings without secrets: those by name, and the headers of tools.

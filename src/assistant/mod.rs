@@ -107,6 +107,10 @@ pub trait Proposer: Send {
     fn gathered(&self) -> BTreeMap<String, String>;
     /// The procedure it is following.
     fn intent(&self) -> Option<crate::domain::ids::ProcedureId>;
+    /// The name that a model gave to the call proposed last.
+    fn call_name(&self) -> Option<Arc<str>> {
+        None
+    }
     /// What it understood better than the reading before it.
     fn understood(&self) -> Understood {
         Understood::default()

@@ -43,7 +43,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     }
     let sender = sender(options.speak_as.as_deref(), &customers, workspace.demo)?;
     "warn".clone_into(&mut config.telemetry.log);
-    telemetry::start(&config.telemetry);
+    let exports = telemetry::start(&config.telemetry).map_err(Failure::usage)?;
     let cache = Workspace::cache(&config);
     let secret = session_secret(&config)?;
     let (understanding, _) =
@@ -79,6 +79,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     }
     shutdown.cancel();
     app.stop().await;
+    exports.stop().await;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use super::{Failure, Globals, output};
 use crate::app::{App, SystemClock, Understanding};
 use crate::config::Config;
 use crate::demo::{self, Shop};
-use crate::telemetry;
+use crate::telemetry::{self, Exports};
 use crate::web::{self, accounts, keys};
 
 /// What `serve` takes.
@@ -29,7 +29,7 @@ pub(super) struct Options {
 pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
     let workspace = Workspace::find(globals)?;
     let world = World::open(&workspace, options.listen).await?;
-    let World { app, shop, listener } = world;
+    let World { app, shop, listener, exports } = world;
     let address = listener.local_addr().context("the listener has no address")?;
     let app = Arc::new(app);
     let mut router = web::router(app.clone());
@@ -50,6 +50,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
         });
     let served = serving.await.context("the listener failed");
     app.stop().await;
+    exports.stop().await;
     served?;
     Ok(())
 }
@@ -73,12 +74,13 @@ struct World {
     app: App,
     shop: Option<Arc<Shop>>,
     listener: TcpListener,
+    exports: Exports,
 }
 
 impl World {
     async fn open(workspace: &Workspace, listen: Option<String>) -> Result<Self, Failure> {
         let mut config = workspace.config(None)?;
-        telemetry::start(&config.telemetry);
+        let exports = telemetry::start(&config.telemetry).map_err(Failure::usage)?;
         let listen = listen.unwrap_or_else(|| config.server.listen.clone());
         let listener = TcpListener::bind(&listen).await.map_err(|error| {
             Failure::Usage(format!("cannot listen on {listen}: {error}; choose another with --listen"))
@@ -103,7 +105,7 @@ impl World {
         let app = App::build(config, understanding, Arc::new(SystemClock), &secret, telemetry::metrics())
             .await
             .map_err(Failure::usage)?;
-        Ok(Self { app, shop, listener })
+        Ok(Self { app, shop, listener, exports })
     }
 }
 

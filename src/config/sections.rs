@@ -305,16 +305,6 @@ pub struct ModelCalls {
     pub spend_total_micros_max: i64,
 }
 
-/// Logs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Telemetry {
-    /// A tracing filter.
-    pub log: String,
-    /// Text | json.
-    pub format: String,
-}
-
 /// A group of agents, as declared.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

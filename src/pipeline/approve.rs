@@ -182,7 +182,7 @@ async fn carry_out(
         }
     };
     let made_by = TurnId::of_approval(&approval.id);
-    let call = Call { file, tool: &approval.tool, arguments: &arguments, made_by: &made_by };
+    let call = Call { file, tool: &approval.tool, arguments: &arguments, made_by: &made_by, name: None };
     if let Err(error) = write::claim(parts, call, &key, amount_minor, book).await {
         return Ok(Err(error));
     }

@@ -29,11 +29,19 @@ pub(super) struct Asking<'a> {
     pub(super) tool: &'a str,
     pub(super) arguments: &'a Value,
     pub(super) intent: Option<ProcedureId>,
+    /// The name a model gave to the call.
+    pub(super) name: Option<Arc<str>>,
 }
 
 impl Asking<'_> {
     fn call(&self) -> Call<'_> {
-        Call { file: self.file, tool: self.tool, arguments: self.arguments, made_by: &self.turn.id }
+        Call {
+            file: self.file,
+            tool: self.tool,
+            arguments: self.arguments,
+            made_by: &self.turn.id,
+            name: self.name.as_deref(),
+        }
     }
 }
 

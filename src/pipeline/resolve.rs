@@ -39,6 +39,18 @@ pub(super) enum ResolveError {
     Assistant(#[from] AssistantError),
 }
 
+impl ResolveError {
+    /// One word for spans and metrics.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Turn(TurnError::LostLease) => "lost_lease",
+            Self::Turn(TurnError::Store(_) | TurnError::Commit(_)) => "record_failed",
+            Self::Turn(TurnError::Restless) => "restless",
+            Self::Assistant(_) => "assistant_failed",
+        }
+    }
+}
+
 /// What a turn keeps over its restarts: what was looked up stays looked up.
 #[derive(Default)]
 pub(super) struct Carried {
@@ -130,8 +142,8 @@ pub(super) async fn resolve(
                 if calls > parts.config.limits.tool_calls_max {
                     break;
                 }
-                let asking =
-                    Asking { turn, file, tool: &tool, arguments: &arguments, intent: proposer.intent() };
+                let (intent, name) = (proposer.intent(), proposer.call_name());
+                let asking = Asking { turn, file, tool: &tool, arguments: &arguments, intent, name };
                 match effect::call(parts, asking, carried).await? {
                     effect::Called::Seen(result) => seen = result,
                     effect::Called::Approval(needed) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
@@ -17,6 +18,7 @@ use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, DeliveryState, Refusal, StoreError, Unit};
+use crate::telemetry::Operation;
 
 /// Why a turn did not come to its end this time.
 #[derive(Debug, thiserror::Error)]
@@ -178,7 +180,10 @@ async fn propose(
     }
     let (file, unread) = &taken;
     let readings = parts.reader.read_all(unread, &file.case.language);
-    match resolve::resolve(parts, turn, file, readings, carried).await {
+    let operation = Operation::invoke_agent(&file.case.id, parts.clock.as_ref());
+    let resolved = resolve::resolve(parts, turn, file, readings, carried).instrument(operation.span()).await;
+    operation.end(resolved.as_ref().err().map(resolve::ResolveError::kind));
+    match resolved {
         Ok(ending) => Ok(ending),
         Err(resolve::ResolveError::Turn(error)) => Err(error),
         Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),

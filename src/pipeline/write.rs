@@ -23,12 +23,15 @@ pub(super) struct Call<'a> {
     pub(super) arguments: &'a Value,
     /// The turn it is made in, or the approval it is made by.
     pub(super) made_by: &'a TurnId,
+    /// The name a model gave to it.
+    pub(super) name: Option<&'a str>,
 }
 
 /// Sends a permitted call; what is refused at the last look was not sent.
 pub(super) async fn dispatch(parts: &Parts, call: Call<'_>, key: Option<&str>) -> CallResult {
-    let Call { file, tool, arguments, .. } = call;
-    let caller = Caller { case: &file.case, customer: &file.customer, clock: parts.clock.as_ref() };
+    let Call { file, tool, arguments, name, .. } = call;
+    let clock = parts.clock.as_ref();
+    let caller = Caller { case: &file.case, customer: &file.customer, clock, call: name };
     match tools::dispatch(&parts.toolbox, tool, arguments, caller, key).await {
         Ok(result) => result,
         Err(error) => {

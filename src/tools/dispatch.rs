@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::authority::{Permit, admitted};
 use super::spec::for_address;
 use super::{Caller, ToolError, ToolSpec, Toolbox, arguments};
 use crate::config::Method;
 use crate::domain::receipt::{CallStatus, Effect};
+use crate::telemetry::Operation;
 
 /// Longest message of another side that is kept in a receipt.
 const ERROR_CHARS_MAX: usize = 500;
@@ -42,18 +44,37 @@ pub async fn dispatch(
     if tool.effect == Effect::Write && key.is_none() {
         return Err(ToolError::Stop(format!("`{name}` writes and has no key")));
     }
-    let mut request = prepare(toolbox, tool, arguments, caller, key)?;
-    let began = caller.clock.now();
+    let request = prepare(toolbox, tool, arguments, caller, key)?;
+    let operation = Operation::execute_tool(&tool.name, &caller.case.id, caller.call, caller.clock);
+    let sent = send(toolbox, tool, request, caller).instrument(operation.span()).await;
+    let error = match &sent {
+        Ok((CallStatus::Done, _)) => None,
+        Ok((status @ (CallStatus::Refused | CallStatus::Failed | CallStatus::Unknown), _)) => {
+            Some(status.as_str())
+        }
+        Err(_) => Some("not_sent"),
+    };
+    let duration_ms = operation.end(error);
+    sent.map(|(status, result)| CallResult { status, result, duration_ms })
+}
+
+/// As many attempts as the tool may have, and what they came to.
+async fn send(
+    toolbox: &Toolbox,
+    tool: &ToolSpec,
+    mut request: reqwest::Request,
+    caller: Caller<'_>,
+) -> Result<(CallStatus, Value), ToolError> {
     let tries = if tool.effect == Effect::Read { tool.http.retries.saturating_add(1) } else { 1 };
     let (mut attempt, mut renewed) = (0, false);
-    let (status, result) = loop {
+    loop {
         attempt += 1;
         let token = match authorize(toolbox, tool, &mut request, caller).await {
             Ok(token) => token,
-            Err(error) => break (CallStatus::Failed, error),
+            Err(error) => return Ok((CallStatus::Failed, error)),
         };
         let Some(copy) = request.try_clone() else {
-            return Err(ToolError::Stop(format!("the request of `{name}` cannot be sent")));
+            return Err(ToolError::Stop(format!("the request of `{}` cannot be sent", tool.name)));
         };
         match once(toolbox, tool, copy).await {
             // A token may be withdrawn before it ends. Nothing was done for us under it, so also a write goes again.
@@ -64,12 +85,11 @@ pub async fn dispatch(
                     source.forget(token).await;
                 }
             }
-            Ended::Is(status, result) => break (status, result),
+            Ended::Is(status, result) => return Ok((status, result)),
             Ended::Again(_) if attempt < tries => pause(tool, attempt, caller).await,
-            Ended::Again(error) => break (CallStatus::Failed, error),
+            Ended::Again(error) => return Ok((CallStatus::Failed, error)),
         }
-    };
-    Ok(CallResult { status, result, duration_ms: caller.clock.now().ms_since(began) })
+    }
 }
 
 /// Puts the token into the request that declares credentials for one.

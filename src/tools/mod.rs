@@ -48,6 +48,8 @@ pub struct Caller<'a> {
     pub customer: &'a Customer,
     /// Time and chance.
     pub clock: &'a dyn Clock,
+    /// The name a model gave to this call.
+    pub call: Option<&'a str>,
 }
 
 /// Bounds that hold for every tool, from `[limits]` and `[server]`.

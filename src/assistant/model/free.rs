@@ -397,6 +397,14 @@ impl super::Shared {
 }
 
 impl Work {
+    /// The model's name of the call that was proposed last.
+    pub(super) fn call_name(&self) -> Option<Arc<str>> {
+        match &self.waiting {
+            Waiting::Call { id, .. } => Some(id.clone()),
+            Waiting::Nothing | Waiting::First | Waiting::Agreed { .. } => None,
+        }
+    }
+
     fn answer(&mut self, call: Arc<str>, text: String) {
         self.messages.push(Message::Tool { call, text: text.into() });
     }

@@ -156,6 +156,13 @@ impl Proposer for Thought {
         }
     }
 
+    fn call_name(&self) -> Option<Arc<str>> {
+        match &self.course {
+            Course::Local { .. } => None,
+            Course::Free(work) => work.call_name(),
+        }
+    }
+
     fn understood(&self) -> Understood {
         let issue = match &self.course {
             Course::Local { .. } => None,

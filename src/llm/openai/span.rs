@@ -1,12 +1,13 @@
 //! What a call leaves behind under OpenTelemetry's names for generative models. Never what was said.
 
+use metrics::Label;
 use tracing::Span;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 
 use super::super::{ChatReply, ChatRequest, Finish, ModelError};
 use super::Endpoint;
 use crate::domain::time::Timestamp;
-use crate::telemetry::{MODEL_SECONDS, MODEL_TOKENS};
+use crate::telemetry::{FIRST_CHUNK_SECONDS, MODEL_SECONDS, MODEL_TOKENS, record_list};
 
 /// One call while it is watched.
 pub(super) struct Observed {
@@ -22,10 +23,11 @@ impl Observed {
             "chat",
             otel.name = format_args!("chat {}", endpoint.model),
             otel.kind = "client",
+            otel.status_code = Empty,
             gen_ai.operation.name = "chat",
             gen_ai.provider.name = endpoint.provider(),
             gen_ai.request.model = endpoint.model,
-            gen_ai.request.max_tokens = request.output_tokens_max,
+            gen_ai.request.max_tokens = i64::from(request.output_tokens_max),
             gen_ai.output.type = if request.output.is_some() { "json" } else { "text" },
             gen_ai.response.model = Empty,
             gen_ai.response.finish_reasons = Empty,
@@ -33,7 +35,7 @@ impl Observed {
             gen_ai.usage.cache_read.input_tokens = Empty,
             gen_ai.usage.output_tokens = Empty,
             server.address = endpoint.host,
-            server.port = endpoint.port,
+            server.port = i64::from(endpoint.port),
             error.type = Empty,
             model.purpose = request.purpose,
             duration_ms = Empty,
@@ -47,11 +49,7 @@ pub(super) fn observe(observed: &Observed, result: &Result<ChatReply, ModelError
     let Observed { span, model, provider, began } = observed;
     let milliseconds = now.ms_since(*began);
     span.record("duration_ms", milliseconds);
-    let mut labels = vec![
-        metrics::Label::new("gen_ai.operation.name", "chat"),
-        metrics::Label::new("gen_ai.provider.name", *provider),
-        metrics::Label::new("gen_ai.request.model", model.clone()),
-    ];
+    let mut labels = labels(provider, model);
     match result {
         Ok(reply) => {
             let finish = match reply.finish {
@@ -59,20 +57,35 @@ pub(super) fn observe(observed: &Observed, result: &Result<ChatReply, ModelError
                 Finish::ToolCalls => "tool_calls",
             };
             span.record("gen_ai.response.model", &*reply.model);
-            span.record("gen_ai.response.finish_reasons", display(format_args!("[\"{finish}\"]")));
-            span.record("gen_ai.usage.input_tokens", reply.usage.input);
-            span.record("gen_ai.usage.cache_read.input_tokens", reply.usage.cached);
-            span.record("gen_ai.usage.output_tokens", reply.usage.output);
+            record_list(span, "gen_ai.response.finish_reasons", finish);
+            // Signed, because a collector knows no other whole numbers.
+            span.record("gen_ai.usage.input_tokens", reply.usage.input as i64);
+            span.record("gen_ai.usage.cache_read.input_tokens", reply.usage.cached as i64);
+            span.record("gen_ai.usage.output_tokens", reply.usage.output as i64);
             for (side, tokens) in [("input", reply.usage.input), ("output", reply.usage.output)] {
                 let mut labels = labels.clone();
-                labels.push(metrics::Label::new("gen_ai.token.type", side));
+                labels.push(Label::new("gen_ai.token.type", side));
                 metrics::histogram!(MODEL_TOKENS, labels).record(tokens as f64);
             }
         }
         Err(error) => {
-            span.record("error.type", error.kind());
-            labels.push(metrics::Label::new("error.type", error.kind()));
+            span.record("otel.status_code", "error").record("error.type", error.kind());
+            labels.push(Label::new("error.type", error.kind()));
         }
     }
     metrics::histogram!(MODEL_SECONDS, labels).record(milliseconds as f64 / 1000.0);
+}
+
+/// Notes when the first part of a stream came.
+pub(super) fn begun(endpoint: &Endpoint, asked: Timestamp, now: Timestamp) {
+    let seconds = now.ms_since(asked) as f64 / 1000.0;
+    metrics::histogram!(FIRST_CHUNK_SECONDS, labels(endpoint.provider(), &endpoint.model)).record(seconds);
+}
+
+fn labels(provider: &'static str, model: &str) -> Vec<Label> {
+    vec![
+        Label::new("gen_ai.operation.name", "chat"),
+        Label::new("gen_ai.provider.name", provider),
+        Label::new("gen_ai.request.model", model.to_owned()),
+    ]
 }

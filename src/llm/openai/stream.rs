@@ -45,6 +45,11 @@ impl Assembly {
         Ok(self.done)
     }
 
+    /// Whether what comes is a stream, as far as can be told.
+    pub(super) fn streams(&self) -> bool {
+        self.as_events
+    }
+
     /// The answer, once everything has come. `cut` says how the bytes ended otherwise.
     pub(super) fn end(mut self, depth_max: usize) -> Result<Answer, ModelError> {
         let line = std::mem::take(&mut self.line);

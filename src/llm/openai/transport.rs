@@ -13,7 +13,7 @@ use reqwest::header::HeaderMap;
 
 use super::super::ModelError;
 use super::stream::Assembly;
-use super::{Endpoint, failure};
+use super::{Endpoint, failure, span};
 use crate::domain::time::{Clock, Timestamp};
 
 /// Largest body of a refusal that is read.
@@ -45,6 +45,7 @@ impl Transport {
         let request = factory.build().await.map_err(|_| {
             before(ModelError::NotConfigured("the request cannot be built; check base_url".to_owned()))
         })?;
+        let asked = self.clock.now();
         let sent = tokio::time::timeout(self.patience(), self.http.execute(request)).await;
         let mut response =
             sent.map_err(|_| before(ModelError::Timeout))?.map_err(|error| before(unreachable(&error)))?;
@@ -53,7 +54,7 @@ impl Transport {
             let body = self.refusal(&mut response).await;
             return Err(before(failure::of_status(response.status().as_u16(), after_ms, &body)));
         }
-        self.whole(response).await.map_err(|error| Fault { error, answered: true })
+        self.whole(response, asked).await.map_err(|error| Fault { error, answered: true })
     }
 
     fn patience(&self) -> Duration {
@@ -80,13 +81,18 @@ impl Transport {
         body
     }
 
-    async fn whole(&self, mut response: Response) -> Result<Response, ModelError> {
+    async fn whole(&self, mut response: Response, asked: Timestamp) -> Result<Response, ModelError> {
         let (depth_max, mut left) = (self.endpoint.json_depth_max, self.endpoint.response_bytes_max);
-        let mut assembly = Assembly::default();
+        let (mut assembly, mut begun) = (Assembly::default(), false);
         while let Some(bytes) = self.next(&mut response).await? {
             let bytes = bytes.as_ref();
             left = left.checked_sub(bytes.len()).ok_or(ModelError::Malformed("it is too large"))?;
-            if assembly.take(bytes, depth_max)? {
+            let whole = assembly.take(bytes, depth_max)?;
+            if assembly.streams() && !begun {
+                begun = true;
+                span::begun(&self.endpoint, asked, self.clock.now());
+            }
+            if whole {
                 break;
             }
         }

@@ -70,7 +70,7 @@ impl Server {
 
     async fn call(&self, tool: &str, arguments: Value, key: Option<&str>) -> Result<CallResult, ToolError> {
         let (case, customer, clock) = (case(), customer(), StillClock::default());
-        let caller = Caller { case: &case, customer: &customer, clock: &clock };
+        let caller = Caller { case: &case, customer: &customer, clock: &clock, call: None };
         dispatch(&toolbox(&self.url), tool, &arguments, caller, key).await
     }
 }
@@ -267,7 +267,7 @@ async fn with_token(acts: Vec<Act>, calls: usize) -> (Server, Vec<CallResult>) {
     let (case, customer, clock) = (case(), customer(), StillClock::default());
     let mut results = Vec::new();
     for _ in 0..calls {
-        let caller = Caller { case: &case, customer: &customer, clock: &clock };
+        let caller = Caller { case: &case, customer: &customer, clock: &clock, call: None };
         results.push(dispatch(&toolbox, "stock", &json!({}), caller, None).await.unwrap());
     }
     (server, results)
