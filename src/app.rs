@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -207,6 +208,18 @@ impl App {
         });
         let sessions = Arc::new(Sessions::new(secret)?);
         Ok(Self { config, store, knowledge, pipeline, clock, sessions, tasks, shutdown, recorder })
+    }
+
+    /// Sums up now and then what was measured: nobody may ever read it, and every measurement is kept until then.
+    pub fn keep_metrics_tidy(&self) {
+        let (recorder, shutdown) = (self.recorder.clone(), self.shutdown.clone());
+        let mut pause =
+            tokio::time::interval(Duration::from_millis(self.config.telemetry.metrics_tidy_ms.max(1)));
+        self.tasks.spawn(async move {
+            while shutdown.run_until_cancelled(pause.tick()).await.is_some() {
+                recorder.run_upkeep();
+            }
+        });
     }
 
     /// Stops taking up work, waits for what is under way, and closes the record.

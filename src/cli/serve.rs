@@ -38,6 +38,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     }
     announce(&app, address, shop.is_some()).await?;
     app.pipeline.start();
+    app.keep_metrics_tidy();
     let watch = if app.config.knowledge.watch { app.knowledge.watch() } else { Ok(None) };
     if let Err(error) = &watch {
         output::remark(&format!("changes of the knowledge will not be noticed: {error}"));

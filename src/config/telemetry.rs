@@ -11,6 +11,8 @@ pub struct Telemetry {
     pub log: String,
     /// Text | json.
     pub format: String,
+    /// How often what was measured is summed up.
+    pub metrics_tidy_ms: u64,
     /// Where a collector takes OTLP over HTTP, up to and without `/v1/traces`; empty: nothing is sent.
     pub otlp_endpoint: String,
     /// Sent with every export, `name=value,name=value`.
