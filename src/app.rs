@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -207,6 +208,14 @@ impl App {
         });
         let sessions = Arc::new(Sessions::new(secret)?);
         Ok(Self { config, store, knowledge, pipeline, clock, sessions, tasks, shutdown, recorder })
+    }
+
+    /// Starts the MCP servers and waits for their first listings, so that the first message finds their tools. One that
+    /// is not there does not keep the service from starting.
+    pub async fn start_servers(&self) {
+        let toolbox = &self.pipeline.parts().toolbox;
+        toolbox.start(&self.tasks, &self.shutdown, &self.clock);
+        toolbox.listed(Duration::from_millis(self.config.mcp.start_ms_max)).await;
     }
 
     /// Stops taking up work, waits for what is under way, and closes the record.

@@ -12,6 +12,9 @@ pub const MODEL_TOKENS: &str = "gen_ai.client.token.usage";
 /// How long one call to a model took.
 pub const MODEL_SECONDS: &str = "gen_ai.client.operation.duration";
 
+/// Libraries whose lines repeat what somebody else said, at any level.
+const QUIET: [&str; 1] = ["rmcp=off"];
+
 /// The buckets that OpenTelemetry asks for: each four times, and each twice, the one before.
 fn model_buckets() -> [(&'static str, Vec<f64>); 2] {
     let tokens = (0..14).map(|power| 4_f64.powi(power)).collect();
@@ -22,6 +25,7 @@ fn model_buckets() -> [(&'static str, Vec<f64>); 2] {
 /// Sends logs to standard error in the configured form. Once per process; later calls change nothing.
 pub fn start(settings: &Telemetry) {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // The first one wins; a second in one process is harmless.
     _ = if settings.format == "json" { builder.json().try_init() } else { builder.try_init() };

@@ -281,8 +281,9 @@ impl Thought {
 
     /// Notes what a write came to; a write that is not known to have happened goes to a person.
     fn effect(&mut self, tool: &str, status: CallStatus) -> Option<Step> {
-        let spec = self.shared.parts.toolbox.tool(tool)?;
-        if spec.effect == Effect::Read {
+        // A tool that is gone meanwhile may have been a write.
+        let spec = self.shared.parts.toolbox.tool(tool);
+        if spec.is_some_and(|spec| spec.effect == Effect::Read) {
             return None;
         }
         let reason = match status {
