@@ -59,11 +59,12 @@ const STAGES: [(&str, &[&str]); 16] = [
 const TURN: &[&str] = &["doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
-const ABSENT: [(&str, &[&str]); 9] = [
+const ABSENT: [(&str, &[&str]); 10] = [
     (r"\btantivy::", &["knowledge/"]),
     (r"\baxum::", &["web/", "demo/", "cli/serve.rs", "cli/shop.rs"]),
     (r"\bminijinja::", &["templates/"]),
     (r"\basync_openai::", &["llm/openai"]),
+    (r"\b(?:rmcp|process_wrap)::", &["tools/mcp/"]),
     (r"\bsqlx::(?:query|Any|Row|Executor|Transaction|migrate|Pool)", &["store/"]),
     (r"(?i)\b(?:select\s[^;]*\sfrom\s|insert into\s|delete from\s|update \w+ set\s)[\w$(]", &["store/"]),
     (r"\benv::vars?(?:_os)?\(", &["config.rs", "config/", "failpoints.rs"]),

@@ -146,7 +146,8 @@ impl McpServer {
         }
         for (name, tool) in &self.tools {
             if !tool.confirm && tool.effect.is_none() {
-                wrong.push(format!("`{name}`: to switch `confirm` off, say what it is: `effect = \"write\"`"));
+                wrong
+                    .push(format!("`{name}`: to switch `confirm` off, say what it is: `effect = \"write\"`"));
             }
         }
         wrong

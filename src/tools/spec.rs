@@ -59,7 +59,7 @@ pub struct ToolSpec {
 
 /// How a tool is reached. What may be called, and when, does not depend on it.
 pub(super) enum Reach {
-    Http(HttpReach),
+    Http(Box<HttpReach>),
     Mcp(McpReach),
 }
 
@@ -120,11 +120,11 @@ impl ToolSpec {
             limits: limits(settings.limits),
             needs_external_id: names.contains("customer.external_id"),
             validator,
-            reach: Reach::Http(HttpReach {
+            reach: Reach::Http(Box::new(HttpReach {
                 settings: settings.http.clone(),
                 origin,
                 tokens: tokens.map(Arc::new),
-            }),
+            })),
             env,
         })
     }

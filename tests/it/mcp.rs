@@ -27,7 +27,7 @@ mod hostile;
 mod real;
 
 /// Longest wait for anything a server does.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const CLASSIFIED: &str = r#"
 [mcp_servers.tools.order_status]
 effect = "read"
@@ -102,7 +102,10 @@ impl World {
     }
 
     async fn of(text: &str, folder: tempfile::TempDir) -> Self {
-        let toolbox = toolbox(text).unwrap();
+        Self::running(toolbox(text).unwrap(), folder).await
+    }
+
+    async fn running(toolbox: Arc<Toolbox>, folder: tempfile::TempDir) -> Self {
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         toolbox.start(&tasks, &shutdown, &clock);
@@ -165,6 +168,8 @@ async fn tools_are_listed_and_called_over_standard_input_and_over_http() {
     let program = World::start("honest").await;
     let (web, _server) = World::web("honest").await;
     let (modern, _modern_server) = World::web("modern").await;
+    let shook_hands = |world: &World| world.journal().iter().any(|line| line["started"].is_string());
+    assert!(shook_hands(&web) && !shook_hands(&modern), "the newest revision has no handshake");
     for world in [program, web, modern] {
         assert_eq!(world.names(), ["shop_cancel_order", "shop_order_status", "shop_store_hours"]);
         let result = world.status().await;
@@ -172,9 +177,11 @@ async fn tools_are_listed_and_called_over_standard_input_and_over_http() {
         assert_eq!((result.status, result.result), (CallStatus::Done, expected));
         let hours = world.call("shop_store_hours", json!({}), Some("key-1")).await.unwrap();
         assert_eq!((hours.status, hours.result), (CallStatus::Done, json!({"text": "nine to five"})));
-        let cancelled = world.call("shop_cancel_order", json!({"order_id": "HP-1"}), Some("key-2")).await.unwrap();
+        let cancelled =
+            world.call("shop_cancel_order", json!({"order_id": "HP-1"}), Some("key-2")).await.unwrap();
         assert_eq!((cancelled.status, cancelled.result), (CallStatus::Done, json!({"cancelled": true})));
-        let refused = world.call("shop_cancel_order", json!({"order_id": "HP-2"}), Some("key-3")).await.unwrap();
+        let refused =
+            world.call("shop_cancel_order", json!({"order_id": "HP-2"}), Some("key-3")).await.unwrap();
         assert_eq!(refused.status, CallStatus::Refused);
         assert_eq!(refused.result, json!({"error": {"code": "refused", "message": "already shipped"}}));
         let sent = world.called("cancel_order").remove(0);
@@ -210,9 +217,12 @@ async fn an_unclassified_tool_is_a_write_that_needs_a_verified_customer_and_a_ye
     let (mut case, customer) = ann();
     let asked = Arc::new(things::message("ann", 1));
     case.assurance = Assurance::Channel;
-    assert!(matches!(permit(&case, &customer, &[asked.clone()]), Permit::Denied { reason: "assurance", .. }));
+    assert!(matches!(
+        permit(&case, &customer, std::slice::from_ref(&asked)),
+        Permit::Denied { reason: "assurance", .. }
+    ));
     case.assurance = Assurance::Verified;
-    assert_eq!(permit(&case, &customer, &[asked.clone()]), Permit::NeedsYes);
+    assert_eq!(permit(&case, &customer, std::slice::from_ref(&asked)), Permit::NeedsYes);
     case.pending = Some(PendingWrite {
         tool: "shop_store_hours".to_owned(),
         arguments: ledger::canonical_json(&json!({})),
@@ -255,7 +265,8 @@ async fn a_classified_read_needs_a_channel_and_acts_on_the_cases_own_customer() 
     assert!(matches!(permit(&case, &customer, others.clone()), Permit::Denied { reason: "arguments", .. }));
     assert!(matches!(world.call("shop_order_status", others, None).await, Err(ToolError::TellModel(_))));
     assert!(world.called("order_status").is_empty());
-    let noted = world.call("shop_order_status", json!({"order_id": "HP-1", "note": null}), None).await.unwrap();
+    let noted =
+        world.call("shop_order_status", json!({"order_id": "HP-1", "note": null}), None).await.unwrap();
     assert_eq!(noted.result["of"], "u-ann");
     world.stop().await;
 }
@@ -279,7 +290,12 @@ async fn a_server_that_is_not_there_makes_its_tools_unavailable_and_nothing_else
     assert_eq!(world.names(), ["shop_cancel_order", "shop_order_status"], "known by name");
     let (case, customer) = ann();
     for tool in ["shop_cancel_order", "shop_order_status"] {
-        let permit = authority::permit(&world.toolbox, tool, &json!({"order_id": "HP-1"}), &asking(&case, &customer, &[]));
+        let permit = authority::permit(
+            &world.toolbox,
+            tool,
+            &json!({"order_id": "HP-1"}),
+            &asking(&case, &customer, &[]),
+        );
         assert!(matches!(permit, Permit::Denied { reason: "unavailable", .. }), "{permit:?}");
     }
     world.stop().await;
@@ -288,8 +304,10 @@ async fn a_server_that_is_not_there_makes_its_tools_unavailable_and_nothing_else
     assert_eq!(world.status().await.status, CallStatus::Done);
     drop(server);
     world.until("its end is noticed", async || world.status().await.status == CallStatus::Failed).await;
-    let (read, write) =
-        (world.status().await, world.call("shop_cancel_order", json!({"order_id": "HP-1"}), Some("k")).await.unwrap());
+    let (read, write) = (
+        world.status().await,
+        world.call("shop_cancel_order", json!({"order_id": "HP-1"}), Some("k")).await.unwrap(),
+    );
     for result in [read, write] {
         assert_eq!((result.status, code(&result)), (CallStatus::Failed, "unavailable"));
     }

@@ -79,7 +79,8 @@ impl McpReach {
     ) -> Result<Ended, ToolError> {
         let params = self.request(toolbox, tool, arguments, caller, key)?;
         let server = self.server.upgrade();
-        let Some((server, Link(peer))) = server.and_then(|s| s.link.borrow().clone().map(|link| (s.clone(), link)))
+        let Some((server, Link(peer))) =
+            server.and_then(|s| s.link.borrow().clone().map(|link| (s.clone(), link)))
         else {
             return Ok(unavailable());
         };
@@ -93,14 +94,13 @@ impl McpReach {
             Err(_) => lost(effect, "timeout"),
             Ok(Ok(CallToolResponse::Complete(result))) => answer::read(result, effect, toolbox.bounds()),
             // It wants to ask the customer something by itself, or to answer later: neither is an answer.
-            Ok(Ok(_)) => unreadable(effect, "no_result"),
+            Ok(Ok(_) | Err(ServiceError::UnexpectedResponse)) => unreadable(effect, "no_result"),
             Ok(Err(ServiceError::McpError(error))) => refused(effect, &error),
             Ok(Err(ServiceError::TransportSend(error))) => {
                 // A new handshake tells whether the server is still there.
                 server.broken.notify_one();
                 not_sent(error.error.as_ref()).unwrap_or_else(|| lost(effect, "no_answer"))
             }
-            Ok(Err(ServiceError::UnexpectedResponse)) => unreadable(effect, "no_result"),
             Ok(Err(_)) => {
                 server.broken.notify_one();
                 lost(effect, "no_answer")
@@ -131,7 +131,10 @@ impl McpReach {
                 (_, false) => Some(Value::from(text)),
             };
             let value = value.ok_or_else(|| {
-                ToolError::Stop(format!("`{}`: what its `{}` is filled from is not known", tool.name, bound.name))
+                ToolError::Stop(format!(
+                    "`{}`: what its `{}` is filled from is not known",
+                    tool.name, bound.name
+                ))
             })?;
             given.insert(bound.name.clone(), value);
         }
@@ -169,7 +172,9 @@ pub(super) fn unreadable(effect: Effect, code: &str) -> Ended {
 /// An error of the protocol instead of a result (JSON-RPC 2.0, 5.1).
 fn refused(effect: Effect, error: &ErrorData) -> Ended {
     match error.code {
-        ErrorCode::INVALID_PARAMS => (CallStatus::Refused, failure("refused", &answer::message(&error.message))),
+        ErrorCode::INVALID_PARAMS => {
+            (CallStatus::Refused, failure("refused", &answer::message(&error.message)))
+        }
         // The tool was not begun.
         ErrorCode::METHOD_NOT_FOUND | ErrorCode::INVALID_REQUEST | ErrorCode::PARSE_ERROR => {
             (CallStatus::Failed, failure("not_accepted", "the other side did not take the call"))

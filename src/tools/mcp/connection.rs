@@ -162,7 +162,7 @@ impl Connection {
         };
         let stop = CancellationToken::new();
         let mut child = None;
-        let served = match &server.way {
+        let answered = match &server.way {
             Way::Process(process) => {
                 let (started, transport) = start(process, &server.bounds, complaints)?;
                 child = Some(started);
@@ -175,7 +175,7 @@ impl Connection {
                 tokio::time::timeout(Duration::from_millis(limit), serving).await
             }
         };
-        let service = served
+        let service = answered
             .map_err(|_| ConnectError::Slow(limit))?
             .map_err(|error| ConnectError::Handshake(shown(&error)))?;
         // What a server listed is kept by us alone, and never longer than it is there.

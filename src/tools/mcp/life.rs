@@ -56,7 +56,10 @@ impl Toolbox {
             _ = server.tried.subscribe().wait_for(|tried| *tried).await;
         });
         if tokio::time::timeout(limit, join_all(tried)).await.is_err() {
-            tracing::warn!(wait_ms = limit.as_millis() as u64, "not every MCP server has listed its tools yet");
+            tracing::warn!(
+                wait_ms = limit.as_millis() as u64,
+                "not every MCP server has listed its tools yet"
+            );
         }
     }
 
@@ -82,7 +85,8 @@ impl Toolbox {
                 }));
                 survey.left_out = listing.left_out;
                 let contents = self.contents();
-                survey.tools = contents.tools().filter(|t| server.has(t)).map(|t| listing::described(t)).collect();
+                survey.tools =
+                    contents.tools().filter(|t| server.has(t)).map(|t| listing::described(t)).collect();
             }
             Err(error) => survey.problems.push(format!("MCP server `{}`: {error}", server.name)),
         }
@@ -100,7 +104,12 @@ impl Toolbox {
 }
 
 /// Keeps a server running until we stop.
-async fn keep(toolbox: Arc<Toolbox>, server: Arc<Server>, clock: Arc<dyn Clock>, shutdown: CancellationToken) {
+async fn keep(
+    toolbox: Arc<Toolbox>,
+    server: Arc<Server>,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) {
     let bounds = &server.bounds;
     let mut pause_ms = bounds.restart_ms_min;
     loop {

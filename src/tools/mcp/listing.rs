@@ -111,7 +111,9 @@ fn bind(parameters: &mut Value, classified: &Classified) -> Result<Vec<Bound>, S
     for (name, template) in &classified.settings.arguments {
         let properties = parameters.get_mut("properties").and_then(Value::as_object_mut);
         let Some(schema) = properties.and_then(|properties| properties.remove(name)) else {
-            return Err(format!("its argument `{name}` is to be filled by code, and it takes none of this name"));
+            return Err(format!(
+                "its argument `{name}` is to be filled by code, and it takes none of this name"
+            ));
         };
         if let Some(required) = parameters.get_mut("required").and_then(Value::as_array_mut) {
             required.retain(|required| required != name);

@@ -17,8 +17,11 @@ const DEPTH_MAX: usize = 16;
 /// Longest name of an argument.
 const NAME_CHARS_MAX: usize = 64;
 
+/// Whether what follows a word has the form that it should.
+type Form = fn(&Value) -> bool;
+
 /// Words that say what a value must be, kept as they are when they have the form that they should.
-const KEPT: [(&str, fn(&Value) -> bool); 12] = [
+const KEPT: [(&str, Form); 12] = [
     ("minimum", Value::is_number),
     ("maximum", Value::is_number),
     ("exclusiveMinimum", Value::is_number),
@@ -29,7 +32,9 @@ const KEPT: [(&str, fn(&Value) -> bool); 12] = [
     ("minItems", Value::is_u64),
     ("maxItems", Value::is_u64),
     ("uniqueItems", Value::is_boolean),
-    ("enum", |value| value.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(is_scalar))),
+    ("enum", |value| {
+        value.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(is_scalar))
+    }),
     ("const", is_scalar),
 ];
 /// Words at the top that would allow, or ask for, what `properties` does not say.
@@ -48,11 +53,8 @@ const UNSUPPORTED: [&str; 9] = [
 /// The same arguments in our words; the error says why the tool cannot be offered.
 pub(super) fn simplified(schema: &Map<String, Value>, bounds: &Mcp) -> Result<Value, String> {
     let root = Value::Object(schema.clone());
-    let mut reader = Reader {
-        root: &root,
-        chars_max: bounds.description_chars_max,
-        bytes_left: bounds.schema_bytes_max,
-    };
+    let mut reader =
+        Reader { root: &root, chars_max: bounds.description_chars_max, bytes_left: bounds.schema_bytes_max };
     if let Some(word) = UNSUPPORTED.iter().find(|word| schema.contains_key(**word)) {
         return Err(format!("its arguments use `{word}`"));
     }
@@ -84,7 +86,8 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn spend(&mut self, bytes: usize) -> Result<(), String> {
-        self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or("its arguments are described at too great length")?;
+        self.bytes_left =
+            self.bytes_left.checked_sub(bytes).ok_or("its arguments are described at too great length")?;
         Ok(())
     }
 
@@ -158,13 +161,10 @@ impl<'a> Reader<'a> {
     fn plain(&mut self, schema: &'a Map<String, Value>, depth: usize) -> Result<Value, String> {
         let kinds = kinds(schema)?;
         if kinds.contains(&"object") {
-            if kinds.len() > 1 {
-                return self.object(schema, depth).map(|object| or_null(object, kinds.contains(&"null")));
-            }
             if schema.get("properties").and_then(Value::as_object).is_none_or(Map::is_empty) {
                 return Err("it takes an object of any fields".to_owned());
             }
-            return self.object(schema, depth);
+            return self.object(schema, depth).map(|object| or_null(object, kinds.contains(&"null")));
         }
         let mut simple = Map::new();
         match kinds.as_slice() {
@@ -178,7 +178,9 @@ impl<'a> Reader<'a> {
                 simple.insert(word.to_owned(), value.clone());
             }
         }
-        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str).filter(|p| regex::Regex::new(p).is_ok()) {
+        if let Some(pattern) =
+            schema.get("pattern").and_then(Value::as_str).filter(|p| regex::Regex::new(p).is_ok())
+        {
             self.spend(pattern.len())?;
             simple.insert("pattern".to_owned(), Value::from(pattern));
         }

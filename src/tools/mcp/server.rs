@@ -199,10 +199,9 @@ impl Filler<'_> {
                 _ => problems.push(format!("header `{name}` cannot be sent")),
             }
         }
-        let client =
-            client::client(BTreeSet::from([origin.host]), config.limits.tool_connect_timeout_ms)
-                .map_err(|error| problems.push(format!("the HTTP client cannot be built: {error}")))
-                .ok()?;
+        let client = client::client(BTreeSet::from([origin.host]), config.limits.tool_connect_timeout_ms)
+            .map_err(|error| problems.push(format!("the HTTP client cannot be built: {error}")))
+            .ok()?;
         (problems.len() == before).then_some(Web { url, headers, client })
     }
 }

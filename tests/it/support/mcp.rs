@@ -66,7 +66,10 @@ impl Shop {
                 }))]
             }
             "tools/list" if self.behaves("babbles") => {
-                vec![Act::Write("{not json\n[]\n\u{1}\n{\"jsonrpc\": \"2.0\"}".to_owned()), result(self.listing())]
+                vec![
+                    Act::Write("{not json\n[]\n\u{1}\n{\"jsonrpc\": \"2.0\"}".to_owned()),
+                    result(self.listing()),
+                ]
             }
             "tools/list" => vec![result(self.listing())],
             "tools/call" => {
@@ -154,7 +157,8 @@ fn hostile() -> Value {
             "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}}),
         json!({"name": "taken", "inputSchema": {"type": "object"}}),
     ];
-    tools.extend((0..10_000).map(|n| json!({"name": format!("more_{n}"), "inputSchema": {"type": "object"}})));
+    tools
+        .extend((0..10_000).map(|n| json!({"name": format!("more_{n}"), "inputSchema": {"type": "object"}})));
     json!({ "tools": tools })
 }
 
@@ -186,10 +190,8 @@ pub(crate) struct WebShop {
 impl WebShop {
     pub(crate) async fn start(manners: &str, journal: PathBuf) -> Self {
         let shop = Arc::new(Shop::new(manners, journal));
-        let router = Router::new().route(
-            "/mcp",
-            post(move |headers: HeaderMap, body: Bytes| answer(shop.clone(), headers, body)),
-        );
+        let router = Router::new()
+            .route("/mcp", post(move |headers: HeaderMap, body: Bytes| answer(shop.clone(), headers, body)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let mut serving = JoinSet::new();
