@@ -303,7 +303,8 @@ async fn a_server_that_is_not_there_makes_its_tools_unavailable_and_nothing_else
     let (world, server) = World::web("honest").await;
     assert_eq!(world.status().await.status, CallStatus::Done);
     drop(server);
-    world.until("its end is noticed", async || world.status().await.status == CallStatus::Failed).await;
+    let noticed = async || world.status().await.result["error"]["code"] == "unavailable";
+    world.until("its end is noticed", noticed).await;
     let (read, write) = (
         world.status().await,
         world.call("shop_cancel_order", json!({"order_id": "HP-1"}), Some("k")).await.unwrap(),

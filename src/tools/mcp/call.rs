@@ -97,8 +97,9 @@ impl McpReach {
             Ok(Ok(_) | Err(ServiceError::UnexpectedResponse)) => unreadable(effect, "no_result"),
             Ok(Err(ServiceError::McpError(error))) => refused(effect, &error),
             Ok(Err(ServiceError::TransportSend(error))) => {
-                // A new handshake tells whether the server is still there.
-                server.broken.notify_one();
+                if is_gone(error.error.as_ref()) {
+                    server.broken.notify_one();
+                }
                 not_sent(error.error.as_ref()).unwrap_or_else(|| lost(effect, "no_answer"))
             }
             Ok(Err(_)) => {
@@ -180,6 +181,17 @@ fn refused(effect: Effect, error: &ErrorData) -> Ended {
             (CallStatus::Failed, failure("not_accepted", "the other side did not take the call"))
         }
         _ => lost(effect, "broke"),
+    }
+}
+
+/// Whether only a new connection can help. One bad answer over HTTP is no reason: calls of others are under way.
+fn is_gone(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    match error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+        Some(StreamableHttpError::Client(error)) => error.is_connect(),
+        Some(StreamableHttpError::SessionExpired | StreamableHttpError::TransportChannelClosed) | None => {
+            true
+        }
+        Some(_) => false,
     }
 }
 
