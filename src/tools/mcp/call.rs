@@ -85,7 +85,7 @@ impl McpReach {
             return Ok(unavailable());
         };
         if peer.is_transport_closed() {
-            server.broken.notify_one();
+            server.give_up();
             return Ok(unavailable());
         }
         let effect = tool.effect;
@@ -98,12 +98,12 @@ impl McpReach {
             Ok(Err(ServiceError::McpError(error))) => refused(effect, &error),
             Ok(Err(ServiceError::TransportSend(error))) => {
                 if is_gone(error.error.as_ref()) {
-                    server.broken.notify_one();
+                    server.give_up();
                 }
                 not_sent(error.error.as_ref()).unwrap_or_else(|| lost(effect, "no_answer"))
             }
             Ok(Err(_)) => {
-                server.broken.notify_one();
+                server.give_up();
                 lost(effect, "no_answer")
             }
         };

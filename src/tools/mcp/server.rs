@@ -89,6 +89,12 @@ impl Server {
         }
     }
 
+    /// Sends no further call into a connection that does not carry any more; another one is opened.
+    pub(super) fn give_up(&self) {
+        self.link.send_replace(None);
+        self.broken.notify_one();
+    }
+
     /// Its configured name.
     pub fn name(&self) -> &str {
         &self.name
