@@ -222,6 +222,14 @@ impl App {
         });
     }
 
+    /// Starts the MCP servers and waits for their first listings, so that the first message finds their tools. One that
+    /// is not there does not keep the service from starting.
+    pub async fn start_servers(&self) {
+        let toolbox = &self.pipeline.parts().toolbox;
+        toolbox.start(&self.tasks, &self.shutdown, &self.clock);
+        toolbox.listed(Duration::from_millis(self.config.mcp.start_ms_max)).await;
+    }
+
     /// Stops taking up work, waits for what is under way, and closes the record.
     pub async fn stop(&self) {
         self.shutdown.cancel();

@@ -7,10 +7,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+mod mcp;
 mod sections;
 mod telemetry;
 mod tools;
 
+pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
     Routing, Server, Structured, TeamSettings, TriageSettings, Worker,
@@ -43,6 +45,8 @@ pub struct Config {
     pub business: Business,
     /// What may leave.
     pub guard: Guard,
+    /// What bounds MCP servers.
+    pub mcp: Mcp,
     /// Where cases go.
     pub routing: Routing,
     /// Where agents work.
@@ -59,6 +63,8 @@ pub struct Config {
     pub teams: Vec<TeamSettings>,
     /// What may be called.
     pub tools: Vec<ToolSettings>,
+    /// Who else has tools.
+    pub mcp_servers: Vec<McpServer>,
     /// The environment that templates of tools may read.
     pub environment: Environment,
     /// Where the workspace is; none for the embedded demo run from an empty folder.
@@ -138,6 +144,7 @@ impl Config {
         let mut reader = Reader { table: merged, shown, problems };
         let teams: Vec<TeamSettings> = reader.list("teams");
         let tools: Vec<ToolSettings> = reader.list("tools");
+        let mcp_servers: Vec<McpServer> = reader.list("mcp_servers");
         let config = (|| {
             Some(Self {
                 server: reader.section("server")?,
@@ -149,6 +156,7 @@ impl Config {
                 knowledge: reader.section("knowledge")?,
                 business: reader.section("business")?,
                 guard: reader.section("guard")?,
+                mcp: reader.section("mcp")?,
                 routing: reader.section("routing")?,
                 console: reader.section("console")?,
                 model: reader.section("model")?,
@@ -157,6 +165,7 @@ impl Config {
                 telemetry: reader.section("telemetry")?,
                 teams,
                 tools,
+                mcp_servers,
                 environment: sources.environment,
                 effective,
                 workspace: sources.workspace,
@@ -190,6 +199,7 @@ impl Config {
         };
         names("the tool", self.tools.iter().map(|t| t.name.as_str()).collect(), &mut wrong);
         names("the team", self.teams.iter().map(|t| t.id.as_str()).collect(), &mut wrong);
+        wrong.extend(mcp::contradictions(&self.mcp_servers));
         if !self.teams.is_empty() && !self.teams.iter().any(|t| t.id == self.routing.default_team) {
             wrong.push(format!(
                 "[routing] default_team names `{}`, which is no [[teams]] id",
@@ -266,11 +276,11 @@ fn secret(key: &str, text: &str) -> bool {
     !text.is_empty() && (named || (key.ends_with("url") && text.contains('@')))
 }
 
-/// The settings without secrets: those by name, and the headers of tools.
+/// The settings without secrets: those by name, and the headers and environments of tools.
 fn hidden(mut table: Table) -> Table {
     for (key, value) in &mut table {
         match value {
-            Value::Table(inner) if key == "headers" => {
+            Value::Table(inner) if key == "headers" || key == "env" => {
                 inner.iter_mut().for_each(|(_, value)| *value = Value::String("[redacted]".to_owned()));
             }
             Value::Table(inner) => *inner = hidden(std::mem::take(inner)),

@@ -27,7 +27,8 @@
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web` and `demo` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
-//! outside `templates`, `async-openai` outside `llm::openai`, `opentelemetry` outside `telemetry`, environment reads outside `config`, clock reads outside `app` and `main`.
+//! outside `templates`, `async-openai` outside `llm::openai`, `rmcp` outside `tools::mcp`, `opentelemetry` outside
+//! `telemetry`, environment reads outside `config`, clock reads outside `app` and `main`.
 //!
 //! # Where to begin
 //!

@@ -25,6 +25,9 @@ pub const AGENT_SECONDS: &str = "gen_ai.invoke_agent.duration";
 /// How long one call of a tool took.
 pub const TOOL_SECONDS: &str = "gen_ai.execute_tool.duration";
 
+/// Libraries whose lines repeat what somebody else said, at any level.
+const QUIET: [&str; 1] = ["rmcp=off"];
+
 /// A histogram under OpenTelemetry's names, with the buckets it asks for.
 struct Measure {
     name: &'static str,
@@ -76,6 +79,7 @@ pub struct ExportError(String);
 /// process; later calls change nothing.
 pub fn start(settings: &Telemetry) -> Result<Exports, ExportError> {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = QUIET.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     #[cfg(feature = "otel")]
     if !settings.otlp_endpoint.is_empty() {
         return otlp::start(settings, filter).map(|otlp| Exports { otlp: Some(otlp) });

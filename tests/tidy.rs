@@ -59,12 +59,13 @@ const STAGES: [(&str, &[&str]); 16] = [
 const TURN: &[&str] = &["doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
-const ABSENT: [(&str, &[&str]); 10] = [
+const ABSENT: [(&str, &[&str]); 11] = [
     (r"\btantivy::", &["knowledge/"]),
     (r"\baxum::", &["web/", "demo/", "cli/serve.rs", "cli/shop.rs"]),
     (r"\bminijinja::", &["templates/"]),
     (r"\basync_openai::", &["llm/openai"]),
     (r"\b(?:tracing_)?opentelemetry\w*::", &["telemetry/"]),
+    (r"\b(?:rmcp|process_wrap)::", &["tools/mcp/"]),
     (r"\bsqlx::(?:query|Any|Row|Executor|Transaction|migrate|Pool)", &["store/"]),
     (r"(?i)\b(?:select\s[^;]*\sfrom\s|insert into\s|delete from\s|update \w+ set\s)[\w$(]", &["store/"]),
     (r"\benv::vars?(?:_os)?\(", &["config.rs", "config/", "failpoints.rs"]),

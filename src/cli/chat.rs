@@ -55,6 +55,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     if app.pipeline.parts().channels.get(&options.channel).is_none() {
         return Err(Failure::Usage(format!("there is no channel `{}`", options.channel)));
     }
+    app.start_servers().await;
     app.pipeline.start();
     output::remark("Write a message and press Enter; Ctrl-D ends.");
     let conversation = app.clock.new_id().to_string();

@@ -1,4 +1,5 @@
 //! `firstline check`: every problem of the configuration, knowledge, prompts, tools and scenarios, with its place.
+//! MCP servers are started once and asked for their tools; nothing is called.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::knowledge::{self, Knowledge};
 use crate::llm;
 use crate::templates::{Phrases, Prompts, Templates};
 use crate::tools::Toolbox;
+use crate::tools::mcp::Survey;
 
 /// What `check` takes.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
+pub(super) async fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     let workspace = Workspace::find(globals)?;
     let config = workspace.config(None)?;
     let mut problems = Vec::new();
@@ -35,8 +37,8 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
     problems.extend(Prompts::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
     problems.extend(model_problem(&config));
     problems.extend(Desk::new(&config).err().into_iter().flatten());
-    problems.extend(Toolbox::new(&config, templates.clone()).err().into_iter().flatten());
-    let tools: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let (tools, servers) = tools(&config, &templates, &mut problems).await;
+    let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
     let teams: Vec<&str> = config.teams.iter().map(|team| team.id.as_str()).collect();
     for procedure in knowledge.procedures().iter() {
         let articles = |id: &str| knowledge.article(id).is_some();
@@ -51,14 +53,34 @@ pub(super) fn run(globals: &Globals, options: &Options) -> Result<(), Failure> {
         problems.extend(scenario::read(&scenarios).err().into_iter().flatten());
     }
     if options.json {
-        output::json(&serde_json::json!({"problems": problems, "settings": effective(&config)}))?;
+        output::json(&serde_json::json!({
+            "problems": problems, "mcp_servers": servers, "settings": effective(&config),
+        }))?;
     } else {
-        show(&config, &knowledge, &problems);
+        show(&config, &knowledge, &problems, &servers);
     }
     if problems.is_empty() { Ok(()) } else { Err(Failure::Found(format!("{} problem(s)", problems.len()))) }
 }
 
-fn show(config: &Config, knowledge: &Knowledge, problems: &[String]) {
+/// The names of all tools, and what the MCP servers list.
+async fn tools(
+    config: &Config,
+    templates: &Arc<Templates>,
+    problems: &mut Vec<String>,
+) -> (Vec<String>, Vec<Survey>) {
+    let toolbox = match Toolbox::new(config, templates.clone()) {
+        Ok(toolbox) => toolbox,
+        Err(found) => {
+            problems.extend(found);
+            return (config.tools.iter().map(|tool| tool.name.clone()).collect(), Vec::new());
+        }
+    };
+    let servers = toolbox.survey().await;
+    problems.extend(servers.iter().flat_map(|server| server.problems.clone()));
+    (toolbox.contents().tools().map(|tool| tool.name.clone()).collect(), servers)
+}
+
+fn show(config: &Config, knowledge: &Knowledge, problems: &[String], servers: &[Survey]) {
     for problem in problems {
         output::line(problem);
     }
@@ -70,6 +92,15 @@ fn show(config: &Config, knowledge: &Knowledge, problems: &[String]) {
         config.teams.len(),
         channel_names(config).join(", ")
     ));
+    for server in servers {
+        output::line(&format!("\nMCP server `{}`: {} tools", server.server, server.tools.len()));
+        for tool in &server.tools {
+            output::line(&format!("  {tool}"));
+        }
+        for reason in &server.left_out {
+            output::line(&format!("  left out: {reason}"));
+        }
+    }
     output::line("\nThe settings in effect:");
     if let Ok(text) = toml::to_string(&effective(config)) {
         output::line(text.trim_end());

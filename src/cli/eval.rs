@@ -285,6 +285,7 @@ async fn open(
     }
     let understanding = Understanding { tape: tape.unwrap_or_default(), ..understanding.clone() };
     let app = App::build(config, understanding, clock, TRIAL_SECRET, telemetry::metrics()).await?;
+    app.start_servers().await;
     let state = Box::new(move || shop.state());
     let end = Box::new(move |app: App| -> futures_util::future::LocalBoxFuture<'static, ()> {
         Box::pin(async move {

@@ -103,7 +103,7 @@ pub fn run() -> ExitCode {
         match command.unwrap_or(Command::Serve(serve::Options::default())) {
             Command::Serve(options) => serve::run(&globals, options).await,
             Command::Chat(options) => chat::run(&globals, options).await,
-            Command::Check(options) => check::run(&globals, &options),
+            Command::Check(options) => check::run(&globals, &options).await,
             Command::Knowledge(options) => knowledge::run(&globals, &options),
             Command::Triage(options) => triage::run(&globals, &options),
             Command::Summarize(options) => summarize::run(&options),

@@ -37,6 +37,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
         router = router.merge(demo::page::router(app.sessions.clone(), shop.clone(), app.clock.clone()));
     }
     announce(&app, address, shop.is_some()).await?;
+    app.start_servers().await;
     app.pipeline.start();
     app.keep_metrics_tidy();
     let watch = if app.config.knowledge.watch { app.knowledge.watch() } else { Ok(None) };

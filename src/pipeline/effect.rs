@@ -66,14 +66,14 @@ pub(super) async fn call(
     carried: &mut Carried,
 ) -> Result<Called, TurnError> {
     let Asking { file, tool, arguments, .. } = &asking;
-    let spec = parts.toolbox.tool(tool);
     let now = parts.clock.now();
-    let spent = match spec {
-        Some(spec) if spec.effect == Effect::Write => {
+    let spent = match parts.toolbox.tool(tool) {
+        Some(spec) if spec.effect == Effect::Read => Spent::default(),
+        // Also for a tool that is not there: it may be there a moment later, when the rules look.
+        Some(_) | None => {
             let sums = parts.store.ledger_today(&file.customer.id, tool, now.plus_ms(-DAY_MS)).await?;
             Spent { calls: sums.calls, amount_minor: sums.amount_minor }
         }
-        Some(_) | None => Spent::default(),
     };
     let procedures = parts.knowledge.procedures();
     let procedure: Option<&Procedure> =

@@ -1,7 +1,11 @@
 //! Addresses of tools: a template never chooses the host, and an argument never leaves its path segment.
 
+use std::net::IpAddr;
+
 use reqwest::Url;
 use serde_json::{Map, Value};
+
+use super::http;
 
 /// Everything but letters, digits and `-._~` as `%XX` (RFC 3986, 2.3).
 fn percent_encoded(text: &str) -> String {
@@ -56,6 +60,15 @@ impl Origin {
             port: url.port_or_known_default(),
             trailing_slash: url.path().ends_with('/'),
         })
+    }
+
+    /// Refuses an address that is never a tool (cloud metadata lives on link-local ones).
+    pub(super) fn reachable(&self) -> Result<(), String> {
+        let literal = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
+        if literal.is_ok_and(|address| !http::reachable(address)) {
+            return Err(format!("`{}` is never the address of a tool", self.host));
+        }
+        Ok(())
     }
 
     /// Whether another sample lives at the same place.

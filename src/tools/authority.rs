@@ -79,14 +79,14 @@ pub fn permit(toolbox: &Toolbox, name: &str, arguments: &Value, asking: &Asking<
         Ok(tool) => tool,
         Err(refusal) => return refusal,
     };
-    if let Err(refusal) = procedure_allows(tool, asking) {
+    if let Err(refusal) = procedure_allows(&tool, asking) {
         return refusal;
     }
-    let amount_minor = match amount(toolbox, tool, arguments) {
+    let amount_minor = match amount(toolbox, &tool, arguments) {
         Ok(amount) => amount,
         Err(refusal) => return refusal,
     };
-    if let Some(because) = limit_passed(tool, asking, amount_minor) {
+    if let Some(because) = limit_passed(&tool, asking, amount_minor) {
         return match tool.effect {
             Effect::Write => Permit::NeedsApproval { because },
             Effect::Read => denied("limit", because),
@@ -129,24 +129,27 @@ pub fn approved(
         Ok(_) => return denied("not_a_write", "only a write can be approved"),
         Err(refusal) => return refusal,
     };
-    match amount(toolbox, tool, arguments) {
+    match amount(toolbox, &tool, arguments) {
         Ok(amount_minor) => Permit::Allowed { key: Some(ledger::approved_key(approval)), amount_minor },
         Err(refusal) => refusal,
     }
 }
 
 /// What holds for every call, whoever asks; `dispatch` looks at it again.
-pub(super) fn admitted<'t>(
-    toolbox: &'t Toolbox,
+pub(super) fn admitted(
+    toolbox: &Toolbox,
     name: &str,
     arguments: &Value,
     case: &Case,
     customer: &Customer,
-) -> Result<&'t ToolSpec, Permit> {
+) -> Result<Arc<ToolSpec>, Permit> {
     let tool = toolbox
         .tool(name)
         .ok_or_else(|| denied("unknown_tool", "there is no tool of this name; use only those listed"))?;
-    well_formed(toolbox, tool, arguments).map_err(|tell| denied("arguments", tell))?;
+    if !tool.is_listed() {
+        return Err(denied("unavailable", "this tool cannot be reached at the moment"));
+    }
+    well_formed(toolbox, &tool, arguments).map_err(|tell| denied("arguments", tell))?;
     if case.customer != customer.id {
         return Err(denied("wrong_customer", "this case belongs to somebody else"));
     }

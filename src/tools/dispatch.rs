@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use tracing::Instrument;
 
 use super::authority::{Permit, admitted};
-use super::spec::for_address;
+use super::spec::{HttpReach, Reach, for_address};
 use super::{Caller, ToolError, ToolSpec, Toolbox, arguments};
 use crate::config::Method;
 use crate::domain::receipt::{CallStatus, Effect};
 use crate::telemetry::Operation;
 
 /// Longest message of another side that is kept in a receipt.
-const ERROR_CHARS_MAX: usize = 500;
+pub(super) const ERROR_CHARS_MAX: usize = 500;
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,10 +44,15 @@ pub async fn dispatch(
     if tool.effect == Effect::Write && key.is_none() {
         return Err(ToolError::Stop(format!("`{name}` writes and has no key")));
     }
-    let request = prepare(toolbox, tool, arguments, caller, key)?;
     let operation = Operation::execute_tool(&tool.name, &caller.case.id, caller.call, caller.clock);
-    let sent = send(toolbox, tool, request, caller).instrument(operation.span()).await;
-    let error = match &sent {
+    let calling = async {
+        match &tool.reach {
+            Reach::Http(http) => send(toolbox, &tool, http, arguments, caller, key).await,
+            Reach::Mcp(mcp) => mcp.call(toolbox, &tool, arguments, caller, key).await,
+        }
+    };
+    let called = calling.instrument(operation.span()).await;
+    let error = match &called {
         Ok((CallStatus::Done, _)) => None,
         Ok((status @ (CallStatus::Refused | CallStatus::Failed | CallStatus::Unknown), _)) => {
             Some(status.as_str())
@@ -55,38 +60,41 @@ pub async fn dispatch(
         Err(_) => Some("not_sent"),
     };
     let duration_ms = operation.end(error);
-    sent.map(|(status, result)| CallResult { status, result, duration_ms })
+    called.map(|(status, result)| CallResult { status, result, duration_ms })
 }
 
-/// As many attempts as the tool may have, and what they came to.
+/// Sends the declared request: once for a write, a few times for a read.
 async fn send(
     toolbox: &Toolbox,
     tool: &ToolSpec,
-    mut request: reqwest::Request,
+    http: &HttpReach,
+    arguments: &Value,
     caller: Caller<'_>,
+    key: Option<&str>,
 ) -> Result<(CallStatus, Value), ToolError> {
-    let tries = if tool.effect == Effect::Read { tool.http.retries.saturating_add(1) } else { 1 };
+    let mut request = prepare(toolbox, tool, http, arguments, caller, key)?;
+    let tries = if tool.effect == Effect::Read { http.settings.retries.saturating_add(1) } else { 1 };
     let (mut attempt, mut renewed) = (0, false);
     loop {
         attempt += 1;
-        let token = match authorize(toolbox, tool, &mut request, caller).await {
+        let token = match authorize(toolbox, http, &mut request, caller).await {
             Ok(token) => token,
             Err(error) => return Ok((CallStatus::Failed, error)),
         };
         let Some(copy) = request.try_clone() else {
             return Err(ToolError::Stop(format!("the request of `{}` cannot be sent", tool.name)));
         };
-        match once(toolbox, tool, copy).await {
+        match once(toolbox, tool, http, copy).await {
             // A token may be withdrawn before it ends. Nothing was done for us under it, so also a write goes again.
             Ended::Is(CallStatus::Failed, error) if token.is_some() && !renewed && error == strangers() => {
                 renewed = true;
                 attempt -= 1;
-                if let (Some(source), Some(token)) = (&tool.tokens, &token) {
+                if let (Some(source), Some(token)) = (&http.tokens, &token) {
                     source.forget(token).await;
                 }
             }
             Ended::Is(status, result) => return Ok((status, result)),
-            Ended::Again(_) if attempt < tries => pause(tool, attempt, caller).await,
+            Ended::Again(_) if attempt < tries => pause(http, attempt, caller).await,
             Ended::Again(error) => return Ok((CallStatus::Failed, error)),
         }
     }
@@ -95,12 +103,12 @@ async fn send(
 /// Puts the token into the request that declares credentials for one.
 async fn authorize(
     toolbox: &Toolbox,
-    tool: &ToolSpec,
+    http: &HttpReach,
     request: &mut reqwest::Request,
     caller: Caller<'_>,
 ) -> Result<Option<HeaderValue>, Value> {
-    let Some(source) = &tool.tokens else { return Ok(None) };
-    let limit = Duration::from_millis(tool.http.timeout_ms.min(toolbox.bounds().timeout_ms_max));
+    let Some(source) = &http.tokens else { return Ok(None) };
+    let limit = Duration::from_millis(http.settings.timeout_ms.min(toolbox.bounds().timeout_ms_max));
     let token = source.bearer(&toolbox.client, caller.clock, limit).await;
     let token = token.ok_or_else(|| failure("no_token", "the other side gave us no token"))?;
     request.headers_mut().insert(AUTHORIZATION, token.clone());
@@ -108,7 +116,7 @@ async fn authorize(
 }
 
 /// Our own credentials were refused.
-fn strangers() -> Value {
+pub(super) fn strangers() -> Value {
     failure("http_401", "the other side does not know us")
 }
 
@@ -120,8 +128,8 @@ enum Ended {
 }
 
 /// Waits before the next attempt: twice as long each time, with up to as much again by chance.
-async fn pause(tool: &ToolSpec, attempt: u32, caller: Caller<'_>) {
-    let base = tool.http.retry_ms.saturating_mul(1 << attempt.saturating_sub(1).min(6));
+async fn pause(http: &HttpReach, attempt: u32, caller: Caller<'_>) {
+    let base = http.settings.retry_ms.saturating_mul(1 << attempt.saturating_sub(1).min(6));
     let chance = caller.clock.new_id().as_u128() as u64;
     tokio::time::sleep(Duration::from_millis(base + chance % base.max(1))).await;
 }
@@ -129,6 +137,7 @@ async fn pause(tool: &ToolSpec, attempt: u32, caller: Caller<'_>) {
 fn prepare(
     toolbox: &Toolbox,
     tool: &ToolSpec,
+    http: &HttpReach,
     arguments: &Value,
     caller: Caller<'_>,
     key: Option<&str>,
@@ -139,10 +148,10 @@ fn prepare(
     };
     let rendered = toolbox
         .templates
-        .render(&tool.http.url, for_address(&context))
+        .render(&http.settings.url, for_address(&context))
         .map_err(|e| stop("the address", &e))?;
-    let url = tool.origin.checked(&rendered).map_err(ToolError::TellModel)?;
-    let method = match tool.http.method {
+    let url = http.origin.checked(&rendered).map_err(ToolError::TellModel)?;
+    let method = match http.settings.method {
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
@@ -150,7 +159,7 @@ fn prepare(
         Method::Delete => reqwest::Method::DELETE,
     };
     let mut headers = HeaderMap::new();
-    for (name, source) in &tool.http.headers {
+    for (name, source) in &http.settings.headers {
         let value = toolbox.templates.render(source, &context).map_err(|e| stop("a header", &e))?;
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| stop("a header", &e))?;
         let mut value = HeaderValue::from_str(&value).map_err(|e| stop("a header", &e))?;
@@ -163,10 +172,10 @@ fn prepare(
         let key = HeaderValue::from_str(key).map_err(|e| stop("the key", &e))?;
         headers.insert("idempotency-key", key);
     }
-    let timeout = tool.http.timeout_ms.min(toolbox.bounds().timeout_ms_max);
+    let timeout = http.settings.timeout_ms.min(toolbox.bounds().timeout_ms_max);
     let mut request =
         toolbox.client.request(method, url).headers(headers).timeout(Duration::from_millis(timeout));
-    if let Some(body) = &tool.http.body {
+    if let Some(body) = &http.settings.body {
         let text = toolbox.templates.render_json(body, &context).map_err(|e| stop("the body", &e))?;
         let value: Value = serde_json::from_str(&text).map_err(|e| stop("the body", &e))?;
         request = request.json(&value);
@@ -174,7 +183,7 @@ fn prepare(
     request.build().map_err(|e| stop("the request", &e.without_url()))
 }
 
-async fn once(toolbox: &Toolbox, tool: &ToolSpec, request: reqwest::Request) -> Ended {
+async fn once(toolbox: &Toolbox, tool: &ToolSpec, http: &HttpReach, request: reqwest::Request) -> Ended {
     let mut response = match toolbox.client.execute(request).await {
         Ok(response) => response,
         // Nothing was sent before there was a connection.
@@ -199,11 +208,11 @@ async fn once(toolbox: &Toolbox, tool: &ToolSpec, request: reqwest::Request) -> 
             Err(error) => return lost(tool, if error.is_timeout() { "timeout" } else { "no_answer" }),
         }
     }
-    read(toolbox, tool, status, &bytes)
+    read(toolbox, tool, http, status, &bytes)
 }
 
 /// What an answer means. A refusal changed nothing; a write that broke inside may have happened.
-fn read(toolbox: &Toolbox, tool: &ToolSpec, status: u16, bytes: &[u8]) -> Ended {
+fn read(toolbox: &Toolbox, tool: &ToolSpec, http: &HttpReach, status: u16, bytes: &[u8]) -> Ended {
     let body: Option<Value> = if bytes.iter().all(u8::is_ascii_whitespace) {
         Some(json!({}))
     } else {
@@ -213,7 +222,7 @@ fn read(toolbox: &Toolbox, tool: &ToolSpec, status: u16, bytes: &[u8]) -> Ended 
     };
     match (status, tool.effect) {
         (200..=299, _) => match body {
-            Some(body) => match chosen(toolbox, tool, status, body) {
+            Some(body) => match chosen(toolbox, http, status, body) {
                 Some(result) => Ended::Is(CallStatus::Done, result),
                 None => unreadable(tool, "unexpected_result"),
             },
@@ -231,8 +240,8 @@ fn read(toolbox: &Toolbox, tool: &ToolSpec, status: u16, bytes: &[u8]) -> Ended 
     }
 }
 
-fn chosen(toolbox: &Toolbox, tool: &ToolSpec, status: u16, body: Value) -> Option<Value> {
-    let Some(expression) = &tool.http.result else { return Some(body) };
+fn chosen(toolbox: &Toolbox, http: &HttpReach, status: u16, body: Value) -> Option<Value> {
+    let Some(expression) = &http.settings.result else { return Some(body) };
     let context = json!({"response": {"status": status, "body": body}});
     toolbox.templates.evaluate(expression, context).ok()
 }
@@ -253,7 +262,8 @@ fn unreadable(tool: &ToolSpec, code: &str) -> Ended {
     }
 }
 
-fn failure(code: &str, message: &str) -> Value {
+/// An error as it is kept in a receipt.
+pub(super) fn failure(code: &str, message: &str) -> Value {
     json!({"error": {"code": code, "message": message}})
 }
 

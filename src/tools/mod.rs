@@ -3,7 +3,7 @@
 //! Authority is code: [`authority::permit`] decides, and [`dispatch()`] looks again before anything leaves.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 
@@ -20,6 +20,7 @@ mod dispatch;
 pub mod http;
 pub mod import;
 pub mod ledger;
+pub mod mcp;
 mod oauth2;
 mod spec;
 
@@ -27,6 +28,7 @@ pub use dispatch::{CallResult, dispatch};
 pub use spec::ToolSpec;
 
 use oauth2::TokenSource;
+use spec::Reach;
 
 /// Why a call was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,16 +69,37 @@ pub struct Bounds {
     pub timeout_ms_max: u64,
 }
 
-/// Every declared tool, checked, and the one client they share.
+/// Every tool, checked: those that are declared, with the one client they share, and those of MCP servers, which come
+/// and change while it is in use.
 pub struct Toolbox {
-    tools: BTreeMap<String, ToolSpec>,
+    contents: RwLock<Arc<Contents>>,
+    servers: Vec<Arc<mcp::Server>>,
     bounds: Bounds,
     templates: Arc<Templates>,
     client: reqwest::Client,
 }
 
+/// The tools of one moment.
+#[derive(Default)]
+pub struct Contents {
+    version: u64,
+    tools: BTreeMap<String, Arc<ToolSpec>>,
+}
+
+impl Contents {
+    /// Another number whenever a tool has come, gone or changed.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Every tool, by name.
+    pub fn tools(&self) -> impl Iterator<Item = &Arc<ToolSpec>> {
+        self.tools.values()
+    }
+}
+
 impl Toolbox {
-    /// Checks every declared tool and builds the client; tells every problem at once.
+    /// Checks every declared tool and server and builds the client; tells every problem at once. No server runs yet.
     pub fn new(config: &Config, templates: Arc<Templates>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut tools = BTreeMap::new();
@@ -98,34 +121,57 @@ impl Toolbox {
             timeout_ms_max: limits.tool_timeout_ms_max,
         };
         share_tokens(&mut tools, &config.tools);
-        let hosts = tools
-            .values()
-            .flat_map(|tool: &ToolSpec| [Some(tool.host()), tool.tokens.as_deref().map(TokenSource::host)])
-            .flatten()
-            .map(str::to_owned)
-            .collect();
+        let hosts = tools.values().flat_map(hosts).collect();
         let client = http::client(hosts, limits.tool_connect_timeout_ms)
             .map_err(|error| problems.push(format!("the HTTP client cannot be built: {error}")));
-        match client {
-            Ok(client) if problems.is_empty() => Ok(Self { tools, bounds, templates, client }),
-            _ => Err(problems),
+        let servers = mcp::servers(config, &templates, &mut problems);
+        let Ok(client) = client else { return Err(problems) };
+        let tools = tools.into_iter().map(|(name, tool)| (name, Arc::new(tool))).collect();
+        let contents = RwLock::new(Arc::new(Contents { version: 0, tools }));
+        let toolbox = Self { contents, servers, bounds, templates, client };
+        for server in &toolbox.servers {
+            match server.unlisted() {
+                Ok(tools) => problems.extend(toolbox.shelve(server, tools)),
+                Err(problem) => problems.push(problem),
+            }
         }
+        if problems.is_empty() { Ok(toolbox) } else { Err(problems) }
+    }
+
+    /// The tools of this moment.
+    pub fn contents(&self) -> Arc<Contents> {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The tool of exactly this name.
-    pub fn tool(&self, name: &str) -> Option<&ToolSpec> {
-        self.tools.get(name)
+    pub fn tool(&self, name: &str) -> Option<Arc<ToolSpec>> {
+        self.contents().tools.get(name).cloned()
     }
 
-    /// Every tool, by name.
-    pub fn tools(&self) -> impl Iterator<Item = &ToolSpec> {
-        self.tools.values()
+    /// Puts the tools of a server in place of those it had before. Tells which are left out because somebody else's
+    /// tool has the name.
+    fn shelve(&self, server: &mcp::Server, tools: Vec<ToolSpec>) -> Vec<String> {
+        let mut left_out = Vec::new();
+        let mut contents = self.contents.write().unwrap_or_else(PoisonError::into_inner);
+        let others = contents.tools.iter().filter(|(_, tool)| !server.has(tool));
+        let mut all: BTreeMap<_, _> = others.map(|(name, tool)| (name.clone(), tool.clone())).collect();
+        for tool in tools {
+            if all.contains_key(&tool.name) {
+                left_out.push(format!("`{}`: another tool has this name", tool.name));
+            } else {
+                all.insert(tool.name.clone(), Arc::new(tool));
+            }
+        }
+        *contents = Arc::new(Contents { version: contents.version + 1, tools: all });
+        left_out
     }
 
-    /// The titles that the schemas give to tools and to parameters, by name.
+    /// The titles that the schemas of declared tools give to tools and to parameters, by name. Customers read them, so
+    /// a server has no say in them.
     pub fn titles(&self) -> BTreeMap<String, String> {
         let mut titles = BTreeMap::new();
-        for tool in self.tools.values() {
+        let contents = self.contents();
+        for tool in contents.tools().filter(|tool| matches!(tool.reach, Reach::Http(_))) {
             let title = |schema: &Value| schema.get("title").and_then(Value::as_str).map(str::to_owned);
             let fields = tool.parameters.get("properties").and_then(Value::as_object).into_iter().flatten();
             let named = fields.map(|(name, schema)| (name, title(schema)));
@@ -143,7 +189,8 @@ impl Toolbox {
         if let Some(own) = tool.and_then(|name| self.tool(name)?.currency.clone()) {
             return Some(own);
         }
-        let mut all = self.tools.values().filter_map(|tool| tool.currency.as_ref());
+        let contents = self.contents();
+        let mut all = contents.tools().filter_map(|tool| tool.currency.as_ref());
         let first = all.next()?;
         all.all(|other| other == first).then(|| first.clone())
     }
@@ -154,6 +201,13 @@ impl Toolbox {
     }
 }
 
+/// Where a declared tool is reached.
+fn hosts(tool: &ToolSpec) -> Vec<String> {
+    let Reach::Http(http) = &tool.reach else { return Vec::new() };
+    let token = http.tokens.as_deref().map(TokenSource::host);
+    [Some(http.origin.host.as_str()), token].into_iter().flatten().map(str::to_owned).collect()
+}
+
 /// Tools with the same credentials share one token.
 fn share_tokens(tools: &mut BTreeMap<String, ToolSpec>, settings: &[ToolSettings]) {
     let mut known: HashMap<OAuth2, Arc<TokenSource>> = HashMap::new();
@@ -161,8 +215,9 @@ fn share_tokens(tools: &mut BTreeMap<String, ToolSpec>, settings: &[ToolSettings
         let (Some(tool), Some(oauth2)) = (tools.get_mut(&settings.name), &settings.http.oauth2) else {
             continue;
         };
-        if let Some(own) = tool.tokens.take() {
-            tool.tokens = Some(known.entry(oauth2.clone()).or_insert(own).clone());
+        let Reach::Http(http) = &mut tool.reach else { continue };
+        if let Some(own) = http.tokens.take() {
+            http.tokens = Some(known.entry(oauth2.clone()).or_insert(own).clone());
         }
     }
 }

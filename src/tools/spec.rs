@@ -1,15 +1,14 @@
 //! One declared tool, checked when it is loaded so that no customer finds its mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::address::{Origin, encoded};
-use super::http;
+use super::mcp::McpReach;
 use super::oauth2::TokenSource;
-use crate::config::{Environment, HttpTool, Method, ToolSettings};
+use crate::config::{Environment, HttpTool, Method, ToolLimits, ToolSettings};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
 use crate::domain::customer::Customer;
@@ -53,12 +52,23 @@ pub struct ToolSpec {
     /// Whether a template uses the operator's own id of the customer, which must then be known.
     pub needs_external_id: bool,
     pub(super) validator: jsonschema::Validator,
-    pub(super) http: HttpTool,
+    pub(super) reach: Reach,
+    /// The values of the environment that its templates name; secret.
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// How a tool is reached. What may be called, and when, does not depend on it.
+pub(super) enum Reach {
+    Http(Box<HttpReach>),
+    Mcp(McpReach),
+}
+
+/// A declared request.
+pub(super) struct HttpReach {
+    pub(super) settings: HttpTool,
     pub(super) origin: Origin,
     /// Where the token for `Authorization` comes from.
     pub(super) tokens: Option<Arc<TokenSource>>,
-    /// The values of the environment that its templates name; secret.
-    env: BTreeMap<String, String>,
 }
 
 impl ToolSpec {
@@ -71,14 +81,9 @@ impl ToolSpec {
         let mut problems = Vec::new();
         check_schema(&settings.parameters, &mut problems);
         let names = references(settings, templates, &mut problems);
-        let mut env = BTreeMap::new();
-        for name in names.iter().filter_map(|name| name.strip_prefix("env.")) {
-            match environment.get(name) {
-                Some(value) => drop(env.insert(name.to_owned(), value.to_owned())),
-                None => problems.push(format!("the environment variable `{name}` is not set")),
-            }
-        }
-        check_writes(settings, templates, &mut problems);
+        let env = values(&names, environment, &mut problems);
+        Terms::of(settings).check(templates, &mut problems);
+        check_request(settings, templates, &mut problems);
         let validator = jsonschema::validator_for(&settings.parameters)
             .map_err(|error| problems.push(format!("`parameters` is not a JSON Schema: {error}")));
         if !problems.is_empty() {
@@ -112,23 +117,25 @@ impl ToolSpec {
             parameters: settings.parameters.clone(),
             amount: settings.amount.clone(),
             currency: settings.currency.clone(),
-            limits: Limits {
-                max_amount_minor: settings.limits.max_amount_minor,
-                per_day_amount_minor: settings.limits.per_day_amount_minor,
-                per_day_calls: settings.limits.per_day_calls,
-            },
+            limits: limits(settings.limits),
             needs_external_id: names.contains("customer.external_id"),
             validator,
-            http: settings.http.clone(),
-            origin,
-            tokens: tokens.map(Arc::new),
+            reach: Reach::Http(Box::new(HttpReach {
+                settings: settings.http.clone(),
+                origin,
+                tokens: tokens.map(Arc::new),
+            })),
             env,
         })
     }
 
-    /// Its host, fixed since it was loaded.
-    pub fn host(&self) -> &str {
-        &self.origin.host
+    /// Whether its arguments are known. A tool of a server that has not listed it yet is known by name alone, and
+    /// cannot be called.
+    pub fn is_listed(&self) -> bool {
+        match &self.reach {
+            Reach::Http(_) => true,
+            Reach::Mcp(reach) => reach.is_listed(),
+        }
     }
 
     /// What its templates see for a call. Customer fields are the proven ones of the record.
@@ -142,6 +149,55 @@ impl ToolSpec {
             "case": {"id": case.id, "channel": case.channel, "language": case.language},
             "env": self.env,
         })
+    }
+}
+
+/// What is declared about calls, however the tool is reached.
+pub(super) struct Terms<'a> {
+    pub(super) effect: Effect,
+    pub(super) assurance: Assurance,
+    pub(super) amount: Option<&'a String>,
+    pub(super) limits: ToolLimits,
+}
+
+impl<'a> Terms<'a> {
+    fn of(settings: &'a ToolSettings) -> Self {
+        Self {
+            effect: settings.effect,
+            assurance: settings.required_assurance(),
+            amount: settings.amount.as_ref(),
+            limits: settings.limits,
+        }
+    }
+
+    /// Tells what would let a write through that nobody may have meant.
+    pub(super) fn check(&self, templates: &Templates, problems: &mut Vec<String>) {
+        let limits = self.limits;
+        if self.effect == Effect::Write {
+            if self.assurance < Assurance::Verified {
+                problems.push("a write needs `assurance = \"verified\"`".to_owned());
+            }
+            let bounds_money = limits.max_amount_minor.is_some() || limits.per_day_amount_minor.is_some();
+            if bounds_money && self.amount.is_none() {
+                problems.push("limits on amounts need `amount`, an expression over `arguments`".to_owned());
+            }
+        } else if self.amount.is_some() {
+            problems.push("only a write moves an amount".to_owned());
+        }
+        let all = [limits.max_amount_minor, limits.per_day_amount_minor, limits.per_day_calls];
+        if all.into_iter().flatten().any(|limit| limit < 0) {
+            problems.push("a limit cannot be negative".to_owned());
+        }
+        check_expression(self.amount, "arguments", templates, problems);
+    }
+}
+
+/// The same limits in the words of the domain.
+pub(super) fn limits(settings: ToolLimits) -> Limits {
+    Limits {
+        max_amount_minor: settings.max_amount_minor,
+        per_day_amount_minor: settings.per_day_amount_minor,
+        per_day_calls: settings.per_day_calls,
     }
 }
 
@@ -198,11 +254,8 @@ fn references(
     }
     for name in &names {
         let known = match name.split_once('.') {
-            Some(("env", rest)) => !rest.contains('.'),
-            Some(("customer", rest)) => ["external_id", "name", "email", "phone"].contains(&rest),
-            Some(("case", rest)) => ["id", "channel", "language"].contains(&rest),
             Some(("arguments", rest)) => declared(settings, rest.split('.').next().unwrap_or_default()),
-            Some(_) => false,
+            Some(_) => of_the_call(name),
             None => name == "arguments",
         };
         if !known {
@@ -212,37 +265,49 @@ fn references(
     names
 }
 
+/// Whether every call has this, whatever its arguments.
+pub(super) fn of_the_call(name: &str) -> bool {
+    match name.split_once('.') {
+        Some(("env", rest)) => !rest.contains('.'),
+        Some(("customer", rest)) => ["external_id", "name", "email", "phone"].contains(&rest),
+        Some(("case", rest)) => ["id", "channel", "language"].contains(&rest),
+        Some(_) | None => false,
+    }
+}
+
+/// The values of the environment that these names ask for.
+pub(super) fn values(
+    names: &BTreeSet<String>,
+    environment: &Environment,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for name in names.iter().filter_map(|name| name.strip_prefix("env.")) {
+        match environment.get(name) {
+            Some(value) => drop(values.insert(name.to_owned(), value.to_owned())),
+            None => problems.push(format!("the environment variable `{name}` is not set")),
+        }
+    }
+    values
+}
+
 fn declared(settings: &ToolSettings, argument: &str) -> bool {
     settings.parameters.get("properties").is_some_and(|properties| properties.get(argument).is_some())
 }
 
-fn check_writes(settings: &ToolSettings, templates: &Templates, problems: &mut Vec<String>) {
-    let limits = settings.limits;
-    if settings.effect == Effect::Write {
-        if settings.required_assurance() < Assurance::Verified {
-            problems.push("a write needs `assurance = \"verified\"`".to_owned());
-        }
-        if matches!(settings.http.method, Method::Get) {
-            problems.push("a write cannot be a GET".to_owned());
-        }
-        let bounds_money = limits.max_amount_minor.is_some() || limits.per_day_amount_minor.is_some();
-        if bounds_money && settings.amount.is_none() {
-            problems.push("limits on amounts need `amount`, an expression over `arguments`".to_owned());
-        }
-    } else if settings.amount.is_some() {
-        problems.push("only a write moves an amount".to_owned());
+fn check_request(settings: &ToolSettings, templates: &Templates, problems: &mut Vec<String>) {
+    if settings.effect == Effect::Write && matches!(settings.http.method, Method::Get) {
+        problems.push("a write cannot be a GET".to_owned());
     }
-    let all = [limits.max_amount_minor, limits.per_day_amount_minor, limits.per_day_calls];
-    if all.into_iter().flatten().any(|limit| limit < 0) {
-        problems.push("a limit cannot be negative".to_owned());
-    }
-    for (source, root) in [(&settings.amount, "arguments"), (&settings.http.result, "response")] {
-        let Some(source) = source else { continue };
-        match templates.references_of_expression(source) {
-            Ok(names) if names.iter().all(|name| name.split('.').next() == Some(root)) => {}
-            Ok(_) => problems.push(format!("`{source}` may only use `{root}`")),
-            Err(error) => problems.push(format!("`{source}`: {error}")),
-        }
+    check_expression(settings.http.result.as_ref(), "response", templates, problems);
+}
+
+fn check_expression(source: Option<&String>, root: &str, templates: &Templates, problems: &mut Vec<String>) {
+    let Some(source) = source else { return };
+    match templates.references_of_expression(source) {
+        Ok(names) if names.iter().all(|name| name.split('.').next() == Some(root)) => {}
+        Ok(_) => problems.push(format!("`{source}` may only use `{root}`")),
+        Err(error) => problems.push(format!("`{source}`: {error}")),
     }
 }
 
@@ -295,10 +360,7 @@ fn sample_origin(
     if origins.iter().any(|other| !first.same_place(other)) {
         return Err("the host of `url` must not come from an argument or the customer".to_owned());
     }
-    let literal = first.host.trim_matches(['[', ']']).parse::<IpAddr>();
-    if literal.is_ok_and(|address| !http::reachable(address)) {
-        return Err(format!("`{}` is never the address of a tool", first.host));
-    }
+    first.reachable()?;
     Ok(first)
 }
 

@@ -16,6 +16,7 @@ mod console;
 mod deliver;
 mod evals;
 mod limits;
+mod mcp;
 mod model_turns;
 mod model_wire;
 mod pipeline;

@@ -4,7 +4,7 @@ mod accounts;
 mod commit;
 mod faults;
 mod queries;
-mod things;
+pub(crate) mod things;
 mod work;
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What lies ready for every call: tools in the words of the protocol, and the shapes of answers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::domain::customer::Customer;
 use crate::domain::procedure::Procedure;
 use crate::domain::receipt::Effect;
 use crate::llm::{OutputSchema, ToolSpec};
-use crate::tools::Toolbox;
+use crate::tools::{Contents, Toolbox};
 
 /// The tool with which the model searches again.
 pub(super) const SEARCH: &str = "search_knowledge";
@@ -20,27 +20,43 @@ pub(super) const HAND_OFF: &str = "hand_off";
 /// Made once, used by every turn.
 pub(super) struct Kit {
     own: [ToolSpec; 2],
-    declared: BTreeMap<String, ToolSpec>,
+    /// The tools as they are explained, made anew when those of the toolbox have changed.
+    explained: RwLock<Arc<Explained>>,
     pub(super) reply: Arc<OutputSchema>,
     pub(super) triage: Arc<OutputSchema>,
     pub(super) word: Arc<OutputSchema>,
     pub(super) listened: Arc<OutputSchema>,
 }
 
-impl Kit {
-    pub(super) fn new(toolbox: &Toolbox) -> Result<Self, Vec<String>> {
+/// The tools of one version of the toolbox.
+struct Explained {
+    version: u64,
+    tools: BTreeMap<String, ToolSpec>,
+}
+
+impl Explained {
+    /// Explains every tool whose arguments are known, and tells which cannot be.
+    fn new(contents: &Contents) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
-        let mut declared = BTreeMap::new();
-        for tool in toolbox.tools() {
+        let mut tools = BTreeMap::new();
+        for tool in contents.tools().filter(|tool| tool.is_listed()) {
             if [SEARCH, HAND_OFF].contains(&tool.name.as_str()) {
                 problems
                     .push(format!("tool `{}`: the name is taken by a tool of our own; rename it", tool.name));
+                continue;
             }
             match ToolSpec::new(&tool.name, &tool.description, &tool.parameters) {
-                Ok(spec) => drop(declared.insert(tool.name.clone(), spec)),
+                Ok(spec) => drop(tools.insert(tool.name.clone(), spec)),
                 Err(error) => problems.push(format!("tool `{}`: {error}", tool.name)),
             }
         }
+        (Self { version: contents.version(), tools }, problems)
+    }
+}
+
+impl Kit {
+    pub(super) fn new(toolbox: &Toolbox) -> Result<Self, Vec<String>> {
+        let (explained, mut problems) = Explained::new(&toolbox.contents());
         let own = own_tools();
         let schemas =
             [("reply", reply()), ("triage", triage()), ("words", words()), ("listened", listened())];
@@ -48,7 +64,8 @@ impl Kit {
             schemas.map(|(name, schema)| OutputSchema::new(name, schema, INSTRUCTION).map(Arc::new));
         match (own, schemas) {
             (Ok(own), [Ok(reply), Ok(triage), Ok(word), Ok(listened)]) if problems.is_empty() => {
-                Ok(Self { own, declared, reply, triage, word, listened })
+                let explained = RwLock::new(Arc::new(explained));
+                Ok(Self { own, explained, reply, triage, word, listened })
             }
             (Ok(_), schemas) => {
                 problems.extend(schemas.into_iter().filter_map(Result::err));
@@ -68,12 +85,29 @@ impl Kit {
     ) -> Arc<[ToolSpec]> {
         let known = customer.external_id.as_deref().is_some_and(|id| !id.is_empty());
         let own = |name: &String| procedure.is_none_or(|procedure| procedure.tools.contains(name));
-        let permitted = toolbox
+        let contents = toolbox.contents();
+        let explained = self.explained(&contents);
+        let permitted = contents
             .tools()
             .filter(|tool| case.assurance >= tool.assurance && (known || !tool.needs_external_id))
             .filter(|tool| tool.effect == Effect::Read || own(&tool.name))
-            .filter_map(|tool| self.declared.get(&tool.name));
+            .filter_map(|tool| explained.tools.get(&tool.name));
         self.own.iter().chain(permitted).cloned().collect()
+    }
+
+    /// The tools of this version; seldom anything but a look.
+    fn explained(&self, contents: &Contents) -> Arc<Explained> {
+        let kept = self.explained.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if kept.version == contents.version() {
+            return kept;
+        }
+        let (explained, problems) = Explained::new(contents);
+        for problem in problems {
+            tracing::warn!(%problem, "a tool of a server is not offered to the model");
+        }
+        let explained = Arc::new(explained);
+        *self.explained.write().unwrap_or_else(PoisonError::into_inner) = explained.clone();
+        explained
     }
 }
 

@@ -50,7 +50,8 @@ fn demo() -> Toolbox {
 #[test]
 fn the_tools_of_the_demo_load() {
     let toolbox = demo();
-    let names: Vec<&str> = toolbox.tools().map(|tool| tool.name.as_str()).collect();
+    let contents = toolbox.contents();
+    let names: Vec<&str> = contents.tools().map(|tool| tool.name.as_str()).collect();
     assert!(names.contains(&"refund_order"), "{names:?}");
 }
 

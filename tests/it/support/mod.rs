@@ -1,6 +1,7 @@
 //! What several tests need: databases of their own, and things to put into them.
 
 pub(crate) mod database;
+pub(crate) mod mcp;
 pub(crate) mod site;
 pub(crate) mod stub_model;
 pub(crate) mod world;
