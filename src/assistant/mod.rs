@@ -25,6 +25,17 @@ pub struct Request {
     pub text: String,
     /// Their reading.
     pub triage: Triage,
+    /// What the articles have on them, where the reading had to look.
+    pub found: Option<Found>,
+}
+
+/// A search that was made while the messages were read.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The language that was searched in.
+    pub language: String,
+    /// What it found.
+    pub search: Arc<Search>,
 }
 
 /// A customer's message as read before the assistant sees it.

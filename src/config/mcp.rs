@@ -89,6 +89,10 @@ pub struct McpTool {
     /// Arguments that code fills, as templates over `customer`, `case` and `env`: nobody else sees or gives them.
     #[serde(default)]
     pub arguments: BTreeMap<String, String>,
+    /// Writes: an error that the server reports says that nothing was done. Unless somebody vouches for that, what a
+    /// failed write did is unknown, and a person looks.
+    #[serde(default)]
+    pub errors_refuse: bool,
     /// Leave the tool out altogether.
     #[serde(default)]
     pub ignore: bool,
@@ -105,6 +109,7 @@ impl Default for McpTool {
             currency: None,
             limits: ToolLimits::default(),
             arguments: BTreeMap::new(),
+            errors_refuse: false,
             ignore: false,
         }
     }

@@ -29,6 +29,9 @@ use crate::store::Store;
 use crate::templates::Phrases;
 use crate::tools::Toolbox;
 
+/// Passages asked for in one search.
+const HITS_MAX: usize = 5;
+
 mod alert;
 mod approve;
 mod await_end;

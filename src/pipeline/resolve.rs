@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Parts;
 use super::effect::{self, Asking};
 use super::guard::{self, GuardContext};
 use super::turn::TurnError;
-use crate::assistant::{AssistantError, Proposer, Reading, Seen, Situation};
+use super::{HITS_MAX, Parts};
+use crate::assistant::{AssistantError, Found, Proposer, Reading, Seen, Situation};
 use crate::domain::decision::{Draft, HandOff, ProposedWrite, Step, Verdict, Violation};
 use crate::domain::event::EventKind;
 use crate::domain::handoff::Approval;
@@ -24,9 +24,6 @@ use crate::knowledge::{Hit, Search};
 use crate::language::detect;
 use crate::llm::usage::Tally;
 use crate::store::CaseFile;
-
-/// Passages asked for in one search.
-const HITS_MAX: usize = 5;
 
 /// Why the loop did not come to an ending.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +57,8 @@ pub(super) struct Carried {
     pub(super) receipts: Vec<Arc<Receipt>>,
     /// Searches made.
     pub(super) searches: Vec<Arc<Search>>,
+    /// Searches made for the same words while they were read.
+    known: Vec<(String, Found)>,
     /// Procedures followed.
     pub(super) followed: Vec<ProcedureId>,
     /// Where calls to a model are counted while they are made …
@@ -123,6 +122,9 @@ pub(super) async fn resolve(
 ) -> Result<Ending, ResolveError> {
     let heard = hear(file, &readings, &parts.config.business.language);
     note_triage(&readings, carried);
+    let requests = readings.iter().flat_map(|reading| &reading.requests);
+    carried.known =
+        requests.filter_map(|request| Some((request.text.clone(), request.found.clone()?))).collect();
     let mut proposer = parts.assistant.begin(situation(parts, file, readings, &heard.language, carried));
     let mut seen = Seen::Begin;
     let (mut approval, mut unsent) = (None, None);
@@ -287,7 +289,15 @@ fn note_violations(violations: &[Violation], carried: &mut Carried) {
 }
 
 fn search(parts: &Parts, language: &str, query: &str, carried: &mut Carried) -> Arc<Search> {
-    let search = Arc::new(parts.knowledge.search(query, Some(language), HITS_MAX));
+    let version = parts.knowledge.version();
+    let known = carried
+        .known
+        .iter()
+        .find(|(text, found)| text == query && found.language == language && found.search.version == version);
+    let search = match known {
+        Some((_, found)) => found.search.clone(),
+        None => Arc::new(parts.knowledge.search(query, Some(language), HITS_MAX)),
+    };
     let hits: Vec<Value> =
         search.hits.iter().map(|hit| json!({"article": hit.article, "score": round(hit.score)})).collect();
     carried.events.push((

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use crate::assistant::{Reading, Request};
+use super::HITS_MAX;
+use crate::assistant::{Found, Reading, Request};
 use crate::config::{Business, TriageSettings};
 use crate::domain::ids::ProcedureId;
 use crate::domain::message::Message;
@@ -131,29 +132,33 @@ impl Reader {
         let parts = sentences::requests(text);
         parts
             .into_iter()
-            .map(|part| Request { text: part.to_owned(), triage: self.judge_long(part, heard) })
+            .map(|part| {
+                let (triage, found) = self.judge_long(part, heard);
+                Request { text: part.to_owned(), triage, found }
+            })
             .collect()
     }
 
     /// A long story hides its request: when the whole says nothing, the clearest sentence speaks for it.
-    fn judge_long(&self, text: &str, heard: &Heard) -> Triage {
-        let whole = self.judge(text, heard);
+    fn judge_long(&self, text: &str, heard: &Heard) -> (Triage, Option<Found>) {
+        let (whole, found) = self.judge(text, heard);
         if whole.decision != Decision::Unknown || text.split_whitespace().count() < STORY_WORDS_MIN {
-            return whole;
+            return (whole, found);
         }
         let sentences = sentences::split(text).into_iter().take(STORY_SENTENCES_MAX);
-        let clear =
-            sentences.map(|sentence| self.judge(sentence, heard)).filter(|t| t.decision != Decision::Unknown);
-        clear.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).unwrap_or(whole)
+        let clear = sentences
+            .map(|sentence| self.judge(sentence, heard).0)
+            .filter(|t| t.decision != Decision::Unknown);
+        (clear.max_by(|a, b| a.confidence.total_cmp(&b.confidence)).unwrap_or(whole), found)
     }
 
     /// The triage of a text on its own.
     pub fn triage(&self, text: &str) -> Triage {
         let text = sentences::clean(text);
-        self.judge_long(&text, &hear(&text))
+        self.judge_long(&text, &hear(&text)).0
     }
 
-    fn judge(&self, text: &str, heard: &Heard) -> Triage {
+    fn judge(&self, text: &str, heard: &Heard) -> (Triage, Option<Found>) {
         let prediction = self.classifier().map(|classifier| classifier.predict(text));
         let candidates: Vec<Candidate> = prediction
             .iter()
@@ -164,21 +169,16 @@ impl Reader {
             .collect();
         let intent = candidates.first().map(|best| best.intent.clone());
         let confidence = prediction.as_ref().map_or(0.0, |p| p.confidence);
-        let (decision, reason) = self.decide(text, intent.as_ref(), confidence, heard);
+        let (decision, reason, found) = self.decide(text, intent.as_ref(), confidence, heard);
         let urgency = match signals::alarm(text) {
             Some(alarm) => alarm.route().1.max(heard.urgency),
             None => heard.urgency,
         };
-        Triage {
-            intent,
-            confidence,
-            decision,
-            reason,
-            candidates,
-            language: heard.language.clone(),
-            urgency,
-            sentiment: heard.sentiment,
-        }
+        let language = heard.language.clone();
+        let sentiment = heard.sentiment;
+        let triage =
+            Triage { intent, confidence, decision, reason, candidates, language, urgency, sentiment };
+        (triage, found)
     }
 
     fn decide(
@@ -187,30 +187,33 @@ impl Reader {
         intent: Option<&ProcedureId>,
         confidence: f32,
         heard: &Heard,
-    ) -> (Decision, String) {
-        let reason = |text: &str| text.to_owned();
+    ) -> (Decision, String, Option<Found>) {
+        let at_once = |decision: Decision, reason: &str| (decision, reason.to_owned(), None);
         if let Some(alarm) = signals::alarm(text) {
-            return (Decision::Escalate, reason(alarm.as_str()));
+            return at_once(Decision::Escalate, alarm.as_str());
         }
         if signals::wants_person(text) {
-            return (Decision::Escalate, reason("person_asked"));
+            return at_once(Decision::Escalate, "person_asked");
         }
         if signals::small_talk(text).is_some() {
-            return (Decision::Tier1, reason("small_talk"));
+            return at_once(Decision::Tier1, "small_talk");
         }
         let procedures = self.knowledge.procedures();
         let procedure = intent.and_then(|id| procedures.iter().find(|p| p.id == *id));
         if let Some(procedure) = procedure.filter(|_| confidence >= self.settings.intent_min) {
             return match procedure.tier {
-                Tier::One => (Decision::Tier1, reason("intent")),
-                Tier::Two => (Decision::Escalate, procedure.id.to_string()),
+                Tier::One => at_once(Decision::Tier1, "intent"),
+                Tier::Two => at_once(Decision::Escalate, procedure.id.as_str()),
             };
         }
-        let language = heard.language.as_deref().unwrap_or(&self.business.language);
-        if self.knowledge.search(text, Some(language), 1).answerable >= self.settings.answer_min {
-            return (Decision::Tier1, reason("article"));
-        }
-        (Decision::Unknown, reason("nothing_known"))
+        let language = heard.language.as_ref().unwrap_or(&self.business.language).clone();
+        let search = Arc::new(self.knowledge.search(text, Some(&language), HITS_MAX));
+        let (decision, reason) = if search.answerable >= self.settings.answer_min {
+            (Decision::Tier1, "article")
+        } else {
+            (Decision::Unknown, "nothing_known")
+        };
+        (decision, reason.to_owned(), Some(Found { language, search }))
     }
 }
 

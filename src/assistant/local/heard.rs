@@ -151,7 +151,7 @@ impl Run {
             urgency: crate::domain::triage::Urgency::default(),
             sentiment: crate::domain::triage::Sentiment::default(),
         };
-        Some(Request { text: self.unread(), triage })
+        Some(Request { text: self.unread(), triage, found: None })
     }
 
     /// A person reads what we could not.

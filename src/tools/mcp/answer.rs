@@ -9,11 +9,18 @@ use crate::domain::receipt::{CallStatus, Effect};
 use crate::tools::dispatch::{ERROR_CHARS_MAX, failure};
 use crate::tools::{Bounds, arguments};
 
-/// What a result means. A tool that says it failed has refused, and its words say why.
-pub(super) fn read(result: CallToolResult, effect: Effect, bounds: Bounds) -> (CallStatus, Value) {
+/// What a result means. A tool that says it failed has refused where its failing leaves everything `undone`; what
+/// other failed writes did nobody knows. Its words say why.
+pub(super) fn read(
+    result: CallToolResult,
+    effect: Effect,
+    undone: bool,
+    bounds: Bounds,
+) -> (CallStatus, Value) {
     if result.is_error == Some(true) {
         let (texts, _) = parts(&result.content);
-        return (CallStatus::Refused, failure("refused", &message(&texts.join(" "))));
+        let status = if undone { CallStatus::Refused } else { CallStatus::Unknown };
+        return (status, failure("refused", &message(&texts.join(" "))));
     }
     let value = value(result);
     if arguments::depth(&value) > bounds.response_depth_max {
@@ -72,7 +79,7 @@ mod tests {
     use crate::tools::tests::bounds;
 
     fn read_as(effect: Effect, result: Value) -> (CallStatus, Value) {
-        read(serde_json::from_value(result).unwrap(), effect, bounds())
+        read(serde_json::from_value(result).unwrap(), effect, effect == Effect::Read, bounds())
     }
 
     fn text(text: &str) -> Value {
@@ -106,7 +113,9 @@ mod tests {
     fn an_error_is_a_refusal_in_bounded_words() {
         let said = format!("shipped\u{7} already {}", "x".repeat(9000));
         let result = json!({"content": [{"type": "text", "text": said}], "isError": true});
-        let (status, value) = read_as(Effect::Write, result);
+        assert_eq!(read_as(Effect::Write, result.clone()).0, CallStatus::Unknown);
+        let vouched = serde_json::from_value(result).unwrap();
+        let (status, value) = read(vouched, Effect::Write, true, bounds());
         assert_eq!(status, CallStatus::Refused);
         let message = value["error"]["message"].as_str().unwrap();
         assert!(message.starts_with("shipped already x") && message.len() <= 500, "{message}");

@@ -23,6 +23,8 @@ pub(in crate::tools) struct McpReach {
     /// The server's own name of the tool.
     tool: String,
     bound: Vec<Bound>,
+    /// An error it reports says that nothing was done.
+    errors_refuse: bool,
     listed: bool,
 }
 
@@ -46,12 +48,13 @@ impl Bound {
 type Ended = (CallStatus, Value);
 
 impl McpReach {
-    pub(super) fn listed(server: &Arc<Server>, tool: &str, bound: Vec<Bound>) -> Self {
-        Self { server: Arc::downgrade(server), tool: tool.to_owned(), bound, listed: true }
+    pub(super) fn listed(server: &Arc<Server>, tool: &str, bound: Vec<Bound>, errors_refuse: bool) -> Self {
+        let tool = tool.to_owned();
+        Self { server: Arc::downgrade(server), tool, bound, errors_refuse, listed: true }
     }
 
     pub(super) fn unlisted(server: &Arc<Server>, tool: &str) -> Self {
-        Self { listed: false, ..Self::listed(server, tool, Vec::new()) }
+        Self { listed: false, ..Self::listed(server, tool, Vec::new(), false) }
     }
 
     pub(in crate::tools) fn is_listed(&self) -> bool {
@@ -92,7 +95,10 @@ impl McpReach {
         let limit = server.timeout.min(Duration::from_millis(toolbox.bounds().timeout_ms_max));
         let ended = match tokio::time::timeout(limit, peer.call_tool_once(params)).await {
             Err(_) => lost(effect, "timeout"),
-            Ok(Ok(CallToolResponse::Complete(result))) => answer::read(result, effect, toolbox.bounds()),
+            Ok(Ok(CallToolResponse::Complete(result))) => {
+                let undone = effect == Effect::Read || self.errors_refuse;
+                answer::read(result, effect, undone, toolbox.bounds())
+            }
             // It wants to ask the customer something by itself, or to answer later: neither is an answer.
             Ok(Ok(_) | Err(ServiceError::UnexpectedResponse)) => unreadable(effect, "no_result"),
             Ok(Err(ServiceError::McpError(error))) => refused(effect, &error),

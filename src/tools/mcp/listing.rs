@@ -65,7 +65,7 @@ fn listed_tool(server: &Arc<Server>, tool: &Tool, classified: &Classified) -> Re
     let bound = bind(&mut parameters, classified)?;
     let said = tool.description.as_deref().or(tool.title.as_deref()).unwrap_or_default();
     let description = clean(said, server.bounds.description_chars_max);
-    let reach = McpReach::listed(server, &tool.name, bound);
+    let reach = McpReach::listed(server, &tool.name, bound, classified.settings.errors_refuse);
     spec(server, &tool.name, description, parameters, classified, reach)
 }
 
