@@ -235,7 +235,8 @@ impl Thought {
                 sort(request, found);
             }
         }
-        self.local = self.shared.parts.local.understood_turn(self.situation.clone());
+        let (local, situation) = (&self.shared.parts.local, self.situation.clone());
+        self.local = if sorted.confident { local.understood_turn(situation) } else { local.turn(situation) };
         Ok(())
     }
 

@@ -1,11 +1,15 @@
 //! The real program in an empty folder, started, killed and started again as an operator would.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Longest wait for a line of a program that starts.
-const START: Duration = Duration::from_mins(1);
+/// Longest wait for a line of a program that starts; a first one learns, which takes a debug build its time.
+const START: Duration = Duration::from_mins(3);
+
+/// What one service has learnt is known to those that start after it: it is the same for all, and checked by its version.
+const LEARNT: &str = "classifier.bin";
 
 /// The lines a program writes, as they come.
 pub(crate) struct Lines {
@@ -86,11 +90,20 @@ impl Site {
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let cache = folder.path().join("data/cache");
+        std::fs::create_dir_all(&cache).unwrap();
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join(LEARNT);
+        // Nobody may have learnt yet.
+        _ = std::fs::copy(&shared, cache.join(LEARNT));
         let (program, mut lines) = run(&folder, port, &settings);
         let password = lines.find(|line| line.split("admin / ").nth(1)?.split_whitespace().next()).await;
         let key = lines.find(|line| line.split_whitespace().find(|word| word.starts_with("flk_"))).await;
         let site = Self { folder, port, settings, program, password, key };
         site.ready().await;
+        // Beside its place first: another test may be reading it.
+        let beside = shared.with_extension(port.to_string());
+        std::fs::copy(cache.join(LEARNT), &beside).unwrap();
+        std::fs::rename(beside, shared).unwrap();
         site
     }
 
