@@ -166,16 +166,14 @@ pub(super) async fn resolve(
         };
         let words = match checked(parts, file, words, carried) {
             Ok(words) => words,
-            Err((draft, reasons)) if unsent.is_none() => {
-                unsent = Some(draft.text);
+            Err((text, reasons)) if unsent.is_none() => {
+                unsent = Some(text);
                 seen = Seen::Rejected { reasons };
                 continue;
             }
-            Err((draft, _)) => Words::HandOff {
-                handoff: HandOff::because("guard"),
-                approval: None,
-                unsent: Some(draft.text),
-            },
+            Err((text, _)) => {
+                Words::HandOff { handoff: HandOff::because("guard"), approval: None, unsent: Some(text) }
+            }
         };
         let words = check_handoff(parts, file, words, carried);
         return Ok(Ending { words, mind: Some(heard.mind(proposer.as_ref())), stale: false });
@@ -210,7 +208,7 @@ fn checked(
     file: &CaseFile,
     words: Words,
     carried: &mut Carried,
-) -> Result<Words, (Draft, Vec<String>)> {
+) -> Result<Words, (String, Vec<String>)> {
     let (draft, asks) = match &words {
         Words::Say(draft) => (draft, false),
         Words::Ask { draft, .. } => (draft, true),
@@ -222,7 +220,7 @@ fn checked(
     };
     note_violations(&violations, carried);
     let reasons = violations.iter().map(|violation| format!("{}: {}", violation.rule, violation.found));
-    Err((draft.clone(), reasons.collect()))
+    Err((draft.text.clone(), reasons.collect()))
 }
 
 /// The sentence that goes with a handoff passes the same guard; if it does not, it stays behind.

@@ -51,8 +51,8 @@ pub async fn dispatch(
             Reach::Mcp(mcp) => mcp.call(toolbox, &tool, arguments, caller, key).await,
         }
     };
-    let called = calling.instrument(operation.span()).await;
-    let error = match &called {
+    let ended = calling.instrument(operation.span()).await;
+    let error = match &ended {
         Ok((CallStatus::Done, _)) => None,
         Ok((status @ (CallStatus::Refused | CallStatus::Failed | CallStatus::Unknown), _)) => {
             Some(status.as_str())
@@ -60,7 +60,7 @@ pub async fn dispatch(
         Err(_) => Some("not_sent"),
     };
     let duration_ms = operation.end(error);
-    called.map(|(status, result)| CallResult { status, result, duration_ms })
+    ended.map(|(status, result)| CallResult { status, result, duration_ms })
 }
 
 /// Sends the declared request: once for a write, a few times for a read.

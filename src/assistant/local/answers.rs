@@ -1,5 +1,7 @@
 //! The customer's answer to what a procedure asked: a value, a yes, a no, or something else altogether.
 
+use std::ops::ControlFlow;
+
 use serde_json::Value;
 
 use super::memory::{Asked, Frame};
@@ -55,7 +57,10 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return None;
         }
-        self.act_on_heard().unwrap_or_else(|| self.ask_again())
+        match self.act_on_heard() {
+            ControlFlow::Break(step) => step,
+            ControlFlow::Continue(()) => self.ask_again(),
+        }
     }
 
     fn answer_write(&mut self, words: &str, readings: &[Reading]) -> Option<Step> {
@@ -90,7 +95,10 @@ impl Run {
         if declined {
             return self.drop_frame();
         }
-        self.act_on_heard().unwrap_or_else(|| self.ask_again())
+        match self.act_on_heard() {
+            ControlFlow::Break(step) => step,
+            ControlFlow::Continue(()) => self.ask_again(),
+        }
     }
 
     /// "Actually the other one": new values for what was to be written start the procedure over with them.

@@ -4,6 +4,7 @@
 //! customer's own words, and a yes to a write is the customer's alone.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::assistant::Request;
 use crate::domain::decision::{HandOff, Step};
 use crate::domain::message::Author;
 use crate::domain::procedure::{Slot, SlotKind};
-use crate::domain::triage::{Decision, Triage};
+use crate::domain::triage::{Decision, Sentiment, Triage, Urgency};
 
 /// What was made of the words.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,44 +101,50 @@ impl Run {
         words.all(|word| said.iter().any(|said| said.contains(&word.to_lowercase())))
     }
 
-    /// Acts on what was heard where our own reading found nothing in an answer; `None`: nothing was.
-    pub(super) fn act_on_heard(&mut self) -> Option<Option<Step>> {
-        match self.heard.clone()? {
-            Heard::No => {
+    /// Acts on what was heard where our own reading found nothing in an answer; goes on if nothing was.
+    pub(super) fn act_on_heard(&mut self) -> ControlFlow<Option<Step>> {
+        match self.heard.clone() {
+            None => ControlFlow::Continue(()),
+            Some(Heard::No) => {
                 self.heard = None;
-                Some(self.drop_frame())
+                ControlFlow::Break(self.drop_frame())
             }
-            Heard::Other(procedure) => {
+            Some(Heard::Other(procedure)) => {
                 self.heard = None;
-                let request = self.other_request(procedure)?;
-                Some(self.interrupt(&[request]))
+                match self.other_request(procedure.as_deref()) {
+                    Some(request) => ControlFlow::Break(self.interrupt(&[request])),
+                    None => ControlFlow::Continue(()),
+                }
             }
-            Heard::Values(values) => {
-                let frame = self.memory.frame.as_ref()?;
-                let new = |name: String| {
-                    let value = self.heard_value(&name)?;
-                    (frame.slots.get(&name) != Some(&value)).then_some((name, value))
-                };
-                let taken: Vec<(String, Value)> = values.into_keys().filter_map(new).collect();
-                if taken.is_empty() {
-                    return None;
-                }
-                let for_yes = frame.asked == Some(Asked::Write);
-                for (name, value) in taken {
-                    self.fill(&name, value);
-                }
-                if for_yes {
-                    self.start_over();
-                }
-                self.agenda.push_back(Task::Continue);
-                Some(None)
-            }
+            Some(Heard::Values(values)) => self.take_values(values.into_keys()),
         }
     }
 
+    /// Takes the values that are new and that the customer can have said.
+    fn take_values(&mut self, names: impl Iterator<Item = String>) -> ControlFlow<Option<Step>> {
+        let Some(frame) = &self.memory.frame else { return ControlFlow::Continue(()) };
+        let new = |name: String| {
+            let value = self.heard_value(&name)?;
+            (frame.slots.get(&name) != Some(&value)).then_some((name, value))
+        };
+        let taken: Vec<(String, Value)> = names.filter_map(new).collect();
+        if taken.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let for_yes = frame.asked == Some(Asked::Write);
+        for (name, value) in taken {
+            self.fill(&name, value);
+        }
+        if for_yes {
+            self.start_over();
+        }
+        self.agenda.push_back(Task::Continue);
+        ControlFlow::Break(None)
+    }
+
     /// The unread words as a request of this kind.
-    fn other_request(&self, procedure: Option<String>) -> Option<Request> {
-        let entry = match &procedure {
+    fn other_request(&self, procedure: Option<&str>) -> Option<Request> {
+        let entry = match procedure {
             Some(id) => Some(self.book.entries.get(id)?),
             None => None,
         };
@@ -148,8 +155,8 @@ impl Run {
             reason: if entry.is_some() { "model" } else { "article" }.to_owned(),
             candidates: Vec::new(),
             language: None,
-            urgency: crate::domain::triage::Urgency::default(),
-            sentiment: crate::domain::triage::Sentiment::default(),
+            urgency: Urgency::default(),
+            sentiment: Sentiment::default(),
         };
         Some(Request { text: self.unread(), triage, found: None })
     }

@@ -88,8 +88,8 @@ impl Thought {
 
     fn new_work(&self, waiting: Waiting) -> Work {
         let (case, customer) = (&self.situation.case, &self.situation.customer);
-        let requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
-        let procedure = requests.filter_map(|request| self.procedure_of(request)).next();
+        let mut requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
+        let procedure = requests.find_map(|request| self.procedure_of(request));
         let tools = self.shared.kit.tools(&self.shared.parts.toolbox, case, customer, procedure.as_deref());
         Work {
             procedure: procedure.map(|procedure| procedure.id.clone()),
