@@ -34,6 +34,7 @@ effect = "read"
 arguments = { customer_id = "{{ customer.external_id }}" }
 [mcp_servers.tools.cancel_order]
 effect = "write"
+errors_refuse = true
 arguments = { customer_id = "{{ customer.external_id }}" }
 "#;
 

@@ -67,7 +67,7 @@ async fn a_model_calls_the_tool_of_a_server_and_answers_with_what_it_said() {
             Act::Stream(stream_of(&[json!({"role": "assistant", "content": reply.to_string()})], "stop"))
         };
         match name {
-            Some("triage") => reply(json!({"procedure": "", "confident": true})),
+            Some("triage") => reply(json!({"procedure": "", "confident": true, "language": "en"})),
             Some("words") => honestly(captured),
             _ if captured.said("tool").is_empty() => {
                 Act::Call(&[("shop_order_status", r#"{"order_id": "HP-1"}"#)])
