@@ -11,10 +11,15 @@ use crate::support::stub_model::{Act, Captured, StubModel, call_deltas, honestly
 
 /// A service whose model is the stub. A turn may wait two seconds for it.
 async fn site(stub: &StubModel) -> (Site, Client) {
+    site_with(stub, &[]).await
+}
+
+async fn site_with(stub: &StubModel, more: &[(&str, &str)]) -> (Site, Client) {
     _ = rustls::crypto::ring::default_provider().install_default();
-    let settings = [
+    let url = stub.base_url();
+    let mut settings = vec![
         ("FIRSTLINE__MODEL__NAME", "stub"),
-        ("FIRSTLINE__MODEL__BASE_URL", &stub.base_url()),
+        ("FIRSTLINE__MODEL__BASE_URL", url.as_str()),
         ("FIRSTLINE__MODEL__API_KEY", "sk-hush-hush"),
         ("FIRSTLINE__MODEL__STALL_MS", "200"),
         ("FIRSTLINE__MODEL__ATTEMPT_TIMEOUT_MS", "500"),
@@ -24,6 +29,7 @@ async fn site(stub: &StubModel) -> (Site, Client) {
         ("FIRSTLINE__MODEL_CALLS__BREAKER_FAILURES_MAX", "100000"),
         ("FIRSTLINE__LIMITS__MODEL_TURN_MS_MAX", "2000"),
     ];
+    settings.extend_from_slice(more);
     (Site::start_with(&settings).await, Client::builder().no_proxy().build().unwrap())
 }
 
@@ -77,6 +83,31 @@ async fn every_fault_of_a_model_leaves_every_message_answered_and_nothing_half_s
     for (at, (name, _, error)) in failures().into_iter().enumerate() {
         asked(at, name, error).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_whose_share_of_the_day_is_spent_gets_a_person_and_others_go_on() {
+    let stub = StubModel::start(|_, captured| honestly(captured)).await;
+    // The stub counts 79 tokens a call: the first question may be asked, the second may not.
+    let caps = [
+        ("FIRSTLINE__MODEL__PRICE_PER_MILLION_INPUT", "1.0"),
+        ("FIRSTLINE__MODEL__PRICE_PER_MILLION_OUTPUT", "1.0"),
+        ("FIRSTLINE__MODEL_CALLS__SPEND_CUSTOMER_DAY_MICROS_MAX", "60"),
+    ];
+    let (site, http) = site_with(&stub, &caps).await;
+    let first = say(&site, &http, "cust-0001", "a1", "do gift cards expire").await;
+    assert_eq!(first["outcome"], "resolved", "{first}");
+    let asked = stub.seen().len();
+    let second = say(&site, &http, "cust-0001", "a2", "do you ship to canada").await;
+    assert_eq!(second["outcome"], "handed_off", "{second}");
+    assert!(!replies(&second).is_empty(), "and hears of it: {second}");
+    assert_eq!(stub.seen().len(), asked, "nothing more was spent");
+    let handoff = format!("/v1/cases/{}/handoff", second["case_id"].as_str().unwrap());
+    let handoff: Value =
+        http.get(site.url(&handoff)).bearer_auth(site.key()).send().await.unwrap().json().await.unwrap();
+    assert!(handoff.to_string().contains("model_budget_spent"), "{handoff}");
+    let other = say(&site, &http, "cust-0002", "b1", "do gift cards expire").await;
+    assert_eq!(other["outcome"], "resolved", "{other}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
