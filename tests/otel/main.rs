@@ -39,7 +39,7 @@ async fn model() -> StubModel {
         }
         let sorted = captured.body.pointer("/response_format/json_schema/name");
         if sorted.and_then(Value::as_str) == Some("triage") {
-            let text = json!({"procedure": "", "confident": true}).to_string();
+            let text = json!({"procedure": "", "confident": true, "language": "en"}).to_string();
             return Act::Stream(stream_of(&[json!({"role": "assistant", "content": text})], "stop"));
         }
         if said.contains("sort it out") && captured.said("tool").is_empty() {
