@@ -16,6 +16,8 @@ use crate::support::stub_model::{StubModel, honestly};
 
 /// Longest wait for anything on a page.
 const PATIENCE_MS: u64 = 20_000;
+/// Pause between two looks at a page.
+const LOOK_MS: u64 = 30;
 const ENTER: char = '\u{e007}';
 const ESCAPE: char = '\u{e00c}';
 const TAB: char = '\u{e004}';
@@ -90,17 +92,21 @@ impl Browser {
         self.client.execute(&format!("{LOOK} {script}"), vec![]).await.unwrap()
     }
 
-    /// Waits in the page until an expression holds.
+    /// Waits until an expression holds in the page, also while another page takes its place.
     async fn until(&self, holds: &str) {
-        let script = format!(
-            "const done = arguments[arguments.length - 1]; const end = Date.now() + {PATIENCE_MS};
-            const look = () => {{ {LOOK}
-                let held = false; try {{ held = Boolean({holds}); }} catch (error) {{ held = false; }}
-                if (held) done('held'); else if (Date.now() > end) done(document.body.innerText.slice(0, 300)
-                    + ' | ' + JSON.stringify([mine(), theirs()])); else setTimeout(look, 30); }}; look();"
-        );
-        let seen = self.client.execute_async(&script, vec![]).await.unwrap();
-        assert_eq!(seen, "held", "waited in vain for: {holds}");
+        let script = format!("{LOOK} try {{ return Boolean({holds}); }} catch (error) {{ return false; }}");
+        let held = async {
+            while self.client.execute(&script, vec![]).await.ok() != Some(Value::Bool(true)) {
+                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_millis(PATIENCE_MS), held).await.is_err() {
+            let script = format!(
+                "{LOOK} return document.body.innerText.slice(0, 300) + ' | ' + JSON.stringify([mine(), theirs()]);"
+            );
+            let seen = self.client.execute(&script, vec![]).await;
+            panic!("waited in vain for: {holds}; the page has {seen:?}");
+        }
     }
 
     /// Presses keys as a person does: they go to whatever has the focus.
