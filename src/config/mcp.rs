@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::tools::ToolLimits;
+use super::tools::{ToolLimits, usual_assurance};
 use crate::domain::assurance::Assurance;
 use crate::domain::receipt::Effect;
 
@@ -123,10 +123,7 @@ impl McpTool {
 
     /// What must be proven before a call.
     pub fn required_assurance(&self) -> Assurance {
-        self.assurance.unwrap_or(match self.effect() {
-            Effect::Read => Assurance::Channel,
-            Effect::Write => Assurance::Verified,
-        })
+        self.assurance.unwrap_or_else(|| usual_assurance(self.effect()))
     }
 }
 

@@ -42,10 +42,15 @@ pub struct ToolSettings {
 impl ToolSettings {
     /// What must be proven before a call.
     pub fn required_assurance(&self) -> Assurance {
-        self.assurance.unwrap_or(match self.effect {
-            Effect::Read => Assurance::Channel,
-            Effect::Write => Assurance::Verified,
-        })
+        self.assurance.unwrap_or_else(|| usual_assurance(self.effect))
+    }
+}
+
+/// What must be proven before a call where nobody says it.
+pub(super) fn usual_assurance(effect: Effect) -> Assurance {
+    match effect {
+        Effect::Read => Assurance::Channel,
+        Effect::Write => Assurance::Verified,
     }
 }
 

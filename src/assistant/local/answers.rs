@@ -1,7 +1,5 @@
 //! The customer's answer to what a procedure asked: a value, a yes, a no, or something else altogether.
 
-use std::ops::ControlFlow;
-
 use serde_json::Value;
 
 use super::memory::{Asked, Frame};
@@ -57,10 +55,7 @@ impl Run {
             self.agenda.push_back(Task::Continue);
             return None;
         }
-        match self.act_on_heard() {
-            ControlFlow::Break(step) => step,
-            ControlFlow::Continue(()) => self.ask_again(),
-        }
+        self.hear_or_ask_again()
     }
 
     fn answer_write(&mut self, words: &str, readings: &[Reading]) -> Option<Step> {
@@ -95,10 +90,7 @@ impl Run {
         if declined {
             return self.drop_frame();
         }
-        match self.act_on_heard() {
-            ControlFlow::Break(step) => step,
-            ControlFlow::Continue(()) => self.ask_again(),
-        }
+        self.hear_or_ask_again()
     }
 
     /// "Actually the other one": new values for what was to be written start the procedure over with them.

@@ -4,7 +4,6 @@
 //! customer's own words, and a yes to a write is the customer's alone.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
@@ -15,6 +14,7 @@ use crate::domain::decision::{HandOff, Step};
 use crate::domain::message::Author;
 use crate::domain::procedure::{Slot, SlotKind};
 use crate::domain::triage::{Decision, Sentiment, Triage, Urgency};
+use crate::language::{extract, has_phrase, plain};
 
 /// What was made of the words.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,7 @@ impl Run {
             (free && slot.from.is_none() && !words.trim().is_empty())
                 .then(|| Value::String(words.trim().to_owned()))
         })?;
-        (self.was_offered(&slot, &value) || self.can_be_said(&slot, words)).then_some(value)
+        (self.was_offered(&slot, &value) || self.can_be_said(&slot, &value, words)).then_some(value)
     }
 
     fn was_offered(&self, slot: &Slot, value: &Value) -> bool {
@@ -88,48 +88,52 @@ impl Run {
         listed || value.as_str().is_some_and(|text| slot.choices.iter().any(|choice| choice == text))
     }
 
-    /// Figures and days have many names ("eighty", "tomorrow"); whatever is written as it is said must stand there.
-    fn can_be_said(&self, slot: &Slot, words: &str) -> bool {
-        let freely =
-            matches!(slot.kind, SlotKind::Amount | SlotKind::Date | SlotKind::Number | SlotKind::YesNo);
-        if freely && slot.pattern.is_none() {
-            return true;
-        }
+    /// Whether the customer can have said it. Figures and days have many names ("eighty", "tomorrow"); an id or an
+    /// address for mail must stand there as a whole, and of everything else every word.
+    fn can_be_said(&self, slot: &Slot, value: &Value, words: &str) -> bool {
         let customers = self.situation.thread.iter().filter(|message| message.author == Author::Customer);
-        let said: Vec<String> = customers.map(|message| message.text.to_lowercase()).collect();
-        let mut words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        words.all(|word| said.iter().any(|said| said.contains(&word.to_lowercase())))
+        let mut texts = customers.map(|message| message.text.as_str());
+        let found = |found: Vec<String>| found.iter().any(|known| value.as_str() == Some(known));
+        match (&slot.pattern, slot.kind) {
+            (Some(pattern), _) => texts.any(|text| found(extract::by_pattern(text, pattern))),
+            (None, SlotKind::Email) => texts.any(|text| found(extract::emails(text))),
+            (None, SlotKind::Amount | SlotKind::Date | SlotKind::Number | SlotKind::YesNo) => true,
+            (None, SlotKind::Text | SlotKind::Address) => {
+                let said: Vec<String> = texts.map(plain).collect();
+                plain(words).split(' ').all(|word| said.iter().any(|said| has_phrase(said, word)))
+            }
+        }
     }
 
-    /// Acts on what was heard where our own reading found nothing in an answer; goes on if nothing was.
-    pub(super) fn act_on_heard(&mut self) -> ControlFlow<Option<Step>> {
+    /// Our own reading found nothing in an answer: acts on what was heard instead, or asks again.
+    pub(super) fn hear_or_ask_again(&mut self) -> Option<Step> {
         match self.heard.clone() {
-            None => ControlFlow::Continue(()),
             Some(Heard::No) => {
                 self.heard = None;
-                ControlFlow::Break(self.drop_frame())
+                return self.drop_frame();
             }
             Some(Heard::Other(procedure)) => {
                 self.heard = None;
-                match self.other_request(procedure.as_deref()) {
-                    Some(request) => ControlFlow::Break(self.interrupt(&[request])),
-                    None => ControlFlow::Continue(()),
+                if let Some(request) = self.other_request(procedure.as_deref()) {
+                    return self.interrupt(&[request]);
                 }
             }
-            Some(Heard::Values(values)) => self.take_values(values.into_keys()),
+            Some(Heard::Values(values)) if self.take_values(values.keys()) => return None,
+            Some(Heard::Values(_)) | None => {}
         }
+        self.ask_again()
     }
 
-    /// Takes the values that are new and that the customer can have said.
-    fn take_values(&mut self, names: impl Iterator<Item = String>) -> ControlFlow<Option<Step>> {
-        let Some(frame) = &self.memory.frame else { return ControlFlow::Continue(()) };
-        let new = |name: String| {
-            let value = self.heard_value(&name)?;
-            (frame.slots.get(&name) != Some(&value)).then_some((name, value))
+    /// Takes the values that are new and that the customer can have said; false when there is none.
+    fn take_values<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> bool {
+        let Some(frame) = &self.memory.frame else { return false };
+        let new = |name: &String| {
+            let value = self.heard_value(name)?;
+            (frame.slots.get(name) != Some(&value)).then(|| (name.clone(), value))
         };
         let taken: Vec<(String, Value)> = names.filter_map(new).collect();
         if taken.is_empty() {
-            return ControlFlow::Continue(());
+            return false;
         }
         let for_yes = frame.asked == Some(Asked::Write);
         for (name, value) in taken {
@@ -139,7 +143,7 @@ impl Run {
             self.start_over();
         }
         self.agenda.push_back(Task::Continue);
-        ControlFlow::Break(None)
+        true
     }
 
     /// The unread words as a request of this kind.

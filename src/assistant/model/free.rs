@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::answer::{self, Reply};
 use super::kit::{HAND_OFF, SEARCH};
 use super::talk::parsed;
-use super::{Course, Thought, view};
+use super::{Course, Thought, procedure_of, view};
 use crate::assistant::local::quote::best;
 use crate::assistant::{AssistantError, Proposer, Seen};
 use crate::desk::note::Declared;
@@ -89,8 +89,9 @@ impl Thought {
     fn new_work(&self, waiting: Waiting) -> Work {
         let (case, customer) = (&self.situation.case, &self.situation.customer);
         let mut requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
-        let procedure = requests.find_map(|request| self.procedure_of(request));
-        let tools = self.shared.kit.tools(&self.shared.parts.toolbox, case, customer, procedure.as_deref());
+        let procedures = self.shared.parts.knowledge.procedures();
+        let procedure = requests.find_map(|request| procedure_of(&procedures, request));
+        let tools = self.shared.kit.tools(&self.shared.parts.toolbox, case, customer, procedure);
         Work {
             procedure: procedure.map(|procedure| procedure.id.clone()),
             wrote: false,

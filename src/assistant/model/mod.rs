@@ -240,23 +240,14 @@ impl Thought {
         Ok(())
     }
 
-    /// The procedure that a request is about.
-    fn procedure_of(&self, request: &Request) -> Option<Arc<Procedure>> {
-        let triage = &request.triage;
-        let settled =
-            matches!(triage.decision, Decision::Tier1 | Decision::Escalate) && triage.reason != "article";
-        let id = triage.intent.as_ref().filter(|_| settled)?;
-        let procedures = self.shared.parts.knowledge.procedures();
-        procedures.iter().find(|procedure| procedure.id == *id).cloned().map(Arc::new)
-    }
-
     /// Whether a request has a procedure that must be followed to the letter, or that gives it to people.
     fn has_steps(&self) -> bool {
+        let procedures = self.shared.parts.knowledge.procedures();
         let requests = self.situation.readings.iter().flat_map(|reading| &reading.requests);
-        let strict = |procedure: Arc<Procedure>| {
+        let strict = |procedure: &Procedure| {
             procedure.tier == Tier::Two || (!procedure.steps.is_empty() && procedure.mode != Some(Mode::Free))
         };
-        requests.filter_map(|request| self.procedure_of(request)).any(strict)
+        requests.filter_map(|request| procedure_of(&procedures, request)).any(strict)
     }
 
     /// A write that the model proposed in an earlier turn, and the customer's word on it.
@@ -304,6 +295,15 @@ impl Thought {
             cost_micros: 0,
         });
     }
+}
+
+/// The procedure that a request is about.
+fn procedure_of<'p>(procedures: &'p [Procedure], request: &Request) -> Option<&'p Procedure> {
+    let triage = &request.triage;
+    let settled =
+        matches!(triage.decision, Decision::Tier1 | Decision::Escalate) && triage.reason != "article";
+    let id = triage.intent.as_ref().filter(|_| settled)?;
+    procedures.iter().find(|procedure| procedure.id == *id)
 }
 
 /// Writes the model's reading into ours; without a procedure it is a question for the articles.
