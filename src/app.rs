@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 use crate::assistant::Assistant;
 use crate::assistant::local::LocalAssistant;
 use crate::assistant::model::{self, ModelAssistant};
+use crate::channels::Channels;
 use crate::channels::web_chat::{SessionError, Sessions};
-use crate::channels::{self, Channels};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::domain::time::{Clock, Timestamp};
@@ -198,7 +198,7 @@ impl App {
             toolbox,
             phrases,
             desk,
-            channels: Channels::new(&config),
+            channels: Channels::new(&config).map_err(BuildError::Problems)?,
             clock: clock.clone(),
             ends: Ends::new(config.database.cached_cases_max),
             doors: Doors::default(),
@@ -254,6 +254,6 @@ pub fn store_settings(config: &Config) -> store::Settings {
 }
 
 /// The ways in and out that this service has; for `check`.
-pub fn channel_names(config: &Config) -> Vec<&'static str> {
-    channels::all(config).iter().map(|channel| channel.name()).collect()
+pub fn channel_names(config: &Config) -> Result<Vec<&'static str>, Vec<String>> {
+    Channels::new(config).map(|channels| channels.names())
 }

@@ -7,11 +7,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+mod channels;
 mod mcp;
 mod sections;
 mod telemetry;
 mod tools;
 
+pub use channels::{Channels, TelegramSettings};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -59,6 +61,8 @@ pub struct Config {
     pub model_calls: ModelCalls,
     /// Logs, spans and metrics.
     pub telemetry: Telemetry,
+    /// The media that providers connect.
+    pub channels: Channels,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
     /// What may be called.
@@ -163,6 +167,7 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
+                channels: Channels { telegram: reader.section("telegram")? },
                 teams,
                 tools,
                 mcp_servers,
@@ -189,6 +194,7 @@ impl Config {
 
     fn contradictions(&self) -> Vec<String> {
         let mut wrong = self.telemetry.problems();
+        wrong.extend(self.channels.problems());
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {
@@ -212,6 +218,12 @@ impl Config {
     /// The folder for what the service keeps: the database, the index, the journal.
     pub fn data_folder(&self) -> PathBuf {
         self.workspace.join("data")
+    }
+
+    /// How the outside reaches this service, without a slash at the end.
+    pub fn public_base_url(&self) -> String {
+        let configured = self.server.public_base_url.trim_end_matches('/');
+        if configured.is_empty() { format!("http://{}", self.server.listen) } else { configured.to_owned() }
     }
 
     /// The database's address: the configured one, else the SQLite file of the workspace.
@@ -272,7 +284,7 @@ impl Reader {
 /// Whether nobody should read this setting over somebody's shoulder: keys, headers that carry them, and addresses
 /// with a password in them.
 fn secret(key: &str, text: &str) -> bool {
-    let named = ["_secret", "_key", "_headers"].iter().any(|end| key.ends_with(end));
+    let named = ["_secret", "_key", "_headers", "_token", "password"].iter().any(|end| key.ends_with(end));
     !text.is_empty() && (named || (key.ends_with("url") && text.contains('@')))
 }
 

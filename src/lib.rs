@@ -16,7 +16,7 @@
 //! | 4 | [`assistant`] who proposes a step | 0-3 |
 //! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage (below) |
 //! | 6 | [`app`] builds every component once | 0-5 |
-//! | 7 | [`web`] the edge; [`demo`] a shop; [`evals`] measuring | 0-6, never each other |
+//! | 7 | [`web`] the edge; [`demo`] a shop; [`providers`] the media played; [`evals`] measuring | 0-6, never each other |
 //! | 8 | [`cli`] and `main` | all |
 //!
 //! `tests/tidy.rs` enforces the table, with one exception: `telemetry` reads the settings of `config`. The
@@ -26,7 +26,7 @@
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
-//! `knowledge`, `axum` outside `web` and `demo` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
+//! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
 //! outside `templates`, `async-openai` outside `llm::openai`, `rmcp` outside `tools::mcp`, `opentelemetry` outside
 //! `telemetry`, environment reads outside `config`, clock reads outside `app` and `main`.
 //!
@@ -57,6 +57,7 @@ pub mod knowledge;
 pub mod language;
 pub mod llm;
 pub mod pipeline;
+pub mod providers;
 pub mod store;
 pub mod telemetry;
 pub mod templates;

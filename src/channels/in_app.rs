@@ -4,11 +4,11 @@ use futures_util::future::BoxFuture;
 
 use super::json::Fields;
 use super::{
-    BadInput, Bounds, ChannelAdapter, ChannelError, ChannelLimits, Envelope, LABEL_CHARS_MAX, demand_words,
-    followed,
+    BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, NO_WEBHOOK, Outgoing, Webhook,
+    demand_words, followed,
 };
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{Attachment, InboundMessage, Message, Sender};
+use crate::domain::message::{Attachment, InboundMessage, Sender};
 use crate::domain::time::Timestamp;
 
 /// The name of the operator's own channel in the record.
@@ -28,20 +28,27 @@ impl ChannelAdapter for InApp {
         NAME
     }
 
-    fn limits(&self) -> ChannelLimits {
-        ChannelLimits { text_chars_max: self.bounds.reply_chars_max, choices_max: 10, typing: true }
+    fn verify(&self, _: &Webhook<'_>) -> Result<(), ChannelError> {
+        Err(NO_WEBHOOK)
+    }
+
+    fn parse(&self, _: &Webhook<'_>) -> Result<Vec<Incoming>, ChannelError> {
+        Err(NO_WEBHOOK)
     }
 
     fn follows_the_record(&self) -> bool {
         true
     }
 
-    fn send<'a>(&'a self, _: &'a str, _: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
+    fn send<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         followed()
     }
+}
 
-    fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
-        let mut body = Fields::of_body(envelope.body, self.bounds.depth_max)?;
+impl InApp {
+    /// Reads the body of `POST /v1/messages`; never panics, whatever the bytes are.
+    pub fn read(&self, body: &[u8]) -> Result<InboundMessage, BadInput> {
+        let mut body = Fields::of_body(body, self.bounds.depth_max)?;
         let channel = channel_name(body.label("channel", CHANNEL_CHARS_MAX)?)?;
         let external_id = body.required_label("id", LABEL_CHARS_MAX)?;
         let sender = sender(body.object("sender")?)?;
@@ -54,7 +61,16 @@ impl ChannelAdapter for InApp {
         if attachments.is_empty() {
             demand_words(&text)?;
         }
-        Ok(InboundMessage { channel, external_id, conversation, sender, text, attachments, sent_at })
+        Ok(InboundMessage {
+            channel,
+            external_id,
+            conversation,
+            sender,
+            text,
+            attachments,
+            sent_at,
+            threading: None,
+        })
     }
 }
 
@@ -109,12 +125,10 @@ fn sent_at(text: Option<String>) -> Result<Option<Timestamp>, BadInput> {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds =
-        Bounds { text_chars_max: 10, reply_chars_max: 10, attachments_max: 1, depth_max: 8 };
+    const BOUNDS: Bounds = Bounds { text_chars_max: 10, attachments_max: 1, depth_max: 8 };
 
     fn parse(body: &str) -> Result<InboundMessage, String> {
-        let envelope = Envelope { body: body.as_bytes(), session: None };
-        InApp { bounds: BOUNDS }.parse(envelope).map_err(|error| error.to_string())
+        InApp { bounds: BOUNDS }.read(body.as_bytes()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -210,6 +210,36 @@ impl Fields {
         }
     }
 
+    /// A whole number, if present.
+    pub fn number(&mut self, name: &'static str) -> Result<Option<i64>, BadInput> {
+        let field = self.named(name);
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => number
+                .as_i64()
+                .map(Some)
+                .ok_or_else(|| BadInput::new(&field, "is no whole number of 64 bits; send one")),
+            Some(other) => Err(wrong(&field, "a whole number", &other)),
+        }
+    }
+
+    /// A whole number that must be there.
+    pub fn required_number(&mut self, name: &'static str) -> Result<i64, BadInput> {
+        let field = self.named(name);
+        self.number(name)?.ok_or_else(|| BadInput::new(&field, "is missing; add it as a whole number"))
+    }
+
+    /// Whether a field is there and not `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// An object, if present.
+    pub fn maybe_object(&mut self, name: &'static str) -> Result<Option<Fields>, BadInput> {
+        let field = self.named(name);
+        self.take(name).map(|value| Self::of(value, &field, &field)).transpose()
+    }
+
     /// A list of objects of at most `items_max`; empty when absent.
     pub fn objects(&mut self, name: &'static str, items_max: usize) -> Result<Vec<Fields>, BadInput> {
         let field = self.named(name);

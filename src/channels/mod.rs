@@ -1,18 +1,32 @@
 //! Channels: how messages come in and what each medium can carry. One list, [`all`], names them.
+//!
+//! A provider's request is a [`Webhook`]. An adapter first [verifies](ChannelAdapter::verify) who sent it, over its raw
+//! bytes, then [parses](ChannelAdapter::parse) it, which is a pure function: no clock, no network. What a medium can
+//! carry is one table, [`rules::RULES`].
 
 use futures_util::future::BoxFuture;
 
 use crate::config::Config;
+use crate::domain::case::Case;
+use crate::domain::delivery::{Delivery, DeliveryState};
+use crate::domain::ids::DeliveryId;
 use crate::domain::message::{InboundMessage, Message};
+use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints;
 
 pub mod in_app;
 pub mod json;
+pub mod outgoing;
 #[cfg(feature = "failpoints")]
 pub mod pushed;
+pub mod rules;
+pub mod telegram;
 pub mod web_chat;
+pub mod webhook;
 
 pub use json::BadInput;
+pub use rules::Rules;
+pub use webhook::{Webhook, WebhookAnswer};
 
 /// Why a message did not get through, and who must act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,12 +34,20 @@ pub enum ChannelError {
     /// The bytes are no message of this channel: the sender must correct them.
     #[error(transparent)]
     Malformed(#[from] BadInput),
+    /// Nothing proves that the provider sent this.
+    #[error("{0}")]
+    Forged(&'static str),
     /// The session that vouches for the sender is missing, forged or over: begin a new one.
     #[error("{0}")]
     Session(#[from] web_chat::SessionError),
     /// The medium cannot take it now: try again later.
-    #[error("the channel cannot take it now: {0}")]
-    Later(String),
+    #[error("the channel cannot take it now: {why}")]
+    Later {
+        /// What it said.
+        why: String,
+        /// Not before this pause, where it named one.
+        after_ms: Option<i64>,
+    },
     /// The medium may have taken it: nobody knows, and sent again it might be read twice.
     #[error("nobody knows whether the channel took it: {0}")]
     Unknown(String),
@@ -34,54 +56,101 @@ pub enum ChannelError {
     Permanent(String),
 }
 
-/// What a medium can carry towards the customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChannelLimits {
-    /// Longest text of one message in characters.
-    pub text_chars_max: usize,
-    /// Most quick replies under one message; 0 where there are none.
-    pub choices_max: usize,
-    /// Whether it can show that somebody is typing.
-    pub typing: bool,
+impl ChannelError {
+    /// The medium cannot take it now and did not say when it can.
+    pub fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), after_ms: None }
+    }
 }
 
-/// What arrived and who the edge has found to vouch for it.
+/// What a provider's request brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A customer wrote.
+    Message(Box<InboundMessage>),
+    /// News of something that left.
+    Status(StatusUpdate),
+    /// Nothing to store, for this reason: an echo of our own words, a reaction, a notice of the provider.
+    Nothing(&'static str),
+}
+
+/// How something that left has fared, as the provider tells. Such news comes in any order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusUpdate {
+    /// What the provider calls the message.
+    pub provider_id: String,
+    /// Our id of the delivery, where the provider hands it back: that settles one whose answer was lost.
+    pub delivery: Option<String>,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// One message, or a part of one, for a medium to take.
 #[derive(Debug, Clone, Copy)]
-pub struct Envelope<'a> {
-    /// The raw body.
-    pub body: &'a [u8],
-    /// The verified chat session it came under, on channels that have one.
-    pub session: Option<&'a web_chat::Session>,
+pub struct Outgoing<'a> {
+    /// The row of the outbox. Its id is the same at every try: what the provider takes as a key of idempotency.
+    pub delivery: &'a Delivery,
+    /// The whole message.
+    pub message: &'a Message,
+    /// What is to be sent of it: within the medium's length, choices written out where it has no buttons.
+    pub text: &'a str,
+    /// Quick replies to show as the medium's own buttons, with the last part only.
+    pub choices: &'a [String],
+    /// Who wrote in that thread last; the thread's own name where nobody did.
+    pub address: &'a str,
+    /// What the adapter noted about the thread when a message came in ([`InboundMessage::threading`]).
+    pub threading: Option<&'a str>,
+    /// Whether free words may be sent now; else only what the provider has approved beforehand.
+    pub window_open: bool,
+    /// ISO 639-1 of the conversation.
+    pub language: &'a str,
+    /// What the case is about, in one line.
+    pub subject: Option<&'a str>,
 }
 
-/// A medium: turns its bytes into a normalised message (pure: no clock, no network), and takes messages out.
+/// A medium: turns a provider's requests into normalised messages, and takes messages out.
 pub trait ChannelAdapter: Send + Sync {
     /// Its name in the record and in `POST /channels/{name}`.
     fn name(&self) -> &'static str;
     /// What it can carry.
-    fn limits(&self) -> ChannelLimits;
-    /// Reads one message; never panics, whatever the bytes are.
-    fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError>;
+    fn rules(&self) -> &'static Rules {
+        rules::of(self.name())
+    }
+    /// Largest body of a request, where it is not `[server] body_bytes_max`.
+    fn body_bytes_max(&self) -> Option<usize> {
+        None
+    }
+    /// The answer to a request by which the provider only asks whether this is the right place; those are answered
+    /// before anything else and store nothing. A wrong secret in one is [`ChannelError::Forged`].
+    fn greet(&self, _: &Webhook<'_>) -> Option<Result<WebhookAnswer, ChannelError>> {
+        None
+    }
+    /// Whether the provider sent this: signature and age, over the raw bytes, in constant time.
+    fn verify(&self, webhook: &Webhook<'_>) -> Result<(), ChannelError>;
+    /// Reads what a verified request brings; never panics, whatever the bytes are.
+    fn parse(&self, webhook: &Webhook<'_>) -> Result<Vec<Incoming>, ChannelError>;
+    /// The answer once everything a request brought is stored.
+    fn acknowledge(&self) -> WebhookAnswer {
+        WebhookAnswer::empty()
+    }
     /// Whether its readers follow the case's own record: what is stored and announced has then arrived, and
     /// nothing needs to be carried.
     fn follows_the_record(&self) -> bool {
         false
     }
-    /// Gives one message to the medium, to the thread `conversation` of it.
-    fn send<'a>(
-        &'a self,
-        conversation: &'a str,
-        message: &'a Message,
-    ) -> BoxFuture<'a, Result<(), ChannelError>>;
+    /// Gives one message to the medium; what the provider calls it from now on, where it says.
+    fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>>;
 }
 
 /// The channels of this process, by name.
 pub struct Channels(Vec<Box<dyn ChannelAdapter>>);
 
 impl Channels {
-    /// Every channel of this build.
-    pub fn new(config: &Config) -> Self {
-        Self::of(all(config))
+    /// Every channel that is switched on.
+    pub fn new(config: &Config) -> Result<Self, Vec<String>> {
+        all(config).map(Self)
     }
 
     /// These channels.
@@ -89,28 +158,70 @@ impl Channels {
         Self(channels)
     }
 
+    /// The channel of this very name: where a provider calls.
+    pub fn named(&self, name: &str) -> Option<&dyn ChannelAdapter> {
+        self.0.iter().find(|channel| channel.name() == name).map(AsRef::as_ref)
+    }
+
     /// The channel called `name`. Any other name is one of the operator's own, vouched for by an API key
     /// when its message came, and served like [`in_app`].
     pub fn get(&self, name: &str) -> Option<&dyn ChannelAdapter> {
-        let named = |wanted: &str| self.0.iter().find(|channel| channel.name() == wanted);
-        named(name).or_else(|| named(in_app::NAME)).map(AsRef::as_ref)
+        self.named(name).or_else(|| self.named(in_app::NAME))
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|channel| channel.name()).collect()
+    }
+
+    /// What has to be carried of a message that its case is about to say: nothing where readers follow the record,
+    /// else one row of the outbox for each part.
+    pub fn deliveries(
+        &self,
+        case: &Case,
+        message: &Message,
+        now: Timestamp,
+        clock: &dyn Clock,
+    ) -> Vec<Delivery> {
+        if self.arrived_when_stored(&case.channel) {
+            return Vec::new();
+        }
+        let parts = self.get(&case.channel).map_or(1, |channel| channel.rules().parts(message).len() as i64);
+        let delivery = |part| Delivery {
+            id: DeliveryId::new(clock.new_id()),
+            case: case.id.clone(),
+            message: message.id.clone(),
+            part,
+            channel: case.channel.clone(),
+            conversation: case.conversation.clone(),
+            state: DeliveryState::Pending,
+            attempts: 0,
+            due_at: now,
+            provider_id: None,
+            reason: None,
+        };
+        (0..parts).map(delivery).collect()
     }
 
     /// Whether what is stored for the channel called `name` has arrived, with nothing to carry.
-    pub fn arrived_when_stored(&self, name: &str) -> bool {
+    fn arrived_when_stored(&self, name: &str) -> bool {
         self.get(name).is_some_and(ChannelAdapter::follows_the_record) && !failpoints::planted("pushed")
     }
 }
 
-/// Every channel of this build.
-pub fn all(config: &Config) -> Vec<Box<dyn ChannelAdapter>> {
+/// Every channel that is switched on; else what is wrong with the settings.
+pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>> {
     let bounds = Bounds::of(config);
-    vec![
-        Box::new(in_app::InApp { bounds }),
-        Box::new(web_chat::WebChat { bounds }),
-        #[cfg(feature = "failpoints")]
-        Box::new(pushed::Pushed),
-    ]
+    let settings = &config.channels;
+    let client = outgoing::client(config).map_err(|error| vec![error])?;
+    let mut all: Vec<Box<dyn ChannelAdapter>> =
+        vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })];
+    if settings.telegram.enabled {
+        all.push(Box::new(telegram::Telegram::new(&settings.telegram, client.clone(), bounds)));
+    }
+    #[cfg(feature = "failpoints")]
+    all.push(Box::new(pushed::Pushed));
+    Ok(all)
 }
 
 /// What an inbound message may be at most.
@@ -118,8 +229,6 @@ pub fn all(config: &Config) -> Vec<Box<dyn ChannelAdapter>> {
 pub struct Bounds {
     /// Longest text in characters.
     pub text_chars_max: usize,
-    /// Longest reply the pipeline writes, which the channel can carry.
-    pub reply_chars_max: usize,
     /// Most attachments.
     pub attachments_max: usize,
     /// Deepest JSON.
@@ -131,7 +240,6 @@ impl Bounds {
     pub fn of(config: &Config) -> Self {
         Self {
             text_chars_max: config.limits.message_chars_max,
-            reply_chars_max: config.limits.reply_chars_max,
             attachments_max: config.limits.attachments_max,
             depth_max: config.server.json_depth_max,
         }
@@ -157,26 +265,16 @@ fn demand_words(text: &str) -> Result<(), BadInput> {
 }
 
 /// For media whose readers follow the case's own stream: what is stored and announced has arrived.
-fn followed<'a>() -> BoxFuture<'a, Result<(), ChannelError>> {
-    Box::pin(std::future::ready(Ok(())))
+fn followed<'a>() -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+    Box::pin(std::future::ready(Ok(None)))
 }
+
+/// For media to which no provider's requests come.
+const NO_WEBHOOK: ChannelError = ChannelError::Forged("no provider calls this channel");
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::config::Sources;
-
-    proptest! {
-        #[test]
-        fn no_channel_panics_on_any_bytes(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let config = Config::load(Sources::default()).unwrap();
-            for channel in all(&config) {
-                let _ = channel.parse(Envelope { body: &body, session: None });
-            }
-        }
-    }
 
     #[test]
     fn a_text_of_invisible_characters_is_empty_and_an_emoji_is_not() {

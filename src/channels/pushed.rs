@@ -7,8 +7,7 @@ use std::io::Write;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::{ChannelAdapter, ChannelError, ChannelLimits, Envelope};
-use crate::domain::message::{InboundMessage, Message};
+use super::{ChannelAdapter, ChannelError, Incoming, NO_WEBHOOK, Outgoing, Webhook};
 
 /// Its name in the record; messages to it come in over `POST /v1/messages`.
 pub const NAME: &str = "pushed";
@@ -25,25 +24,25 @@ impl ChannelAdapter for Pushed {
         NAME
     }
 
-    fn limits(&self) -> ChannelLimits {
-        ChannelLimits { text_chars_max: 4000, choices_max: 0, typing: false }
+    fn verify(&self, _: &Webhook<'_>) -> Result<(), ChannelError> {
+        Err(NO_WEBHOOK)
     }
 
-    fn parse(&self, _: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
-        Err(ChannelError::Permanent("nothing comes in here".to_owned()))
+    fn parse(&self, _: &Webhook<'_>) -> Result<Vec<Incoming>, ChannelError> {
+        Err(NO_WEBHOOK)
     }
 
-    fn send<'a>(
-        &'a self,
-        conversation: &'a str,
-        message: &'a Message,
-    ) -> BoxFuture<'a, Result<(), ChannelError>> {
-        let line = json!({"conversation": conversation, "message": message.id, "text": message.text});
+    fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        let line = json!({
+            "conversation": outgoing.delivery.conversation,
+            "message": outgoing.message.id,
+            "text": outgoing.text,
+        });
         let written = OpenOptions::new().create(true).append(true).open(FILE).and_then(|mut file| {
             file.write_all(format!("{line}\n").as_bytes())?;
             file.sync_all()
         });
-        let answer = written.map_err(|error| ChannelError::Unknown(error.to_string()));
+        let answer = written.map(|()| None).map_err(|error| ChannelError::Unknown(error.to_string()));
         Box::pin(std::future::ready(answer))
     }
 }

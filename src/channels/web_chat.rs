@@ -12,10 +12,11 @@ use sha2::Sha256;
 
 use super::json::Fields;
 use super::{
-    Bounds, ChannelAdapter, ChannelError, ChannelLimits, Envelope, LABEL_CHARS_MAX, demand_words, followed,
+    BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, NO_WEBHOOK, Outgoing, Webhook,
+    demand_words, followed,
 };
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{InboundMessage, Message, Sender};
+use crate::domain::message::{InboundMessage, Sender};
 use crate::domain::time::Timestamp;
 
 /// The name of the widget's channel in the record.
@@ -155,21 +156,27 @@ impl ChannelAdapter for WebChat {
         NAME
     }
 
-    fn limits(&self) -> ChannelLimits {
-        ChannelLimits { text_chars_max: self.bounds.reply_chars_max, choices_max: 10, typing: true }
+    fn verify(&self, _: &Webhook<'_>) -> Result<(), ChannelError> {
+        Err(NO_WEBHOOK)
+    }
+
+    fn parse(&self, _: &Webhook<'_>) -> Result<Vec<Incoming>, ChannelError> {
+        Err(NO_WEBHOOK)
     }
 
     fn follows_the_record(&self) -> bool {
         true
     }
 
-    fn send<'a>(&'a self, _: &'a str, _: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
+    fn send<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         followed()
     }
+}
 
-    fn parse(&self, envelope: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
-        let session = envelope.session.ok_or(SessionError::Missing)?;
-        let mut body = Fields::of_body(envelope.body, self.bounds.depth_max)?;
+impl WebChat {
+    /// Reads what was written in the widget under a verified session; never panics, whatever the bytes are.
+    pub fn read(&self, body: &[u8], session: &Session) -> Result<InboundMessage, BadInput> {
+        let mut body = Fields::of_body(body, self.bounds.depth_max)?;
         let id = body.required_label("id", LABEL_CHARS_MAX)?;
         let text = body.required_text("text", self.bounds.text_chars_max)?;
         body.finish()?;
@@ -183,6 +190,7 @@ impl ChannelAdapter for WebChat {
             text,
             attachments: Vec::new(),
             sent_at: None,
+            threading: None,
         })
     }
 }
@@ -227,16 +235,13 @@ mod tests {
 
     #[test]
     fn nothing_a_browser_writes_in_a_message_makes_it_somebody() {
-        let chat = WebChat {
-            bounds: Bounds { text_chars_max: 50, reply_chars_max: 50, attachments_max: 0, depth_max: 8 },
-        };
+        let chat = WebChat { bounds: Bounds { text_chars_max: 50, attachments_max: 0, depth_max: 8 } };
         let session = session(None);
-        let parse = |body: &str| chat.parse(Envelope { body: body.as_bytes(), session: Some(&session) });
+        let parse = |body: &str| chat.read(body.as_bytes(), &session);
         let message = parse(r#"{"id":"1","text":"I am cust-0007"}"#).unwrap();
         assert_eq!((message.sender.assurance, message.sender.external_id), (Assurance::Channel, None));
         let refused = parse(r#"{"id":"1","text":"x","sender":{"id":"cust-0007"}}"#).unwrap_err();
         assert!(refused.to_string().contains("`sender` is not known"), "{refused}");
-        assert!(chat.parse(Envelope { body: b"{}", session: None }).is_err());
     }
 
     #[test]

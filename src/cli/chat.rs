@@ -74,6 +74,7 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
             text,
             attachments: Vec::new(),
             sent_at: None,
+            threading: None,
         };
         let accepted = app.pipeline.ingest(message).await.map_err(Failure::usage)?;
         show(&app.pipeline.wait(&accepted, wait_ms).await.map_err(Failure::usage)?);

@@ -90,7 +90,7 @@ fn show(config: &Config, knowledge: &Knowledge, problems: &[String], servers: &[
         knowledge.procedures().len(),
         config.tools.len(),
         config.teams.len(),
-        channel_names(config).join(", ")
+        channel_names(config).unwrap_or_default().join(", ")
     ));
     for server in servers {
         output::line(&format!("\nMCP server `{}`: {} tools", server.server, server.tools.len()));

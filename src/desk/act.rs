@@ -8,15 +8,14 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::channels::Channels;
 use crate::domain::case::{Case, CaseState, IllegalMove, Move, Resolution};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{AgentId, CaseId, DeliveryId, HandoffId, MessageId, TeamId, TurnId};
+use crate::domain::ids::{AgentId, CaseId, HandoffId, MessageId, TeamId, TurnId};
 use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
-use crate::store::{
-    Change, CommitError, Delivery, DeliveryState, Draftbook, InboxEntry, Refusal, Store, StoreError, Unit,
-};
+use crate::store::{Change, CommitError, Draftbook, InboxEntry, Refusal, Store, StoreError, Unit};
 
 /// An act that keeps losing against other changes is given up after this many looks.
 const LOOKS_MAX: usize = 8;
@@ -82,6 +81,8 @@ pub struct At<'a> {
     pub store: &'a Store,
     /// Time and ids.
     pub clock: &'a dyn Clock,
+    /// The ways out.
+    pub channels: &'a Channels,
     /// Who acts.
     pub actor: &'a Actor,
     /// On which case.
@@ -115,7 +116,9 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
             EventKind::AgentReplied,
             &json!({"by": at.actor.shown(), "message": message.id, "took": taken}),
         );
-        book.push(Change::Deliver(delivery(at, &book.case, &message, now)));
+        for delivery in at.channels.deliveries(&book.case, &message, now, at.clock) {
+            book.push(Change::Deliver(delivery));
+        }
         if let Some(external_id) = &external_id {
             book.push(Change::Inbox(InboxEntry {
                 channel: INBOX.to_owned(),
@@ -302,19 +305,6 @@ fn entry(at: At<'_>, case: &Case, text: &str, visibility: Visibility, now: Times
         choices: Vec::new(),
         attachments: Vec::new(),
         turn: None,
-    }
-}
-
-fn delivery(at: At<'_>, case: &Case, message: &Message, now: Timestamp) -> Delivery {
-    Delivery {
-        id: DeliveryId::new(at.clock.new_id()),
-        case: case.id.clone(),
-        message: message.id.clone(),
-        channel: case.channel.clone(),
-        conversation: case.conversation.clone(),
-        state: DeliveryState::Pending,
-        attempts: 0,
-        due_at: now,
     }
 }
 

@@ -84,6 +84,8 @@ pub struct InboundMessage {
     pub attachments: Vec<Attachment>,
     /// When the channel says it was sent.
     pub sent_at: Option<Timestamp>,
+    /// What the adapter needs to answer in this thread (JSON that only it reads), where that changes with each message.
+    pub threading: Option<String>,
 }
 
 /// What an answer relies on.

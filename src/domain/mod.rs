@@ -7,6 +7,7 @@ pub mod assurance;
 pub mod case;
 pub mod customer;
 pub mod decision;
+pub mod delivery;
 pub mod event;
 pub mod handoff;
 pub mod ids;

@@ -136,6 +136,7 @@ impl Writer<'_> {
                 text: (*text).to_owned(),
                 attachments: Vec::new(),
                 sent_at: None,
+                threading: None,
             };
             accepted = Some(pipeline.enqueue(message).await?);
         }
@@ -190,7 +191,13 @@ async fn agent(place: &Place, act: &AgentAct, case: Option<&CaseId>) -> Result<P
     let case = case.context("an agent cannot act before the customer has written")?;
     let app = &place.app;
     let actor = Actor::Program("evals".to_owned());
-    let at = At { store: &app.store, clock: app.clock.as_ref(), actor: &actor, case };
+    let at = At {
+        store: &app.store,
+        channels: &app.pipeline.parts().channels,
+        clock: app.clock.as_ref(),
+        actor: &actor,
+        case,
+    };
     if let Some(text) = &act.agent {
         act::reply(at, Reply { id: None, text: text.clone() }).await?;
     }

@@ -1,5 +1,5 @@
 //! Sends what the outbox holds: once, in the order of each conversation, with retries while the channel says "later",
-//! and a person when it refuses.
+//! and a person when it refuses. News of what left moves it forward, whatever order it comes in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Parts, alert};
-use crate::channels::{ChannelAdapter, ChannelError};
+use crate::channels::{ChannelAdapter, ChannelError, Outgoing, StatusUpdate};
+use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::EventKind;
 use crate::domain::ids::TurnId;
+use crate::domain::message::Message;
 use crate::domain::time::Timestamp;
 use crate::failpoints;
-use crate::store::{Change, CommitError, Delivery, DeliveryState, Draftbook, Refusal, Unit};
+use crate::store::{Change, CommitError, Conversation, Draftbook, Refusal, StoreError, Unit};
 
 /// Most deliveries taken up in one look.
 const BATCH_MAX: usize = 128;
@@ -51,15 +53,20 @@ pub(super) async fn due(parts: &Parts) {
 }
 
 async fn send(parts: &Parts, delivery: Delivery) {
-    let message = match parts.store.message(&delivery.message).await {
-        Ok(Some(message)) => message,
+    let read = async {
+        let message = parts.store.message(&delivery.message).await?;
+        let thread = parts.store.conversation(&delivery.channel, &delivery.conversation).await?;
+        Ok::<_, StoreError>(message.zip(parts.store.case(&delivery.case).await?).map(|known| (known, thread)))
+    };
+    let ((message, file), thread) = match read.await {
+        Ok(Some(known)) => known,
         Ok(None) => return,
         Err(error) => {
             tracing::error!(error = %error, "a message could not be read for delivery");
             return;
         }
     };
-    let attempts = delivery.attempts + 1;
+    let tried = Tried { attempts: delivery.attempts + 1, ..Tried::default() };
     let channel = parts.channels.get(&delivery.channel);
     let harmless = channel.is_some_and(ChannelAdapter::follows_the_record);
     let in_doubt =
@@ -69,34 +76,41 @@ async fn send(parts: &Parts, delivery: Delivery) {
         // Taken before and never recorded since: sent once more, the customer might read it twice.
         Some(_) if in_doubt => Err(ChannelError::Unknown("whoever sent it was stopped".to_owned())),
         Some(channel) => {
-            let limit = parts.config.worker.delivery_timeout_ms;
-            tokio::time::timeout(Duration::from_millis(limit), channel.send(&delivery.conversation, &message))
-                .await
-                .unwrap_or_else(|_| Err(ChannelError::Unknown(format!("no answer within {limit} ms"))))
+            let case = &file.case;
+            let said = Said { message: &message, language: &case.language, subject: case.issue.as_deref() };
+            give(parts, channel, &delivery, said, thread.as_ref()).await
         }
         None => Err(ChannelError::Permanent(format!("there is no channel `{}`", delivery.channel))),
     };
     failpoints::reach("delivery_sent");
     if let Err(error) = &outcome {
-        tracing::warn!(channel = delivery.channel, attempts, error = %error, "a message did not leave");
+        tracing::warn!(channel = delivery.channel, attempts = tried.attempts, error = %error, "a message did not leave");
     }
     let worker = &parts.config.worker;
     let now = parts.clock.now();
     let recorded = match outcome {
-        Ok(()) => record(parts, &delivery, DeliveryState::Sent, attempts, now).await,
-        Err(ChannelError::Later(_)) if attempts < worker.delivery_attempts_max => {
-            let pause = worker.delivery_retry_ms.saturating_mul(1 << (attempts - 1).clamp(0, 16));
-            record(parts, &delivery, DeliveryState::Pending, attempts, now.plus_ms(pause)).await
+        Ok(provider_id) => {
+            let tried = Tried { due_at: now, provider_id, ..tried };
+            let early = tried.provider_id.clone();
+            let recorded = record(parts, &delivery, DeliveryState::Sent, tried).await;
+            if let (Ok(()), Some(id)) = (&recorded, early) {
+                overtaken(parts, &delivery.channel, &id).await;
+            }
+            recorded
         }
-        Err(ChannelError::Unknown(_)) => {
-            undelivered(parts, &delivery, DeliveryState::Unknown, attempts).await
+        Err(ChannelError::Later { why, after_ms }) if tried.attempts < worker.delivery_attempts_max => {
+            let pause = worker.delivery_retry_ms.saturating_mul(1 << (tried.attempts - 1).clamp(0, 16));
+            let due_at = now.plus_ms(pause.max(after_ms.unwrap_or_default()));
+            record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
+                .await
         }
-        Err(
-            ChannelError::Later(_)
-            | ChannelError::Permanent(_)
-            | ChannelError::Malformed(_)
-            | ChannelError::Session(_),
-        ) => undelivered(parts, &delivery, DeliveryState::Failed, attempts).await,
+        Err(ChannelError::Unknown(why)) => {
+            undelivered(parts, &delivery, DeliveryState::Unknown, Tried { reason: Some(why), ..tried }).await
+        }
+        Err(error) => {
+            let tried = Tried { reason: Some(error.to_string()), ..tried };
+            undelivered(parts, &delivery, DeliveryState::Failed, tried).await
+        }
     };
     if let Err(error) = recorded {
         tracing::error!(error = %error, "a delivery could not be recorded");
@@ -104,15 +118,80 @@ async fn send(parts: &Parts, delivery: Delivery) {
     failpoints::reach("delivery_recorded");
 }
 
+/// What is to be said, and in what case.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    message: &'a Message,
+    language: &'a str,
+    subject: Option<&'a str>,
+}
+
+/// Hands one part to the medium, inside its rules and in time.
+async fn give(
+    parts: &Parts,
+    channel: &dyn ChannelAdapter,
+    delivery: &Delivery,
+    said: Said<'_>,
+    thread: Option<&Conversation>,
+) -> Result<Option<String>, ChannelError> {
+    let rules = channel.rules();
+    let address = thread.map_or(delivery.conversation.as_str(), |thread| thread.address.as_str());
+    let opted_out = parts.store.opted_out(&delivery.channel, address).await;
+    match opted_out {
+        Ok(None) => {}
+        Ok(Some(_)) => return Err(ChannelError::Permanent("opted_out".to_owned())),
+        Err(error) => return Err(ChannelError::later(error.to_string())),
+    }
+    let since = thread.map(|thread| parts.clock.now().ms_since(thread.last_inbound_at));
+    let window_open = rules.window_open(since);
+    if !window_open && !rules.templates {
+        return Err(ChannelError::Permanent("the time in which free words may be sent is over".to_owned()));
+    }
+    let pieces = rules.parts(said.message);
+    let Some(part) = usize::try_from(delivery.part).ok().and_then(|part| pieces.get(part)) else {
+        return Err(ChannelError::Permanent("the message has no such part".to_owned()));
+    };
+    let outgoing = Outgoing {
+        delivery,
+        message: said.message,
+        text: &part.text,
+        choices: &part.choices,
+        address,
+        threading: thread.and_then(|thread| thread.threading.as_deref()),
+        window_open,
+        language: said.language,
+        subject: said.subject,
+    };
+    let limit = parts.config.worker.delivery_timeout_ms;
+    tokio::time::timeout(Duration::from_millis(limit), channel.send(outgoing))
+        .await
+        .unwrap_or_else(|_| Err(ChannelError::Unknown(format!("no answer within {limit} ms"))))
+}
+
+/// How a try went, beside how far the delivery has come by it.
+#[derive(Debug, Clone, Default)]
+struct Tried {
+    attempts: i64,
+    due_at: Timestamp,
+    provider_id: Option<String>,
+    reason: Option<String>,
+}
+
+impl Tried {
+    fn change(self, delivery: &Delivery, state: DeliveryState) -> Change {
+        let Self { attempts, due_at, provider_id, reason } = self;
+        Change::Delivered { delivery: delivery.id.clone(), state, attempts, due_at, provider_id, reason }
+    }
+}
+
 async fn record(
     parts: &Parts,
     delivery: &Delivery,
     state: DeliveryState,
-    attempts: i64,
-    due_at: Timestamp,
+    tried: Tried,
 ) -> Result<(), CommitError> {
-    let change = Change::Delivered { delivery: delivery.id.clone(), state, attempts, due_at };
-    parts.store.commit(Unit { case: delivery.case.clone(), changes: vec![change] }).await
+    let changes = vec![tried.change(delivery, state)];
+    parts.store.commit(Unit { case: delivery.case.clone(), changes }).await
 }
 
 /// What did not reach the customer, or may not have, is visible in the case's log, and a person sees to it.
@@ -120,7 +199,7 @@ async fn undelivered(
     parts: &Parts,
     delivery: &Delivery,
     state: DeliveryState,
-    attempts: i64,
+    tried: Tried,
 ) -> Result<(), CommitError> {
     metrics::counter!("firstline_deliveries_failed_total").increment(1);
     let reason = if state == DeliveryState::Unknown { "delivery_unknown" } else { "delivery_failed" };
@@ -128,14 +207,68 @@ async fn undelivered(
         let Ok(Some(file)) = parts.store.case_fresh(&delivery.case).await else { return Ok(()) };
         let now = parts.clock.now();
         let mut book = Draftbook::new(file.case.clone(), now);
-        book.event(EventKind::Delivered, &json!({"message": delivery.message, "state": state.as_str()}));
+        let body = json!({"message": delivery.message, "state": state.as_str(), "reason": tried.reason});
+        book.event(EventKind::Delivered, &body);
         let turn = TurnId::new(parts.clock.new_id());
-        let mut changes =
-            vec![Change::Delivered { delivery: delivery.id.clone(), state, attempts, due_at: now }];
+        let mut changes = vec![tried.clone().change(delivery, state)];
         changes.extend(alert::to_people(turn, &mut book, reason, now));
         match parts.store.commit(book.close(changes)).await {
             Err(CommitError::Refused(Refusal::Stale)) => {}
             other => return other,
+        }
+    }
+}
+
+/// Takes a provider's news of something that left. News of a message that is not known yet is kept: it may have
+/// overtaken the answer to its sending.
+pub(super) async fn news(parts: &Parts, channel: &str, update: &StatusUpdate) -> Result<(), NewsError> {
+    if moved(parts, channel, update).await? {
+        return Ok(());
+    }
+    let told = (update.state, update.reason.as_deref());
+    parts.store.keep_early_status(channel, &update.provider_id, told, parts.clock.now()).await?;
+    // It may have become known in between.
+    moved(parts, channel, update).await?;
+    Ok(())
+}
+
+/// Why news of a delivery was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NewsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Moves the delivery forward, if it is known.
+async fn moved(parts: &Parts, channel: &str, update: &StatusUpdate) -> Result<bool, NewsError> {
+    let known = parts.store.delivery(channel, &update.provider_id, update.delivery.as_deref()).await?;
+    let Some(delivery) = known else { return Ok(false) };
+    if !delivery.state.precedes(update.state) {
+        return Ok(true);
+    }
+    let tried = Tried {
+        attempts: delivery.attempts,
+        due_at: delivery.due_at,
+        provider_id: Some(update.provider_id.clone()),
+        reason: update.reason.clone(),
+    };
+    if update.state == DeliveryState::Failed {
+        undelivered(parts, &delivery, DeliveryState::Failed, tried).await?;
+    } else {
+        record(parts, &delivery, update.state, tried).await?;
+    }
+    Ok(true)
+}
+
+/// Takes up news that came before the provider's answer.
+async fn overtaken(parts: &Parts, channel: &str, provider_id: &str) {
+    let early = parts.store.early_statuses(channel, provider_id).await.unwrap_or_default();
+    for (state, reason) in early {
+        let update = StatusUpdate { provider_id: provider_id.to_owned(), delivery: None, state, reason };
+        if let Err(error) = moved(parts, channel, &update).await {
+            tracing::error!(error = %error, "early news of a delivery could not be recorded");
         }
     }
 }

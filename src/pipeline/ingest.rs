@@ -20,7 +20,7 @@ use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::extract;
 use crate::store::Draftbook;
-use crate::store::{Arrival, Change, CommitError, InboxEntry, Refusal, Unit};
+use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, Unit};
 
 /// Where the operator's own id of a person is kept as an identity.
 const OPERATOR: &str = "operator";
@@ -245,6 +245,7 @@ async fn compose(
         at: now,
     }));
     book.message(stored);
+    changes.extend(heard(parts, message, now).map(Change::Heard));
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
     let unit = if opened { book.open(changes) } else { book.close(changes) };
@@ -412,6 +413,18 @@ fn thread_entry(parts: &Parts, message: &InboundMessage, case: &Case, now: Times
         attachments: message.attachments.clone(),
         turn: None,
     }
+}
+
+/// What answering by a channel that has to be pushed needs.
+fn heard(parts: &Parts, message: &InboundMessage, now: Timestamp) -> Option<Conversation> {
+    let pushed = parts.channels.get(&message.channel).is_some_and(|channel| !channel.follows_the_record());
+    pushed.then(|| Conversation {
+        channel: message.channel.clone(),
+        conversation: message.conversation.clone(),
+        address: message.sender.address.clone(),
+        last_inbound_at: now,
+        threading: message.threading.clone(),
+    })
 }
 
 /// The channel's own id of the message, under which it is stored once.

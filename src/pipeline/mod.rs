@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assistant::Assistant;
-use crate::channels::Channels;
+use crate::channels::{Channels, StatusUpdate};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::approvals::Pending;
@@ -185,6 +185,14 @@ impl Pipeline {
             None => {}
         }
         Ok(stored.accepted)
+    }
+
+    /// Takes a provider's news of something that left.
+    pub async fn news(&self, channel: &str, update: &StatusUpdate) -> Result<(), IngestError> {
+        deliver::news(&self.parts, channel, update).await.map_err(|error| {
+            tracing::error!(error = %error, "news of a delivery could not be recorded");
+            IngestError::Unavailable(None)
+        })
     }
 
     /// Stores a message and leaves its turn to whoever looks next, [`Pipeline::drain`] for one.

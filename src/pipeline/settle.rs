@@ -10,13 +10,13 @@ use super::{Parts, await_end, doubt, handoff};
 use crate::domain::case::{CaseState, Move, PendingWrite};
 use crate::domain::decision::{Draft, ProposedWrite};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{DeliveryId, MessageId, TurnId};
+use crate::domain::ids::{MessageId, TurnId};
 use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::receipt::Effect;
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, CommitError, Delivery, DeliveryState, Draftbook, Refusal};
+use crate::store::{CaseFile, Change, CommitError, Draftbook, Refusal};
 use crate::tools::ledger;
 
 /// What is to be committed, and for which turn.
@@ -185,20 +185,9 @@ pub(super) fn speak(
         attachments: Vec::new(),
         turn: turn.cloned(),
     });
-    if parts.channels.arrived_when_stored(&book.case.channel) {
-        return message;
+    for delivery in parts.channels.deliveries(&book.case, &message, now, parts.clock.as_ref()) {
+        book.push(Change::Deliver(delivery));
     }
-    let delivery = Delivery {
-        id: DeliveryId::new(parts.clock.new_id()),
-        case: book.case.id.clone(),
-        message: message.id.clone(),
-        channel: book.case.channel.clone(),
-        conversation: book.case.conversation.clone(),
-        state: DeliveryState::Pending,
-        attempts: 0,
-        due_at: now,
-    };
-    book.push(Change::Deliver(delivery));
     message
 }
 

@@ -13,11 +13,12 @@ use super::{Parts, doubt, handoff};
 use crate::assistant::AssistantError;
 use crate::domain::case::{CaseState, DoubtStage};
 use crate::domain::decision::HandOff;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, CommitError, DeliveryState, Refusal, StoreError, Unit};
+use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
 use crate::telemetry::Operation;
 
 /// Why a turn did not come to its end this time.
@@ -198,7 +199,9 @@ async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, T
         let why = match delivery.state {
             DeliveryState::Failed => "delivery_failed",
             DeliveryState::Unknown => "delivery_unknown",
-            DeliveryState::Pending | DeliveryState::Sent => continue,
+            DeliveryState::Pending | DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => {
+                continue;
+            }
         };
         let message = parts.store.message(&delivery.message).await?;
         if let Some(message) = message.filter(|message| handed.is_none_or(|at| message.at > at)) {

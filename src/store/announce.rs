@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
 use crate::domain::case::CaseState;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::Message;
 use crate::domain::turn::Outcome;
 
-use super::unit::{Change, DeliveryState, Unit};
+use super::unit::{Change, Unit};
 
 /// Announcements that one listener may be behind before it is let go.
 const BEHIND_MAX: usize = 256;

@@ -1,12 +1,12 @@
 //! The outbox: taking what is due to leave. How a delivery went is part of a unit.
 
+use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::ids::CaseId;
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
 use super::connection::Dialect;
 use super::rows::storable;
-use super::unit::{Delivery, DeliveryState};
 use super::{Store, StoreError};
 
 /// The statement that takes deliveries; its parts are those of the one that takes turns.
@@ -21,7 +21,8 @@ macro_rules! take {
             ") update outbox
                 set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
                 where id in (select id from chosen) and state = 'pending' and due_at <= $3
-                returning id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted"
+                returning id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
+                    provider_id, reason"
         )
     };
 }
@@ -61,10 +62,58 @@ impl Store {
     /// How everything that left a case, or is to leave it, stands; in the order in which it was written.
     pub async fn deliveries(&self, case: &CaseId) -> Result<Vec<Delivery>, StoreError> {
         let sql =
-            "select id, case_id, message_id, channel, conversation, state, attempts, due_at, interrupted
-            from outbox where case_id = $1 order by id";
+            "select id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
+            provider_id, reason from outbox where case_id = $1 order by id";
         let rows = self.rows(sqlx::query(sql).bind(case.as_str())).await?;
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
+    }
+
+    /// The delivery that a provider speaks of: by its own name for it, or by ours where it hands that back.
+    pub async fn delivery(
+        &self,
+        channel: &str,
+        provider_id: &str,
+        id: Option<&str>,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let sql =
+            "select id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
+            provider_id, reason from outbox where channel = $1 and (provider_id = $2 or id = $3) limit 1";
+        let query =
+            sqlx::query(sql).bind(storable(channel)).bind(storable(provider_id)).bind(id.map(storable));
+        let row = self.row(query).await?;
+        row.map(|row| delivery(&Columns::of(&row, "outbox"))).transpose()
+    }
+
+    /// Keeps news of a message that is not known yet: it may have overtaken the answer to its sending.
+    pub async fn keep_early_status(
+        &self,
+        channel: &str,
+        provider_id: &str,
+        (state, reason): (DeliveryState, Option<&str>),
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql =
+            "insert into early_statuses (channel, provider_id, state, reason, at) values ($1, $2, $3, $4, $5)
+            on conflict do nothing";
+        let query = sqlx::query(sql).bind(storable(channel)).bind(storable(provider_id)).bind(state.as_str());
+        self.write(query.bind(reason.map(storable)).bind(at.0)).await.map(drop)
+    }
+
+    /// News that came early about a message, in the order in which it came.
+    pub async fn early_statuses(
+        &self,
+        channel: &str,
+        provider_id: &str,
+    ) -> Result<Vec<(DeliveryState, Option<String>)>, StoreError> {
+        let sql =
+            "select state, reason from early_statuses where channel = $1 and provider_id = $2 order by at";
+        let query = sqlx::query(sql).bind(storable(channel)).bind(storable(provider_id));
+        let rows = self.rows(query).await?;
+        let status = |row| {
+            let columns = Columns::of(row, "early_statuses");
+            Ok((columns.named("state", DeliveryState::parse)?, columns.maybe_text("reason")?))
+        };
+        rows.iter().map(status).collect()
     }
 }
 
@@ -75,10 +124,13 @@ fn delivery(columns: &Columns<'_>) -> Result<Delivery, StoreError> {
         id: columns.id("id")?,
         case: columns.id("case_id")?,
         message: columns.id("message_id")?,
+        part: columns.int("part")?,
         channel: columns.text("channel")?,
         conversation: columns.text("conversation")?,
         state: if interrupted { DeliveryState::Unknown } else { state },
         attempts: columns.int("attempts")?,
         due_at: columns.at("due_at")?,
+        provider_id: columns.maybe_text("provider_id")?,
+        reason: columns.maybe_text("reason")?,
     })
 }

@@ -6,6 +6,7 @@ use sqlx::any::AnyArguments;
 
 use crate::domain::case::Case;
 use crate::domain::customer::{Customer, Identity};
+use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId, TurnId};
@@ -16,7 +17,7 @@ use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
 
 use super::statements::{STATEMENTS, Slot, Statement};
-use super::unit::{Change, Delivery, InboxEntry, Unit};
+use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,15 +175,19 @@ impl Rows {
             Change::Claim(claim) => (Slot::Claim, ledger(claim)),
             Change::Settle { key, status } => (Slot::Settle, vec![text(key), text(status.as_str())]),
             Change::Deliver(new) => (Slot::Deliver, delivery(new)),
-            Change::Delivered { delivery, state, attempts, due_at } => (
+            Change::Delivered { delivery, state, attempts, due_at, provider_id, reason } => (
                 Slot::Delivered,
                 vec![
                     text(delivery.as_str()),
                     text(state.as_str()),
                     Value::Int(*attempts),
                     Value::Int(due_at.0),
+                    maybe(provider_id.as_deref()),
+                    maybe(reason.as_deref()),
                 ],
             ),
+            Change::Heard(conversation) => (Slot::Heard, heard(conversation)),
+            Change::Consent(given) => (Slot::Consent, consent(given)),
             Change::Handoff(new) => (Slot::Handoff, handoff(new)?),
             Change::HandoffTaken { handoff, agent, at } => {
                 (Slot::HandoffTaken, vec![text(handoff.as_str()), text(agent.as_str()), Value::Int(at.0)])
@@ -371,6 +376,7 @@ fn delivery(delivery: &Delivery) -> Vec<Value> {
         text(delivery.id.as_str()),
         text(delivery.case.as_str()),
         text(delivery.message.as_str()),
+        Value::Int(delivery.part),
         text(&delivery.channel),
         text(&delivery.conversation),
         text(delivery.state.as_str()),
@@ -378,6 +384,27 @@ fn delivery(delivery: &Delivery) -> Vec<Value> {
         Value::Int(delivery.due_at.0),
         Value::Text(String::new()),
         Value::Int(0),
+    ]
+}
+
+fn heard(conversation: &Conversation) -> Vec<Value> {
+    vec![
+        text(&conversation.channel),
+        text(&conversation.conversation),
+        text(&conversation.address),
+        Value::Int(conversation.last_inbound_at.0),
+        maybe(conversation.threading.as_deref()),
+    ]
+}
+
+fn consent(consent: &Consent) -> Vec<Value> {
+    vec![
+        text(&consent.id),
+        text(&consent.channel),
+        text(&consent.address),
+        Value::Int(i64::from(consent.opted_out)),
+        text(&consent.word),
+        Value::Int(consent.at.0),
     ]
 }
 

@@ -71,13 +71,15 @@ pub(super) enum Slot {
     Settle,
     Deliver,
     Delivered,
+    Heard,
+    Consent,
     Handoff,
     HandoffTaken,
 }
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 20] = [
+pub(super) static STATEMENTS: [Statement; 22] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
@@ -200,19 +202,39 @@ pub(super) static STATEMENTS: [Statement; 20] = [
     },
     Statement {
         slot: Slot::Deliver,
-        head: "insert into outbox (id, case_id, message_id, channel, conversation, state, attempts, due_at, holder,
+        head: "insert into outbox (id, case_id, message_id, part, channel, conversation, state, attempts, due_at, holder,
                    interrupted) values ",
         tail: "",
         guard: None,
     },
-    // Forward only: pending, unknown, sent, failed. A failure may follow a success, as with a bounce.
+    // Forward only, as `DeliveryState::precedes` says; the provider's name for it is kept whichever news comes first.
     Statement {
         slot: Slot::Delivered,
-        head: "with v (id, state, attempts, due_at) as (values ",
-        tail: ") update outbox set state = v.state, attempts = v.attempts, due_at = v.due_at, holder = '', interrupted = 0
-                   from v where outbox.id = v.id and (outbox.state = 'pending'
-                   or (outbox.state = 'unknown' and v.state in ('sent', 'failed'))
-                   or (outbox.state = 'sent' and v.state = 'failed'))",
+        head: "with v (id, state, attempts, due_at, provider_id, reason) as (values ",
+        tail: ") update outbox set
+                   state = case when outbox.state = 'pending'
+                       or (outbox.state = 'unknown' and v.state in ('sent', 'delivered', 'read', 'failed'))
+                       or (outbox.state = 'sent' and v.state in ('delivered', 'read', 'failed'))
+                       or (outbox.state = 'delivered' and v.state = 'read') then v.state else outbox.state end,
+                   attempts = case when outbox.state = 'pending' then v.attempts else outbox.attempts end,
+                   due_at = case when outbox.state = 'pending' then v.due_at else outbox.due_at end,
+                   provider_id = coalesce(v.provider_id, outbox.provider_id),
+                   reason = coalesce(v.reason, outbox.reason), holder = '', interrupted = 0
+                   from v where outbox.id = v.id",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Heard,
+        head: "insert into conversations (channel, conversation, address, last_inbound_at, threading) values ",
+        tail: " on conflict (channel, conversation) do update set address = excluded.address,
+                   last_inbound_at = excluded.last_inbound_at,
+                   threading = coalesce(excluded.threading, conversations.threading)",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Consent,
+        head: "insert into consents (id, channel, address, opted_out, word, at) values ",
+        tail: "",
         guard: None,
     },
     Statement {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::case::Case;
 use crate::domain::customer::{Customer, Identity};
+use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, DeliveryId, HandoffId, MessageId, TurnId};
@@ -36,55 +37,36 @@ pub struct InboxEntry {
     pub at: Timestamp,
 }
 
-/// How far a delivery has come; it only moves forward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DeliveryState {
-    /// Waits to leave.
-    Pending,
-    /// The channel has taken it.
-    Sent,
-    /// The channel refused it for good.
-    Failed,
-    /// It was sent and no answer came.
-    Unknown,
-}
-
-impl DeliveryState {
-    /// The name used in the record.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Reads the name used in the record.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Sent, Self::Failed, Self::Unknown].into_iter().find(|s| s.as_str() == text)
-    }
-}
-
-/// One message on its way out: the outbox.
+/// A thread of a provider: whose it is and what answering in it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// Ours.
-    pub id: DeliveryId,
-    /// The case.
-    pub case: CaseId,
-    /// What leaves.
-    pub message: MessageId,
-    /// By which channel.
+pub struct Conversation {
+    /// The channel.
     pub channel: String,
-    /// To which thread of it; always the case's own.
+    /// The provider's thread.
     pub conversation: String,
-    /// How far it has come.
-    pub state: DeliveryState,
-    /// How often it was tried.
-    pub attempts: i64,
-    /// Not to be tried before.
-    pub due_at: Timestamp,
+    /// Who wrote there last.
+    pub address: String,
+    /// When.
+    pub last_inbound_at: Timestamp,
+    /// What the adapter needs to answer in it, JSON that only it reads; kept as it was when a message brings none.
+    pub threading: Option<String>,
+}
+
+/// Whether somebody wants messages by a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// Ours.
+    pub id: String,
+    /// The channel.
+    pub channel: String,
+    /// The address on it.
+    pub address: String,
+    /// They want none.
+    pub opted_out: bool,
+    /// The word that said so.
+    pub word: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One change of the record. The order within a unit does not matter.
@@ -178,7 +160,15 @@ pub enum Change {
         attempts: i64,
         /// Not to be tried again before.
         due_at: Timestamp,
+        /// What the provider calls it, where that is known now.
+        provider_id: Option<String>,
+        /// Why it did not arrive, or may not have.
+        reason: Option<String>,
     },
+    /// A customer wrote in a thread of a provider.
+    Heard(Conversation),
+    /// Somebody wants nothing more by a channel, or does again.
+    Consent(Consent),
     /// The case goes to people.
     Handoff(Box<Handoff>),
     /// A person took a handed-off case.

@@ -288,6 +288,7 @@ fn touches(unit: &Unit) -> Vec<String> {
                 keys.push(format!("case {}", case.id));
             }
             Change::SeenCase { case, .. } => keys.push(format!("case {case}")),
+            Change::Heard(heard) => keys.push(format!("thread {} {}", heard.channel, heard.conversation)),
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
             _ => {}
         }

@@ -115,7 +115,8 @@ impl From<ChannelError> for ApiError {
         match error {
             ChannelError::Malformed(bad) => bad.into(),
             ChannelError::Session(session) => Self::unauthorized(session.to_string()),
-            ChannelError::Later(_) | ChannelError::Unknown(_) | ChannelError::Permanent(_) => {
+            ChannelError::Forged(why) => Self::forbidden(why),
+            ChannelError::Later { .. } | ChannelError::Unknown(_) | ChannelError::Permanent(_) => {
                 Self::unavailable()
             }
         }

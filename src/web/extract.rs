@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::Edge;
@@ -31,26 +32,34 @@ impl FromRequest<Arc<Edge>> for JsonBytes {
 
 /// Reads a body of at most `[server] body_bytes_max`.
 pub(super) async fn bytes(request: Request, edge: &Arc<Edge>) -> Result<Bytes, ApiError> {
-    let most = edge.app.config.server.body_bytes_max;
-    let too_large = || {
-        let message = format!("the body is larger than {most} bytes; send less");
-        of_status(StatusCode::PAYLOAD_TOO_LARGE, Some(message))
-    };
-    let declared =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > most as u64) {
-        return Err(too_large());
-    }
-    axum::body::to_bytes(request.into_body(), most).await.map_err(|error| {
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            if cause.to_string().contains("length limit") {
-                return too_large();
+    let (parts, sent) = request.into_parts();
+    body(&parts.headers, sent, edge.app.config.server.body_bytes_max).await
+}
+
+/// Reads a body of at most `most` bytes. Of a larger one as much again is read and thrown away: a sender that is still
+/// writing when the connection closes does not hear why.
+pub(super) async fn body(headers: &HeaderMap, sent: Body, most: usize) -> Result<Bytes, ApiError> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
+    let hopeless = declared.is_some_and(|length| length / 2 > most);
+    let (mut kept, mut read) = (Vec::with_capacity(declared.unwrap_or_default().min(most)), 0);
+    let mut chunks = sent.into_data_stream();
+    while read <= most.saturating_mul(2) && !hopeless {
+        match chunks.next().await {
+            None if read > most => break,
+            None => return Ok(kept.into()),
+            Some(Err(_)) => {
+                return Err(ApiError::invalid("the body ended before it was complete; send it again"));
             }
-            source = cause.source();
+            Some(Ok(chunk)) => {
+                read += chunk.len();
+                if read <= most {
+                    kept.extend_from_slice(&chunk);
+                }
+            }
         }
-        ApiError::invalid("the body ended before it was complete; send it again")
-    })
+    }
+    let message = format!("the body is larger than {most} bytes; send less");
+    Err(of_status(StatusCode::PAYLOAD_TOO_LARGE, Some(message)))
 }
 
 /// The query of the address; what is unknown is refused.

@@ -24,6 +24,7 @@ mod error;
 mod extract;
 mod guardrails;
 mod health;
+mod hooks;
 pub mod keys;
 mod origin;
 mod shapes;
@@ -79,6 +80,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(widget::router(&edge))
         .merge(console::router(&edge))
         .merge(health::router())
+        .merge(hooks::router())
         .route("/openapi.json", get(openapi))
         .fallback(|| async { error::of_status(StatusCode::NOT_FOUND, None) });
     around(&edge, router).with_state(edge)

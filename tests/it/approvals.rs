@@ -308,7 +308,13 @@ async fn an_approval_is_over_with_its_time(record: Arc<Record>) {
 async fn an_approval_is_over_with_its_case(record: Arc<Record>) {
     let desk = Desked::new(&record, StatusCode::OK).await;
     let actor = Actor::Agent(agent("ada", &[]).id);
-    let at = At { store: desk.store(), clock: desk.clock.as_ref(), actor: &actor, case: &desk.case };
+    let at = At {
+        store: desk.store(),
+        channels: &desk.pipeline.parts().channels,
+        clock: desk.clock.as_ref(),
+        actor: &actor,
+        case: &desk.case,
+    };
     act::resolve(at).await.unwrap();
     let late = desk.decide("ben", Decision::Approved).await;
     assert!(matches!(late, Err(DecideError::NotWaiting(Standing::Over))), "{late:?}");

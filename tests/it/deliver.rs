@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
-use firstline::channels::{ChannelAdapter, ChannelError, ChannelLimits, Channels, Envelope};
+use firstline::channels::{ChannelAdapter, ChannelError, Channels, Incoming, Outgoing, Webhook};
 use firstline::config::{Config, Sources};
 use firstline::domain::case::{CaseState, Resolution};
 use firstline::domain::decision::{Draft, Step};
+use firstline::domain::delivery::DeliveryState;
 use firstline::domain::ids::{CaseId, ProcedureId};
-use firstline::domain::message::{InboundMessage, Message};
+use firstline::domain::message::InboundMessage;
 use firstline::pipeline::Pipeline;
-use firstline::store::{DeliveryState, Store};
+use firstline::store::Store;
 use futures_util::future::BoxFuture;
 
 use crate::store::{Record, on_both};
@@ -44,18 +45,18 @@ impl ChannelAdapter for Post {
         "post"
     }
 
-    fn limits(&self) -> ChannelLimits {
-        ChannelLimits { text_chars_max: 4000, choices_max: 0, typing: false }
+    fn verify(&self, _: &Webhook<'_>) -> Result<(), ChannelError> {
+        Err(ChannelError::Forged("nothing arrives by this one"))
     }
 
-    fn parse(&self, _: Envelope<'_>) -> Result<InboundMessage, ChannelError> {
-        Err(ChannelError::Permanent("nothing arrives by this one".to_owned()))
+    fn parse(&self, _: &Webhook<'_>) -> Result<Vec<Incoming>, ChannelError> {
+        Ok(Vec::new())
     }
 
-    fn send<'a>(&'a self, _: &'a str, message: &'a Message) -> BoxFuture<'a, Result<(), ChannelError>> {
-        self.sent.lock().unwrap().push(message.text.clone());
-        let answer = self.answers.lock().unwrap().pop_front().map_or(Ok(()), Err);
-        if matches!(&answer, Err(ChannelError::Later(why)) if why == NEVER) {
+    fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        self.sent.lock().unwrap().push(outgoing.text.to_owned());
+        let answer = self.answers.lock().unwrap().pop_front().map_or(Ok(None), Err);
+        if matches!(&answer, Err(ChannelError::Later { why, .. }) if why == NEVER) {
             return Box::pin(std::future::pending());
         }
         Box::pin(std::future::ready(answer))
@@ -154,7 +155,7 @@ async fn what_the_channel_takes_leaves_once(record: Arc<Record>) {
 }
 
 async fn what_it_cannot_take_now_leaves_later(record: Arc<Record>) {
-    let busy = || ChannelError::Later("busy".to_owned());
+    let busy = || ChannelError::later("busy");
     let office = Office::new(&record, None, vec![busy(), busy()]).await;
     assert_eq!(office.states().await, [DeliveryState::Pending]);
     office.later(1_000).await;
@@ -200,7 +201,7 @@ async fn what_it_may_have_taken_is_not_sent_again(record: Arc<Record>) {
 }
 
 async fn what_was_taken_up_and_never_recorded_is_not_sent_again(record: Arc<Record>) {
-    let busy = vec![ChannelError::Later("busy".to_owned())];
+    let busy = vec![ChannelError::later("busy")];
     let office = Office::new(&record, None, busy).await;
     office.clock.advance(1_000);
     // Another process takes it up and dies.
@@ -213,7 +214,7 @@ async fn what_was_taken_up_and_never_recorded_is_not_sent_again(record: Arc<Reco
 }
 
 async fn what_follows_in_a_conversation_waits_for_what_comes_before(record: Arc<Record>) {
-    let busy = || ChannelError::Later("busy".to_owned());
+    let busy = || ChannelError::later("busy");
     let office = Office::new(&record, None, vec![busy(), busy()]).await;
     office.write("m2", "and another thing").await;
     office.later(1).await;
@@ -226,8 +227,7 @@ async fn what_follows_in_a_conversation_waits_for_what_comes_before(record: Arc<
 }
 
 async fn a_refusal_is_handed_over_even_when_what_followed_has_left(record: Arc<Record>) {
-    let answers =
-        vec![ChannelError::Later("busy".to_owned()), ChannelError::Permanent("too long".to_owned())];
+    let answers = vec![ChannelError::later("busy"), ChannelError::Permanent("too long".to_owned())];
     let office = Office::new(&record, None, answers).await;
     office.write("m2", "and another thing").await;
     office.later(1_000).await;
@@ -238,6 +238,6 @@ async fn a_refusal_is_handed_over_even_when_what_followed_has_left(record: Arc<R
 }
 
 async fn a_channel_that_never_answers_is_not_waited_for(record: Arc<Record>) {
-    let office = Office::new(&record, None, vec![ChannelError::Later(NEVER.to_owned())]).await;
+    let office = Office::new(&record, None, vec![ChannelError::later(NEVER)]).await;
     assert_eq!(office.states().await, [DeliveryState::Unknown]);
 }

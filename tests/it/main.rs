@@ -12,6 +12,7 @@ mod agents_api;
 mod approvals;
 mod bad_input;
 mod browser;
+mod channels;
 mod console;
 mod deliver;
 mod evals;

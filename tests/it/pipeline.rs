@@ -236,8 +236,13 @@ async fn a_person_who_takes_the_case_meanwhile_silences_the_assistant(record: Ar
     let accepted = process.pipeline.ingest(message("m1", "hello")).await.unwrap();
     process.begun().await;
     let actor = Actor::Program("test".to_owned());
-    let at =
-        At { store: process.store(), clock: process.clock.as_ref(), actor: &actor, case: &accepted.case };
+    let at = At {
+        store: process.store(),
+        channels: &process.pipeline.parts().channels,
+        clock: process.clock.as_ref(),
+        actor: &actor,
+        case: &accepted.case,
+    };
     act::reply(at, Reply { id: None, text: "I am looking into it".to_owned() }).await.unwrap();
     process.go_on();
     process.idle().await;

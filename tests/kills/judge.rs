@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use firstline::domain::case::{Case, CaseState};
+use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::event::{Event, first_broken};
 use firstline::domain::message::{Author, Message};
-use firstline::store::{CaseFilter, Delivery, DeliveryState, Page, Settings, Store};
+use firstline::store::{CaseFilter, Page, Settings, Store};
 use serde_json::Value;
 
 use crate::service::{Ack, Outgoing};
@@ -112,7 +113,7 @@ impl Whole {
                 .any(|body| body["message"] == delivery.message.as_str() && body["state"] == "unknown")
         };
         match delivery.state {
-            DeliveryState::Sent => true,
+            DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => true,
             DeliveryState::Unknown => self.case.state == CaseState::Queued && logged(),
             DeliveryState::Pending | DeliveryState::Failed => false,
         }

@@ -85,7 +85,13 @@ impl<'a> Call<'a> {
     }
 
     fn at(&self) -> At<'_> {
-        At { store: &self.edge.app.store, clock: &*self.edge.app.clock, actor: &self.actor, case: &self.case }
+        At {
+            store: &self.edge.app.store,
+            channels: &self.edge.app.pipeline.parts().channels,
+            clock: &*self.edge.app.clock,
+            actor: &self.actor,
+            case: &self.case,
+        }
     }
 
     fn words(&mut self) -> Result<String, ApiError> {

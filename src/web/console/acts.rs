@@ -32,7 +32,13 @@ pub(super) async fn act(
         edge.app.pipeline.decide(Word { case: case.clone(), approval, shown, decision, actor }).await?;
         return Ok(Redirect::to(&format!("/console/cases/{case}")));
     }
-    let at = At { store: &edge.app.store, clock: &*edge.app.clock, actor: &actor, case: &case };
+    let at = At {
+        store: &edge.app.store,
+        channels: &edge.app.pipeline.parts().channels,
+        clock: &*edge.app.clock,
+        actor: &actor,
+        case: &case,
+    };
     match act.as_str() {
         "reply" => {
             let (text, id) = (words(&edge, fields.remove("text"))?, fields.remove("id"));

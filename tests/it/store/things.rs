@@ -5,6 +5,7 @@ use std::sync::Arc;
 use firstline::domain::assurance::Assurance;
 use firstline::domain::case::{Case, CaseState};
 use firstline::domain::customer::{Customer, Identity};
+use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::event::{Event, EventKind};
 use firstline::domain::ids::{CaseId, CustomerId, DeliveryId, IdentityId, MessageId, ReceiptId, TurnId};
 use firstline::domain::message::{Author, Message, Visibility};
@@ -12,7 +13,7 @@ use firstline::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
 use firstline::domain::time::Timestamp;
 use firstline::domain::triage::{Sentiment, Urgency};
 use firstline::domain::turn::Turn;
-use firstline::store::{Change, Delivery, DeliveryState, InboxEntry, Unit};
+use firstline::store::{Change, InboxEntry, Unit};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_406_400_000);
 
@@ -167,11 +168,14 @@ pub(crate) fn delivery(name: &str) -> Delivery {
         id: DeliveryId::parse(&format!("delivery-{name}")).unwrap(),
         case: case_id(name),
         message: message(name, 1).id,
+        part: 0,
         channel: "web_chat".to_owned(),
         conversation: format!("thread-{name}"),
         state: DeliveryState::Pending,
         attempts: 0,
         due_at: NOW,
+        provider_id: None,
+        reason: None,
     }
 }
 

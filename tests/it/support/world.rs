@@ -83,7 +83,7 @@ pub(crate) async fn parts(
         toolbox: Arc::new(Toolbox::new(&config, templates.clone()).unwrap()),
         phrases: Arc::new(Phrases::load(templates, None).unwrap()),
         desk: Desk::new(&config).unwrap(),
-        channels: Channels::new(&config),
+        channels: Channels::new(&config).unwrap(),
         ends: Ends::new(100),
         doors: Doors::default(),
         assistant,
@@ -114,5 +114,6 @@ pub(crate) fn message(id: &str, text: &str) -> InboundMessage {
         text: text.to_owned(),
         attachments: Vec::new(),
         sent_at: None,
+        threading: None,
     }
 }

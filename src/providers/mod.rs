@@ -1,0 +1,100 @@
+//! The providers of channels, played on loopback: signed webhooks in, a send API that records.
+//!
+//! They stand in for the real ones wherever nobody has an account: for people who try a channel
+//! (`firstline channels simulate`), for `firstline audit` and for the tests. One list, [`all`], names them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::http::Method;
+use serde_json::Value;
+
+use crate::domain::time::Timestamp;
+
+mod telegram;
+
+/// A customer's words, to be posted as the provider would.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// The customer's address on the channel: a phone number in E.164, a numeric id, a mail address.
+    pub from: &'a str,
+    /// How the provider says they are called.
+    pub name: &'a str,
+    /// The words.
+    pub text: &'a str,
+    /// The provider's own id of the message, a number.
+    pub id: u64,
+    /// When they wrote.
+    pub at: Timestamp,
+}
+
+/// A request of the provider to the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderCall {
+    /// The method.
+    pub method: Method,
+    /// Path and query, from `/channels/…` on.
+    pub target: String,
+    /// Headers, signature included.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: Vec<u8>,
+}
+
+/// Something that the service has sent, as the provider took it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// What the provider calls it.
+    pub id: String,
+    /// To whom: the customer's address on the channel.
+    pub to: String,
+    /// The words.
+    pub text: String,
+    /// The buttons under it.
+    pub choices: Vec<String>,
+    /// The whole request.
+    pub request: Value,
+}
+
+/// What a provider has taken, in order, and how it is told to behave next.
+#[derive(Debug, Clone, Default)]
+pub struct Outbox(Arc<Mutex<Vec<Sent>>>);
+
+impl Outbox {
+    /// Everything that was taken so far.
+    pub fn all(&self) -> Vec<Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes one; `make` is told its number, from 1, to give it an id.
+    fn take(&self, make: impl FnOnce(usize) -> Sent) -> Sent {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = make(sent.len() + 1);
+        sent.push(one.clone());
+        one
+    }
+}
+
+/// A provider of one channel.
+pub trait Provider: Send + Sync {
+    /// The channel.
+    fn channel(&self) -> &'static str;
+    /// The settings that connect a service with it, `(section, key, value)`; `api` is where [`Provider::router`] is served,
+    /// `base` how the provider reaches the service.
+    fn settings(&self, api: &str, base: &str) -> Vec<(&'static str, &'static str, String)>;
+    /// A customer's words as it posts them, signed; `base` is how it reaches the service.
+    fn says(&self, said: &Said<'_>, base: &str) -> ProviderCall;
+    /// The same request with another body, signed anew.
+    fn signed(&self, call: &ProviderCall, body: Vec<u8>, base: &str) -> ProviderCall;
+    /// News of something that was sent, where the provider tells any.
+    fn status(&self, sent: &Sent, status: &str, base: &str) -> Option<ProviderCall>;
+    /// An address of the same customer on this channel: each provider has its own kind.
+    fn address(&self, customer: u32) -> String;
+    /// Its send API, which keeps what it takes.
+    fn router(&self, outbox: Outbox) -> Router;
+}
+
+/// Every provider that can be played.
+pub fn all() -> Vec<Box<dyn Provider>> {
+    vec![Box::new(telegram::Telegram)]
+}

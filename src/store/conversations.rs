@@ -1,0 +1,42 @@
+//! The threads of providers, and who wants no messages by them.
+
+use crate::domain::time::Timestamp;
+
+use super::columns::Columns;
+use super::rows::storable;
+use super::unit::Conversation;
+use super::{Store, StoreError};
+
+impl Store {
+    /// A thread in which a customer has written.
+    pub async fn conversation(
+        &self,
+        channel: &str,
+        conversation: &str,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let sql = "select channel, conversation, address, last_inbound_at, threading
+            from conversations where channel = $1 and conversation = $2";
+        let row = self.row(sqlx::query(sql).bind(storable(channel)).bind(storable(conversation))).await?;
+        row.map(|row| {
+            let columns = Columns::of(&row, "conversations");
+            Ok(Conversation {
+                channel: columns.text("channel")?,
+                conversation: columns.text("conversation")?,
+                address: columns.text("address")?,
+                last_inbound_at: columns.at("last_inbound_at")?,
+                threading: columns.maybe_text("threading")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Since when this address wants nothing by this channel; none while it does.
+    pub async fn opted_out(&self, channel: &str, address: &str) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "select opted_out, at from consents where channel = $1 and address = $2
+            order by id desc limit 1";
+        let row = self.row(sqlx::query(sql).bind(storable(channel)).bind(storable(address))).await?;
+        let Some(row) = row else { return Ok(None) };
+        let columns = Columns::of(&row, "consents");
+        Ok(if columns.int("opted_out")? == 1 { Some(columns.at("at")?) } else { None })
+    }
+}

@@ -1,0 +1,78 @@
+//! `/channels/{name}/…`: where providers call. The raw body is verified before it is read, and nothing is
+//! acknowledged before it is stored.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+
+use super::Edge;
+use super::error::ApiError;
+use super::extract;
+use crate::channels::{Incoming, Webhook, WebhookAnswer};
+
+/// The calls of providers.
+pub(super) fn router() -> Router<Arc<Edge>> {
+    Router::new().route("/channels/{name}", any(called)).route("/channels/{name}/{*path}", any(called))
+}
+
+/// Takes a provider's request.
+async fn called(
+    State(edge): State<Arc<Edge>>,
+    Path(place): Path<Vec<(String, String)>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let part = |wanted: &str| place.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value);
+    let adapter = edge.app.pipeline.parts().channels.named(part("name"));
+    let adapter = adapter.ok_or_else(|| ApiError::not_found("channel that is switched on"))?;
+    let (parts, body) = request.into_parts();
+    let most = adapter.body_bytes_max().unwrap_or(edge.app.config.server.body_bytes_max);
+    let body = extract::body(&parts.headers, body, most).await?;
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let webhook = Webhook {
+        method: &parts.method,
+        path: part("path"),
+        url: &format!("{}{target}", edge.app.config.public_base_url()),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body: &body,
+        now: edge.app.clock.now(),
+    };
+    if let Some(greeting) = adapter.greet(&webhook) {
+        return Ok(answered(greeting?));
+    }
+    adapter.verify(&webhook)?;
+    for incoming in adapter.parse(&webhook)? {
+        take(&edge, adapter.name(), incoming).await?;
+    }
+    Ok(answered(adapter.acknowledge()))
+}
+
+/// Stores one thing that a request brought.
+async fn take(edge: &Edge, channel: &'static str, incoming: Incoming) -> Result<(), ApiError> {
+    let pipeline = &edge.app.pipeline;
+    let kind = match incoming {
+        Incoming::Message(message) => {
+            pipeline.ingest(*message).await?;
+            "message"
+        }
+        Incoming::Status(update) => {
+            pipeline.news(channel, &update).await?;
+            "status"
+        }
+        Incoming::Nothing(reason) => {
+            tracing::debug!(channel, reason, "nothing to store");
+            "nothing"
+        }
+    };
+    metrics::counter!("firstline_webhooks_total", "channel" => channel, "kind" => kind).increment(1);
+    Ok(())
+}
+
+fn answered(answer: WebhookAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
+}
