@@ -83,6 +83,8 @@ pub struct Worker {
     pub delivery_retry_ms: i64,
     /// Longest a channel may take over one message; after it nobody knows whether the message left.
     pub delivery_timeout_ms: u64,
+    /// How long news of a message is waited for whose answer was lost, where the provider tells; then a person sees it.
+    pub delivery_unknown_ms: i64,
     /// How long a delivery is held by the process that tries it; longer than it may take.
     pub delivery_lease_ms: i64,
     /// A claimed effect without a result after this is unknown.

@@ -7,6 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Parts;
+use super::consent;
 use super::which_case::{self, Home};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
@@ -246,6 +247,7 @@ async fn compose(
     }));
     book.message(stored);
     changes.extend(heard(parts, message, now).map(Change::Heard));
+    changes.extend(consent::given(parts, message, now).map(Change::Consent));
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
     let unit = if opened { book.open(changes) } else { book.close(changes) };

@@ -35,6 +35,7 @@ const HITS_MAX: usize = 5;
 mod alert;
 mod approve;
 mod await_end;
+mod consent;
 mod deliver;
 mod doubt;
 mod effect;

@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, doubt, handoff};
+use super::{Parts, consent, doubt, handoff};
 use crate::assistant::AssistantError;
 use crate::domain::case::{CaseState, DoubtStage};
 use crate::domain::decision::HandOff;
@@ -172,6 +172,14 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    match consent::asked(parts, file, unread) {
+        Some(consent::Asked::Stopped) => return Ok(Ending::silent("opted_out")),
+        Some(consent::Asked::Unclear) => return Ok(Ending::hand_off(HandOff::because("opt_out_or_answer"))),
+        Some(consent::Asked::Told(draft)) => {
+            return Ok(Ending { words: Words::Say(draft), mind: None, stale: false });
+        }
+        None => {}
+    }
     let mut taken = (file.clone(), unread.to_vec());
     if let Some(doubt) = doubt::due(&file.case, unread) {
         if doubt.stage == DoubtStage::Open {
@@ -199,7 +207,11 @@ async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, T
         let why = match delivery.state {
             DeliveryState::Failed => "delivery_failed",
             DeliveryState::Unknown => "delivery_unknown",
-            DeliveryState::Pending | DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => {
+            DeliveryState::Pending
+            | DeliveryState::Sent
+            | DeliveryState::Delivered
+            | DeliveryState::Read
+            | DeliveryState::Dropped => {
                 continue;
             }
         };

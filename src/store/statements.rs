@@ -217,7 +217,7 @@ pub(super) static STATEMENTS: [Statement; 22] = [
                        or (outbox.state = 'sent' and v.state in ('delivered', 'read', 'failed'))
                        or (outbox.state = 'delivered' and v.state = 'read') then v.state else outbox.state end,
                    attempts = case when outbox.state = 'pending' then v.attempts else outbox.attempts end,
-                   due_at = case when outbox.state = 'pending' then v.due_at else outbox.due_at end,
+                   due_at = case when outbox.state in ('pending', 'unknown') then v.due_at else outbox.due_at end,
                    provider_id = coalesce(v.provider_id, outbox.provider_id),
                    reason = coalesce(v.reason, outbox.reason), holder = '', interrupted = 0
                    from v where outbox.id = v.id",

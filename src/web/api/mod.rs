@@ -13,6 +13,7 @@ mod acts;
 mod approvals;
 mod cases;
 mod customers;
+mod deliveries;
 mod knowledge;
 mod messages;
 
@@ -47,6 +48,8 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::refuse))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(customers::get_customer))
         .routes(routes!(customers::timeline))
         .routes(routes!(knowledge::search_knowledge))

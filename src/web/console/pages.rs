@@ -83,7 +83,8 @@ pub(super) async fn case(
         .map(|pending| shown::approval(&edge, &file.case, &signed_in.agent, &people, &pending))
         .unwrap_or_default();
     context["holder"] = json!(file.case.agent.as_ref().and_then(|agent| people.get(agent.as_str())));
-    context["thread"] = messages.iter().map(|message| shown::entry(message, &people)).collect();
+    let deliveries = store.deliveries(&id).await?;
+    context["thread"] = messages.iter().map(|message| shown::entry(message, &people, &deliveries)).collect();
     context["last"] = json!(messages.last().map_or(0, |message| message.seq));
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
     context["mine"] = json!(file.case.agent.as_ref() == Some(&signed_in.agent.id));
