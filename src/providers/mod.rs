@@ -41,6 +41,17 @@ pub struct ProviderCall {
     pub body: Vec<u8>,
 }
 
+impl ProviderCall {
+    /// Sends it to the service at `base`.
+    pub async fn send(&self, client: &reqwest::Client, base: &str) -> reqwest::Result<reqwest::Response> {
+        let mut request = client.request(self.method.clone(), format!("{base}{}", self.target));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body.clone()).send().await
+    }
+}
+
 /// Something that the service has sent, as the provider took it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
@@ -79,6 +90,10 @@ impl Outbox {
 pub trait Provider: Send + Sync {
     /// The channel.
     fn channel(&self) -> &'static str;
+    /// Whether this medium proves who writes.
+    fn proves(&self) -> bool {
+        true
+    }
     /// The settings that connect a service with it, `(section, key, value)`; `api` is where [`Provider::router`] is served,
     /// `base` how the provider reaches the service.
     fn settings(&self, api: &str, base: &str) -> Vec<(&'static str, &'static str, String)>;
