@@ -6,6 +6,8 @@ use serde::Deserialize;
 /// The sections of all channels that have settings.
 #[derive(Debug, Clone)]
 pub struct Channels {
+    /// The operator's own channels.
+    pub in_app: InAppSettings,
     /// Telegram.
     pub telegram: TelegramSettings,
 }
@@ -24,6 +26,16 @@ impl Channels {
             ],
         )
     }
+}
+
+/// The operator's own channels: where answers are sent beside the streams that can be read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InAppSettings {
+    /// Where every answer is posted; empty: nowhere.
+    pub webhook_url: String,
+    /// Signs what is posted there, `whsec_…`.
+    pub webhook_secret: SecretString,
 }
 
 /// Telegram.

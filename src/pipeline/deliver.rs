@@ -95,7 +95,7 @@ async fn send(parts: &Parts, delivery: Delivery) {
     }
     let tried = Tried { attempts: delivery.attempts + 1, ..Tried::default() };
     let channel = parts.channels.get(&delivery.channel);
-    let harmless = channel.is_some_and(ChannelAdapter::follows_the_record);
+    let harmless = channel.is_some_and(ChannelAdapter::takes_once);
     let in_doubt =
         delivery.state == DeliveryState::Unknown && !harmless && !failpoints::planted("resend_delivery");
     failpoints::reach("delivery_taken");
@@ -116,6 +116,11 @@ async fn send(parts: &Parts, delivery: Delivery) {
     let worker = &parts.config.worker;
     let now = parts.clock.now();
     let recorded = match outcome {
+        Err(ChannelError::Unknown(why)) if harmless && tried.attempts < worker.delivery_attempts_max => {
+            let due_at = now.plus_ms(pause(worker.delivery_retry_ms, tried.attempts));
+            record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
+                .await
+        }
         Ok(provider_id) => {
             let tried = Tried { due_at: now, provider_id, ..tried };
             let early = tried.provider_id.clone();
@@ -126,8 +131,8 @@ async fn send(parts: &Parts, delivery: Delivery) {
             recorded
         }
         Err(ChannelError::Later { why, after_ms }) if tried.attempts < worker.delivery_attempts_max => {
-            let pause = worker.delivery_retry_ms.saturating_mul(1 << (tried.attempts - 1).clamp(0, 16));
-            let due_at = now.plus_ms(pause.max(after_ms.unwrap_or_default()));
+            let pause = pause(worker.delivery_retry_ms, tried.attempts).max(after_ms.unwrap_or_default());
+            let due_at = now.plus_ms(pause);
             record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
                 .await
         }
@@ -149,6 +154,11 @@ async fn send(parts: &Parts, delivery: Delivery) {
         tracing::error!(error = %error, "a delivery could not be recorded");
     }
     failpoints::reach("delivery_recorded");
+}
+
+/// The pause before the next try, in milliseconds; doubles with each.
+fn pause(first_ms: i64, attempts: i64) -> i64 {
+    first_ms.saturating_mul(1 << (attempts - 1).clamp(0, 16))
 }
 
 /// Whether the customer has been answered on another channel since the assistant said this, and it has not left: a slow
@@ -208,6 +218,7 @@ async fn give(
         window_open,
         language: said.language,
         subject: said.subject,
+        now: parts.clock.now(),
     };
     let limit = parts.config.worker.delivery_timeout_ms;
     tokio::time::timeout(Duration::from_millis(limit), channel.send(outgoing))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
 use firstline::channels::in_app::InApp;
 use firstline::channels::{
-    Bounds, ChannelAdapter, ChannelError, Channels, Incoming, Outgoing, StatusUpdate, Webhook,
+    ChannelAdapter, ChannelError, Channels, Incoming, Outgoing, StatusUpdate, Webhook,
 };
 use firstline::config::{Config, Sources};
 use firstline::desk::act::{Actor, At};
@@ -133,7 +133,8 @@ impl Office {
         let post =
             Post { name: channel, answers: Arc::new(Mutex::new(answers.into())), sent: Arc::clone(&sent) };
         let mut parts = parts(config, clock.clone(), &[], Arc::new(says)).await;
-        let own = InApp { bounds: Bounds::of(&parts.config) };
+        let client = reqwest::Client::builder().build().unwrap();
+        let own = InApp::new(&parts.config.channels.in_app, client).unwrap();
         parts.channels = Channels::of(vec![Box::new(post), Box::new(own)]);
         let pipeline = Pipeline::new(parts);
         let arrived = InboundMessage { channel: channel.to_owned(), ..message("m1", "hello there") };

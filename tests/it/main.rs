@@ -9,6 +9,7 @@
 )]
 
 mod agents_api;
+mod answers_out;
 mod approvals;
 mod bad_input;
 mod browser;
