@@ -13,7 +13,9 @@ mod sections;
 mod telemetry;
 mod tools;
 
-pub use channels::{Channels, InAppSettings, TelegramSettings};
+pub use channels::{
+    Channels, InAppSettings, MetaSettings, SlackSettings, TelegramSettings, WhatsAppSettings,
+};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -170,6 +172,10 @@ impl Config {
                 channels: Channels {
                     in_app: reader.section("in_app")?,
                     telegram: reader.section("telegram")?,
+                    whatsapp: reader.section("whatsapp")?,
+                    messenger: reader.section("messenger")?,
+                    instagram: reader.section("instagram")?,
+                    slack: reader.section("slack")?,
                 },
                 teams,
                 tools,

@@ -3,6 +3,11 @@
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+/// Longest text for people to read that is no message, in characters.
+pub const HINT_CHARS_MAX: usize = 200;
+/// Longest text in a list of ids, in characters.
+const LABELS_CHARS_MAX: usize = 500;
+
 /// What is wrong with a body, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {problem}")]
@@ -198,6 +203,45 @@ impl Fields {
     pub fn required_label(&mut self, name: &'static str, chars_max: usize) -> Result<String, BadInput> {
         let field = self.named(name);
         self.label(name, chars_max)?.ok_or_else(|| BadInput::new(&field, "is missing; add it as a string"))
+    }
+
+    /// Something for people to read, such as a display name: one line of at most [`HINT_CHARS_MAX`] characters. What is
+    /// no such text counts as absent, since nobody is refused for the name of a file.
+    pub fn hint(&mut self, name: &'static str) -> Option<String> {
+        let Some(Value::String(text)) = self.take(name) else { return None };
+        let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let words: Vec<&str> = visible.split_whitespace().collect();
+        let line: String = words.join(" ").chars().take(HINT_CHARS_MAX).collect();
+        (!line.is_empty()).then_some(line)
+    }
+
+    /// A number with or without a fraction, as text; anything else counts as absent.
+    pub fn decimal(&mut self, name: &'static str) -> Option<String> {
+        match self.take(name) {
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A list of at most `items_max` short texts; empty when absent.
+    pub fn labels(&mut self, name: &'static str, items_max: usize) -> Result<Vec<String>, BadInput> {
+        let field = self.named(name);
+        match self.take(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) if items.len() <= items_max => {
+                let texts = items.into_iter().map(|item| match item {
+                    Value::String(text) if text.chars().count() <= LABELS_CHARS_MAX => Ok(text),
+                    Value::String(_) => Err(BadInput::new(&field, "holds a text that is too long for an id")),
+                    other => Err(wrong(&field, "a list of strings", &other)),
+                });
+                texts.collect()
+            }
+            Some(Value::Array(items)) => {
+                let length = items.len();
+                Err(BadInput::new(&field, format!("has {length} entries; at most {items_max} are taken")))
+            }
+            Some(other) => Err(wrong(&field, "a list", &other)),
+        }
     }
 
     /// `true` or `false`, if present.

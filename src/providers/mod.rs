@@ -11,7 +11,12 @@ use serde_json::Value;
 
 use crate::domain::time::Timestamp;
 
+mod instagram;
+mod messenger;
+mod meta;
+mod slack;
 mod telegram;
+mod whatsapp;
 
 /// A customer's words, to be posted as the provider would.
 #[derive(Debug, Clone, Copy)]
@@ -111,5 +116,11 @@ pub trait Provider: Send + Sync {
 
 /// Every provider that can be played.
 pub fn all() -> Vec<Box<dyn Provider>> {
-    vec![Box::new(telegram::Telegram)]
+    vec![
+        Box::new(telegram::Telegram),
+        Box::new(whatsapp::WhatsApp),
+        Box::new(messenger::PAGE),
+        Box::new(instagram::ACCOUNT),
+        Box::new(slack::Slack),
+    ]
 }

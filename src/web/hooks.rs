@@ -8,11 +8,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use tokio::sync::Semaphore;
 
 use super::Edge;
 use super::error::ApiError;
 use super::extract;
 use crate::channels::{Incoming, Webhook, WebhookAnswer};
+use crate::domain::message::InboundMessage;
+
+/// Most calls at once by which customers are shown that their message was seen.
+static SEEING: Semaphore = Semaphore::const_new(32);
 
 /// The calls of providers.
 pub(super) fn router() -> Router<Arc<Edge>> {
@@ -52,11 +57,14 @@ async fn called(
 }
 
 /// Stores one thing that a request brought.
-async fn take(edge: &Edge, channel: &'static str, incoming: Incoming) -> Result<(), ApiError> {
+async fn take(edge: &Arc<Edge>, channel: &'static str, incoming: Incoming) -> Result<(), ApiError> {
     let pipeline = &edge.app.pipeline;
     let kind = match incoming {
         Incoming::Message(message) => {
-            pipeline.ingest(*message).await?;
+            let seen = message.clone();
+            if !pipeline.ingest(*message).await?.duplicate {
+                show_seen(edge, channel, *seen);
+            }
             "message"
         }
         Incoming::Status(update) => {
@@ -70,6 +78,19 @@ async fn take(edge: &Edge, channel: &'static str, incoming: Incoming) -> Result<
     };
     metrics::counter!("firstline_webhooks_total", "channel" => channel, "kind" => kind).increment(1);
     Ok(())
+}
+
+/// Shows the customer that a message was seen, beside its turn. Where too many are being shown already, it is left out.
+fn show_seen(edge: &Arc<Edge>, channel: &'static str, message: InboundMessage) {
+    let Ok(permit) = SEEING.try_acquire() else { return };
+    let shown = Arc::clone(edge);
+    edge.app.pipeline.parts().tasks.spawn(async move {
+        let adapter = shown.app.pipeline.parts().channels.named(channel);
+        if let Some(shows) = adapter.and_then(|adapter| adapter.seen(&message)) {
+            shows.await;
+        }
+        drop(permit);
+    });
 }
 
 fn answered(answer: WebhookAnswer) -> Response {
