@@ -13,7 +13,7 @@ mod sections;
 mod telemetry;
 mod tools;
 
-pub use channels::{Channels, TelegramSettings};
+pub use channels::{Channels, SmsSettings, TelegramSettings, VoiceSettings};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -167,7 +167,11 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
-                channels: Channels { telegram: reader.section("telegram")? },
+                channels: Channels {
+                    telegram: reader.section("telegram")?,
+                    sms: reader.section("sms")?,
+                    voice: reader.section("voice")?,
+                },
                 teams,
                 tools,
                 mcp_servers,

@@ -20,7 +20,10 @@ pub mod outgoing;
 #[cfg(feature = "failpoints")]
 pub mod pushed;
 pub mod rules;
+pub mod sms;
 pub mod telegram;
+pub mod twilio;
+pub mod voice;
 pub mod web_chat;
 pub mod webhook;
 
@@ -218,6 +221,12 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
         vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })];
     if settings.telegram.enabled {
         all.push(Box::new(telegram::Telegram::new(&settings.telegram, client.clone(), bounds)));
+    }
+    if settings.sms.enabled {
+        all.push(Box::new(sms::Sms::new(&settings.sms, &config.public_base_url(), client.clone(), bounds)));
+    }
+    if settings.voice.enabled {
+        all.push(Box::new(voice::Voice::new(&settings.voice, bounds)));
     }
     #[cfg(feature = "failpoints")]
     all.push(Box::new(pushed::Pushed));

@@ -11,7 +11,11 @@ use serde_json::Value;
 
 use crate::domain::time::Timestamp;
 
+mod sms;
 mod telegram;
+mod twilio;
+mod twiml;
+pub mod voice;
 
 /// A customer's words, to be posted as the provider would.
 #[derive(Debug, Clone, Copy)]
@@ -96,5 +100,5 @@ pub trait Provider: Send + Sync {
 
 /// Every provider that can be played.
 pub fn all() -> Vec<Box<dyn Provider>> {
-    vec![Box::new(telegram::Telegram)]
+    vec![Box::new(telegram::Telegram), Box::new(sms::Sms), Box::new(voice::Voice)]
 }

@@ -12,7 +12,9 @@ use axum::routing::any;
 use super::Edge;
 use super::error::ApiError;
 use super::extract;
-use crate::channels::{Incoming, Webhook, WebhookAnswer};
+use crate::channels::{Incoming, Webhook, WebhookAnswer, voice as phone};
+
+mod voice;
 
 /// The calls of providers.
 pub(super) fn router() -> Router<Arc<Edge>> {
@@ -45,6 +47,10 @@ async fn called(
         return Ok(answered(greeting?));
     }
     adapter.verify(&webhook)?;
+    if adapter.name() == phone::NAME {
+        // A call waits for its answer, and the answer to each of its requests is what is said next.
+        return Ok(answered(voice::answer(&edge, adapter, &webhook).await?));
+    }
     for incoming in adapter.parse(&webhook)? {
         take(&edge, adapter.name(), incoming).await?;
     }
