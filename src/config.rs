@@ -14,7 +14,8 @@ mod telemetry;
 mod tools;
 
 pub use channels::{
-    Channels, InAppSettings, MetaSettings, SlackSettings, TelegramSettings, WhatsAppSettings,
+    Channels, InAppSettings, MetaSettings, SlackSettings, SmsSettings, TelegramSettings, VoiceSettings,
+    WhatsAppSettings,
 };
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
@@ -176,6 +177,8 @@ impl Config {
                     messenger: reader.section("messenger")?,
                     instagram: reader.section("instagram")?,
                     slack: reader.section("slack")?,
+                    sms: reader.section("sms")?,
+                    voice: reader.section("voice")?,
                 },
                 teams,
                 tools,

@@ -27,9 +27,12 @@ pub mod outgoing;
 #[cfg(feature = "failpoints")]
 pub mod pushed;
 pub mod rules;
-pub mod standard_webhooks;
 pub mod slack;
+pub mod sms;
+pub mod standard_webhooks;
 pub mod telegram;
+pub mod twilio;
+pub mod voice;
 pub mod web_chat;
 pub mod webhook;
 pub mod whatsapp;
@@ -255,6 +258,12 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
     }
     if settings.slack.enabled {
         all.push(Box::new(slack::Slack::new(&settings.slack, client.clone(), bounds)));
+    }
+    if settings.sms.enabled {
+        all.push(Box::new(sms::Sms::new(&settings.sms, &config.public_base_url(), client.clone(), bounds)));
+    }
+    if settings.voice.enabled {
+        all.push(Box::new(voice::Voice::new(&settings.voice, bounds)));
     }
     #[cfg(feature = "failpoints")]
     all.push(Box::new(pushed::Pushed));

@@ -15,7 +15,11 @@ mod instagram;
 mod messenger;
 mod meta;
 mod slack;
+mod sms;
 mod telegram;
+mod twilio;
+mod twiml;
+pub mod voice;
 mod whatsapp;
 
 /// A customer's words, to be posted as the provider would.
@@ -122,5 +126,7 @@ pub fn all() -> Vec<Box<dyn Provider>> {
         Box::new(messenger::PAGE),
         Box::new(instagram::ACCOUNT),
         Box::new(slack::Slack),
+        Box::new(sms::Sms),
+        Box::new(voice::Voice),
     ]
 }
