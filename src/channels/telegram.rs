@@ -112,7 +112,13 @@ impl Telegram {
         let attachments: Vec<Attachment> = MEDIA
             .iter()
             .filter(|kind| message.has(kind))
-            .map(|kind| Attachment { name: (*kind).to_owned(), content_type: None, url: None })
+            .map(|kind| Attachment {
+                name: (*kind).to_owned(),
+                content_type: None,
+                url: None,
+                id: None,
+                content: None,
+            })
             .collect();
         if attachments.is_empty() && demand_words(&text).is_err() {
             return Ok(Incoming::Nothing("a message of a kind that is not read"));

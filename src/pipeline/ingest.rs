@@ -12,7 +12,7 @@ use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId, TurnId};
+use crate::domain::ids::{AttachmentId, CaseId, CustomerId, IdentityId, MessageId, TurnId};
 use crate::domain::message::{Author, InboundMessage, Message, Visibility};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::{Sentiment, Urgency};
@@ -20,7 +20,7 @@ use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::extract;
 use crate::store::Draftbook;
-use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, Unit};
+use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, StoredAttachment, Unit};
 
 /// Where the operator's own id of a person is kept as an identity.
 const OPERATOR: &str = "operator";
@@ -136,6 +136,12 @@ fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, I
         let most = limits.attachments_max;
         return Err(IngestError::Invalid(format!("send at most {most} attachments with one message")));
     }
+    let bytes: usize =
+        message.attachments.iter().filter_map(|one| one.content.as_ref()).map(|c| c.len()).sum();
+    if bytes > limits.attachment_bytes_max {
+        let most = limits.attachment_bytes_max;
+        return Err(IngestError::Invalid(format!("the attachments have {bytes} bytes; send at most {most}")));
+    }
     if let Cow::Owned(masked) = extract::mask_secrets(&message.text) {
         message.text = masked;
     }
@@ -157,6 +163,10 @@ fn digest(message: &InboundMessage) -> String {
     for part in [&message.conversation, &sender.address, &message.text, &attachments] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
+    }
+    for content in message.attachments.iter().filter_map(|one| one.content.as_ref()) {
+        hasher.update((content.len() as u64).to_le_bytes());
+        hasher.update(content);
     }
     hex::encode(hasher.finalize())
 }
@@ -210,7 +220,8 @@ async fn compose(
         case.resolution = None;
         case.resolved_at = None;
     }
-    let stored = thread_entry(parts, message, &case, now);
+    let mut stored = thread_entry(parts, message, &case, now);
+    changes.extend(files(parts, message, &mut stored).into_iter().map(Change::Attachment));
     case.inbound_seq = stored.seq;
     // Where the customer was asked, the question keeps its place in the thread.
     let placed = |doubt: Doubt| {
@@ -413,6 +424,27 @@ fn thread_entry(parts: &Parts, message: &InboundMessage, case: &Case, now: Times
         attachments: message.attachments.clone(),
         turn: None,
     }
+}
+
+/// The files that the message brought, each named in the thread by its id alone.
+fn files(parts: &Parts, message: &InboundMessage, stored: &mut Message) -> Vec<StoredAttachment> {
+    let mut files = Vec::new();
+    for (sent, kept) in message.attachments.iter().zip(&mut stored.attachments) {
+        let Some(content) = &sent.content else { continue };
+        let id = AttachmentId::new(parts.clock.new_id());
+        kept.id = Some(id.clone());
+        kept.content = None;
+        files.push(StoredAttachment {
+            id,
+            case: stored.case.clone(),
+            message: stored.id.clone(),
+            name: sent.name.clone(),
+            content_type: sent.content_type.clone(),
+            content: content.clone(),
+            at: stored.at,
+        });
+    }
+    files
 }
 
 /// What answering by a channel that has to be pushed needs.

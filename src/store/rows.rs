@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
 
+use super::attachments;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
 
@@ -55,11 +56,11 @@ fn word<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
     Ok(json(value)?.trim_matches('"').to_owned())
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(storable(text))
 }
 
-fn maybe(value: Option<&str>) -> Value {
+pub(super) fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
 }
 
@@ -142,6 +143,7 @@ impl Rows {
                 (Slot::SeenCase, vec![text(case.as_str()), Value::Int(*version)])
             }
             Change::Message(new) => (Slot::Message, message(new)?),
+            Change::Attachment(new) => (Slot::Attachment, attachments::row(new)),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
             Change::CloseTurn { turn, epoch, outcome, at } => (

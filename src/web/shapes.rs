@@ -28,7 +28,7 @@ pub(super) struct CitationBody {
     title: String,
 }
 
-/// Something that came with a message; the file stays with its channel.
+/// Something that came with a message.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AttachmentBody {
     name: String,
@@ -36,6 +36,9 @@ pub(super) struct AttachmentBody {
     content_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    /// The file itself is at `/v1/attachments/{id}`; without it the file stays with its channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 /// One entry of a thread.
@@ -82,7 +85,12 @@ impl From<&Message> for MessageBody {
                 .collect(),
             choices: message.choices.clone(),
             attachments: attachments
-                .map(|one| AttachmentBody { name: one.name, content_type: one.content_type, url: one.url })
+                .map(|one| AttachmentBody {
+                    name: one.name,
+                    content_type: one.content_type,
+                    url: one.url,
+                    id: one.id.map(String::from),
+                })
                 .collect(),
         }
     }

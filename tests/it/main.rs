@@ -10,6 +10,7 @@
 
 mod agents_api;
 mod approvals;
+mod attachments;
 mod bad_input;
 mod browser;
 mod channels;

@@ -70,6 +70,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         faults::NAMES,
         queries::NAMES,
         work::NAMES,
+        crate::attachments::NAMES,
         crate::deliver::NAMES,
         crate::limits::NAMES,
         pipeline::NAMES,

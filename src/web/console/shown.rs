@@ -57,6 +57,7 @@ pub(super) fn entry(message: &Message, people: &BTreeMap<String, String>) -> Val
         "channel": words(&message.channel),
         "text": message.text,
         "at": message.at,
+        "files": message.attachments.iter().map(|one| json!({"name": one.name, "id": one.id})).collect::<Vec<_>>(),
     })
 }
 
