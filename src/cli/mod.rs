@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod chat;
 mod check;
+mod customer;
 mod eval;
 mod knowledge;
 mod lines;
@@ -67,6 +68,8 @@ enum Command {
     User(operations::UserOptions),
     /// API keys
     Key(operations::KeyOptions),
+    /// Customers: take them over from a CRM, hand out or erase what is known of one
+    Customer(customer::Options),
 }
 
 /// How a command ended other than well.
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
             Command::Migrate => operations::migrate(&globals).await,
             Command::User(options) => operations::user(&globals, options).await,
             Command::Key(options) => operations::key(&globals, options).await,
+            Command::Customer(options) => customer::run(&globals, options).await,
         }
     });
     ended(result)

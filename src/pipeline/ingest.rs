@@ -10,6 +10,7 @@ use super::Parts;
 use super::which_case::{self, Home};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
+use crate::domain::crm::{Crm, Field, OPERATOR};
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AttachmentId, CaseId, CustomerId, IdentityId, MessageId, TurnId};
@@ -22,8 +23,6 @@ use crate::language::extract;
 use crate::store::Draftbook;
 use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, StoredAttachment, Unit};
 
-/// Where the operator's own id of a person is kept as an identity.
-const OPERATOR: &str = "operator";
 /// A message may lose against other changes of its case this often before it is refused, with nothing promised.
 const TRIES_MAX: usize = 64;
 /// An identity's last sight is written at most this often.
@@ -328,14 +327,17 @@ fn customer_of(
             };
             changes.push(Change::SeenIdentity(seen));
         }
-        let newer = |said: &Option<String>, known: &Option<String>| said.clone().or_else(|| known.clone());
+        // What came from the operator's CRM is its word alone, whoever says otherwise.
+        let newer = |field: Field, said: &Option<String>, known: &Option<String>| {
+            said.clone().filter(|_| !customer.crm.owns(field)).or_else(|| known.clone())
+        };
         let mut updated = Customer::clone(customer);
         if proven {
-            updated.name = newer(&sender.name, &customer.name);
-            updated.email = newer(&sender.email, &customer.email);
-            updated.phone = newer(&sender.phone, &customer.phone);
+            updated.name = newer(Field::Name, &sender.name, &customer.name);
+            updated.email = newer(Field::Email, &sender.email, &customer.email);
+            updated.phone = newer(Field::Phone, &sender.phone, &customer.phone);
         } else if customer.external_id.is_none() {
-            updated.name = newer(&sender.name, &customer.name);
+            updated.name = newer(Field::Name, &sender.name, &customer.name);
         }
         if updated == **customer {
             return (customer.clone(), false);
@@ -352,6 +354,7 @@ fn customer_of(
         email: sender.email.clone().filter(|_| proven),
         phone: sender.phone.clone().filter(|_| proven),
         language: None,
+        crm: Crm::default(),
         created_at: now,
         version: 1,
     });

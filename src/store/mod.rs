@@ -21,6 +21,7 @@ mod ledger;
 mod messages;
 mod model_calls;
 mod outbox;
+mod people;
 mod rows;
 mod statements;
 mod turns;
@@ -54,6 +55,7 @@ pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
+pub use people::{ASKED_MAX, Contact, Holder, KnownPerson};
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.

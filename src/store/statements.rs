@@ -83,15 +83,15 @@ pub(super) enum Slot {
 pub(super) static STATEMENTS: [Statement; 23] = [
     Statement {
         slot: Slot::NewCustomer,
-        head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
+        head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
         tail: " on conflict do nothing",
         guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::Customer,
-        head: "with v (id, external_id, name, email, phone, language, created_at, version) as (values ",
+        head: "with v (id, external_id, name, email, phone, language, crm, created_at, version) as (values ",
         tail: ") update customers set external_id = v.external_id, name = v.name, email = v.email, phone = v.phone,
-                   language = v.language, version = v.version
+                   language = v.language, crm = v.crm, version = v.version
                    from v where customers.id = v.id and customers.version = v.version - 1",
         guard: Some(Guard { returning: "customers.id", refusal: Refusal::Stale }),
     },

@@ -305,6 +305,15 @@ pub(super) struct CustomerBody {
     email: Option<String>,
     phone: Option<String>,
     language: Option<String>,
+    /// What the operator's CRM calls their standing.
+    tier: Option<String>,
+    /// Who looks after them, as the CRM says.
+    owner: Option<String>,
+    tags: Vec<String>,
+    /// The fields that came from the CRM: nothing that is written on a channel changes them.
+    crm_fields: Vec<&'static str>,
+    /// When the CRM last changed one of them.
+    crm_changed_at: Option<String>,
     created_at: String,
     identities: Vec<IdentityBody>,
 }
@@ -326,6 +335,11 @@ impl CustomerBody {
             email: customer.email.clone(),
             phone: customer.phone.clone(),
             language: customer.language.clone(),
+            tier: customer.crm.tier.clone(),
+            owner: customer.crm.owner.clone(),
+            tags: customer.crm.tags.clone(),
+            crm_fields: customer.crm.fields.iter().map(|field| field.as_str()).collect(),
+            crm_changed_at: customer.crm.changed_at.map(|at| at.to_string()),
             created_at: customer.created_at.to_string(),
             identities: identities.into_iter().map(identity).collect(),
         }

@@ -15,6 +15,7 @@ mod bad_input;
 mod browser;
 mod channels;
 mod console;
+mod crm;
 mod deliver;
 mod evals;
 mod limits;
