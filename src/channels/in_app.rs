@@ -152,6 +152,8 @@ fn attachments(body: &mut Fields, items_max: usize) -> Result<Vec<Attachment>, B
             name: one.required_label("name", LABEL_CHARS_MAX)?,
             content_type: one.label("content_type", LABEL_CHARS_MAX)?,
             url: one.label("url", URL_CHARS_MAX)?,
+            id: None,
+            content: None,
         };
         one.finish()?;
         Ok(attachment)

@@ -170,7 +170,13 @@ impl Sms {
             let content_type = form.get(&format!("MediaContentType{at}")).map(short);
             let kind = content_type.as_deref().and_then(|kind| kind.split('/').next()).unwrap_or("file");
             let url = form.get(&format!("MediaUrl{at}")).filter(|url| url.starts_with("https://"));
-            Attachment { name: format!("{kind} {}", at + 1), content_type, url: url.map(short) }
+            Attachment {
+                name: format!("{kind} {}", at + 1),
+                content_type,
+                url: url.map(short),
+                id: None,
+                content: None,
+            }
         };
         Ok((0..count).map(one).collect())
     }

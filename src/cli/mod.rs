@@ -9,6 +9,7 @@ mod audit;
 mod channels;
 mod chat;
 mod check;
+mod customer;
 mod eval;
 mod knowledge;
 mod lines;
@@ -74,6 +75,8 @@ enum Command {
     User(operations::UserOptions),
     /// API keys
     Key(operations::KeyOptions),
+    /// Customers: take them over from a CRM, hand out or erase what is known of one
+    Customer(customer::Options),
 }
 
 /// How a command ended other than well.
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
             Command::Migrate => operations::migrate(&globals).await,
             Command::User(options) => operations::user(&globals, options).await,
             Command::Key(options) => operations::key(&globals, options).await,
+            Command::Customer(options) => customer::run(&globals, options).await,
         }
     });
     ended(result)

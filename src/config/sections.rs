@@ -127,6 +127,8 @@ pub struct Limits {
     pub tool_timeout_ms_max: u64,
     /// Most attachments on one message.
     pub attachments_max: usize,
+    /// Largest sum of the files of one message.
+    pub attachment_bytes_max: usize,
     /// Calls to a language model in one turn.
     pub model_calls_max: usize,
     /// What these calls may read and write together, tokens.

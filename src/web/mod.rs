@@ -18,6 +18,7 @@ use crate::templates::Templates;
 
 mod api;
 mod console;
+mod download;
 mod error;
 mod extract;
 mod guardrails;

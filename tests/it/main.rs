@@ -11,10 +11,12 @@
 mod agents_api;
 mod answers_out;
 mod approvals;
+mod attachments;
 mod bad_input;
 mod browser;
 mod channels;
 mod console;
+mod crm;
 mod deliver;
 mod evals;
 mod limits;

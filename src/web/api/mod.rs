@@ -11,6 +11,7 @@ use super::Edge;
 
 mod acts;
 mod approvals;
+mod attachments;
 mod cases;
 mod customers;
 mod deliveries;
@@ -52,6 +53,7 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(customers::get_customer))
         .routes(routes!(customers::timeline))
+        .routes(routes!(attachments::get_attachment))
         .routes(routes!(knowledge::search_knowledge))
         .split_for_parts();
     let mut scheme = Http::new(HttpAuthScheme::Bearer);

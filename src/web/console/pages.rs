@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Edge;
+use super::super::download;
 use super::super::error::ApiError;
 use super::super::extract::{Asked, Peer, case_id};
 use super::super::stream::{self, Live, Places, Source};
@@ -89,6 +90,16 @@ pub(super) async fn case(
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
     context["mine"] = json!(file.case.agent.as_ref() == Some(&signed_in.agent.id));
     page(&edge, CASE, &context)
+}
+
+/// A file that came with a message, to be kept and never shown.
+pub(super) async fn attachment(
+    State(edge): State<Arc<Edge>>,
+    signed_in: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let _ = signed_in;
+    download::attachment(&edge, &id).await
 }
 
 /// One case, live.

@@ -77,6 +77,7 @@ pub(super) fn entry(message: &Message, people: &BTreeMap<String, String>, delive
         "text": message.text,
         "at": message.at,
         "sent": stands,
+        "files": message.attachments.iter().map(|one| json!({"name": one.name, "id": one.id})).collect::<Vec<_>>(),
     })
 }
 
