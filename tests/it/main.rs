@@ -25,5 +25,6 @@ mod model_turns;
 mod model_wire;
 mod pipeline;
 mod readiness;
+mod signatures;
 mod store;
 mod support;
