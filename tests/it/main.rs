@@ -12,6 +12,7 @@ mod agents_api;
 mod answers_out;
 mod approvals;
 mod attachments;
+mod audit;
 mod bad_input;
 mod browser;
 mod channels;

@@ -147,8 +147,11 @@ impl Run {
             }
             return None;
         }
-        let files: Vec<&str> =
-            readings.iter().flat_map(|reading| &reading.message.attachments).map(|file| file.name.as_str()).collect();
+        let files: Vec<&str> = readings
+            .iter()
+            .flat_map(|reading| &reading.message.attachments)
+            .map(|file| file.name.as_str())
+            .collect();
         if requests.is_empty() && !files.is_empty() {
             self.say_phrase("files_alone", &json!({"files": files}));
             return None;
