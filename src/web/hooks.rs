@@ -50,9 +50,12 @@ async fn called(
         return Ok(answered(greeting?));
     }
     adapter.verify(&webhook)?;
+    // One that cannot be taken does not keep out those behind it; posted again, the others are known already.
+    let mut taken = Ok(());
     for incoming in adapter.parse(&webhook)? {
-        take(&edge, adapter.name(), incoming).await?;
+        taken = taken.and(take(&edge, adapter.name(), incoming).await);
     }
+    taken?;
     Ok(answered(adapter.acknowledge()))
 }
 

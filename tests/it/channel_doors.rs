@@ -178,3 +178,20 @@ async fn the_senders_faults_are_told_to_the_sender_and_store_nothing() {
     let unknown = ProviderCall { target: "/channels/telex".to_owned(), ..town.played[0].says(1, "hello") };
     assert_eq!(town.post(&unknown).await, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_taken_does_not_keep_out_those_that_came_with_it() {
+    let town = Town::new().await;
+    let whatsapp = town.played.iter().find(|one| one.provider.channel() == "whatsapp").unwrap();
+    let call = whatsapp.says(41, "hello");
+    assert_eq!(town.post(&call).await, 200);
+    let mut batch: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+    let messages = batch.pointer_mut("/entry/0/changes/0/value/messages").unwrap();
+    let mut other = messages[0].clone();
+    messages[0]["text"]["body"] = "the same id with other words".into();
+    other["id"] = "wamid.42".into();
+    messages.as_array_mut().unwrap().push(other);
+    let batch = whatsapp.provider.signed(&call, batch.to_string().into_bytes(), BASE);
+    assert_eq!(town.post(&batch).await, 409);
+    assert_eq!(town.count(STORED, "whatsapp").await, 2);
+}

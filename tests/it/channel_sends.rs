@@ -214,10 +214,13 @@ async fn slack_answers_in_the_thread_and_by_the_channel_of_the_conversation() {
     assert_eq!(desk.last().request.get("thread_ts"), None);
 }
 
+/// Status, `Retry-After` and body of an answer.
+type Told = (u16, Option<u64>, Value);
+
 /// A provider that answers as it was told, and keeps what it was given.
 #[derive(Clone, Default)]
 struct Script {
-    answers: Arc<Mutex<VecDeque<(u16, Option<u64>, Value)>>>,
+    answers: Arc<Mutex<VecDeque<Told>>>,
     asked: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -231,7 +234,7 @@ async fn scripted(State(script): State<Script>, body: Bytes) -> impl IntoRespons
     (StatusCode::from_u16(status).unwrap(), headers, Json(body))
 }
 
-async fn told(channel: &str, answer: (u16, Option<u64>, Value)) -> ChannelError {
+async fn told(channel: &str, answer: Told) -> ChannelError {
     let script = Script::default();
     script.answers.lock().unwrap().push_back(answer);
     let api = serve(Router::new().fallback(scripted).with_state(script)).await;
