@@ -1,6 +1,6 @@
 //! What a customer sent, whatever medium it came by, and what is said of the kinds that cannot be read.
 
-use super::json::Fields;
+use super::json::{self, Fields};
 use super::{BadInput, demand_words};
 use crate::domain::message::Attachment;
 
@@ -67,14 +67,13 @@ pub(super) fn file(name: &str, content_type: Option<String>, url: Option<String>
     }
 }
 
-/// The text without line breaks, control characters and double blanks, cut after `chars_max` characters.
+/// The text on one line, cut after `chars_max` characters.
 pub(super) fn one_line(text: &str, chars_max: usize) -> String {
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-    let words = visible.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() <= chars_max {
-        return words;
+    let line = json::one_line(text);
+    if line.chars().count() <= chars_max {
+        return line;
     }
-    words.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect()
+    line.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// A place: what the customer calls it, and where it is.

@@ -209,9 +209,7 @@ impl Fields {
     /// no such text counts as absent, since nobody is refused for the name of a file.
     pub fn hint(&mut self, name: &'static str) -> Option<String> {
         let Some(Value::String(text)) = self.take(name) else { return None };
-        let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let words: Vec<&str> = visible.split_whitespace().collect();
-        let line: String = words.join(" ").chars().take(HINT_CHARS_MAX).collect();
+        let line: String = one_line(&text).chars().take(HINT_CHARS_MAX).collect();
         (!line.is_empty()).then_some(line)
     }
 
@@ -327,6 +325,15 @@ impl Fields {
     }
 }
 
+/// The text without line breaks, control characters, double blanks, and what turns the direction of reading: a file
+/// must not look as if its name ended otherwise.
+pub(super) fn one_line(text: &str) -> String {
+    let turns =
+        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let visible = text.chars().filter(|c| !turns(c)).map(|c| if c.is_control() { ' ' } else { c });
+    visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn wrong(field: &str, expected: &str, found: &Value) -> BadInput {
     let found = match found {
         Value::Null => "null",
@@ -356,6 +363,25 @@ mod tests {
         assert!(refused("{\"a\":1} x").contains("trailing"));
         assert!(parse(b"\"\xff\"", 4).unwrap_err().to_string().contains("UTF-8"));
         assert_eq!(parse(b"[[[[1]]]]", 4).unwrap(), serde_json::json!([[[[1]]]]));
+    }
+
+    #[test]
+    fn a_hint_is_one_line_without_tricks_or_absent() {
+        let body = "{\"a\":\" in\\n voice\\u202efdp.exe\",\"b\":7,\"c\":\" \\t\",\"d\":1.5}";
+        let mut body = Fields::of_body(body.as_bytes(), 8).unwrap();
+        assert_eq!(body.hint("a").as_deref(), Some("in voicefdp.exe"));
+        assert_eq!((body.hint("b"), body.hint("c"), body.hint("absent")), (None, None, None));
+        assert_eq!(body.decimal("d").as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn a_list_of_ids_is_bounded_and_holds_texts_alone() {
+        let read = |body: &str| Fields::of_body(body.as_bytes(), 8).unwrap().labels("mids", 2);
+        assert_eq!(read(r#"{"mids":["a","b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(read("{}"), Ok(Vec::new()));
+        for wrong in [r#"{"mids":["a","b","c"]}"#, r#"{"mids":[1]}"#, r#"{"mids":"a"}"#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -247,3 +247,64 @@ fn judged(answer: Answer) -> Result<Value, ChannelError> {
         Err(ChannelError::Permanent(why))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    /// The example on Slack's page about verifying requests.
+    #[test]
+    fn slacks_own_example_of_a_signature_verifies_within_five_minutes() {
+        let settings = SlackSettings {
+            enabled: true,
+            signing_secret: "8f742231b10e8888abcd99yyyzzz85a5".to_owned().into(),
+            bot_token: "xoxb".to_owned().into(),
+            api_base: String::new(),
+        };
+        let bounds = Bounds { text_chars_max: 100, attachments_max: 1, depth_max: 8 };
+        // Its client needs a provider of cryptography to be built at all.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let slack = Slack::new(&settings, reqwest::Client::builder().build().unwrap(), bounds);
+        let body = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V\
+            &channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=\
+            &response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN\
+            &trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+        let mut headers = HeaderMap::new();
+        headers.insert(TIMESTAMP_HEADER, "1531420618".parse().unwrap());
+        let signature = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
+        headers.insert(SIGNATURE_HEADER, signature.parse().unwrap());
+        let at = |now| {
+            let webhook = Webhook {
+                method: &Method::POST,
+                path: "",
+                url: "",
+                query: "",
+                headers: &headers,
+                body: body.as_bytes(),
+                now: Timestamp(now),
+            };
+            slack.verify(&webhook)
+        };
+        assert_eq!(at(1_531_420_618_000), Ok(()));
+        assert_eq!(at(1_531_420_618_000 + AGE_MS_MAX), Ok(()));
+        assert!(matches!(at(1_531_420_618_001 + AGE_MS_MAX), Err(ChannelError::Forged(_))));
+        assert!(matches!(at(i64::MIN), Err(ChannelError::Forged(_))));
+    }
+
+    #[test]
+    fn mark_up_becomes_the_words_that_people_see_and_an_open_bracket_is_no_trap() {
+        for (marked, seen) in [
+            ("5 &lt; 6 &amp;amp; 7", "5 < 6 &amp; 7"),
+            ("<https://a.example|our page>, <@U1>, <!here>", "our page, @U1, !here"),
+            ("<tel:+49151|+49151> <mailto:a@b.example|a@b.example>", "+49151 a@b.example"),
+            ("no end <here", "no end <here"),
+            ("<", "<"),
+        ] {
+            assert_eq!(plain(marked), seen);
+        }
+        assert_eq!(plain(&"<".repeat(20_000)).len(), 20_000);
+        assert_eq!(plain(&escaped("a <b> & c &amp;")), "a <b> & c &amp;");
+    }
+}

@@ -257,3 +257,28 @@ fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> Vec<String>
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Environment, Sources};
+
+    #[test]
+    fn a_channel_that_is_switched_on_without_its_credentials_says_which_are_missing() {
+        for (section, missing) in [
+            ("telegram", vec!["bot_token", "webhook_secret"]),
+            ("whatsapp", vec!["app_secret", "verify_token", "access_token", "phone_number_id"]),
+            ("messenger", vec!["app_secret", "verify_token", "access_token"]),
+            ("instagram", vec!["app_secret", "verify_token", "access_token"]),
+            ("slack", vec!["signing_secret", "bot_token"]),
+        ] {
+            let name = format!("FIRSTLINE__{}__ENABLED", section.to_uppercase());
+            let environment = Environment::default().with(&name, "true");
+            let error = Config::load(Sources { environment, ..Sources::default() }).err().unwrap();
+            let said = |key| format!("[{section}] is enabled but `{key}` is empty");
+            assert_eq!(error.0.len(), missing.len(), "{error:?}");
+            for (problem, key) in error.0.iter().zip(missing) {
+                assert!(problem.starts_with(&said(key)), "{problem}");
+            }
+        }
+    }
+}

@@ -36,7 +36,9 @@ pub(super) fn settings(channel: &'static str, api: &str) -> Vec<(&'static str, &
 pub(super) fn hmac_hex(secret: &str, parts: &[&[u8]]) -> String {
     // A key of any length is taken.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     hex::encode(mac.finalize().into_bytes())
 }
 

@@ -56,9 +56,12 @@ async fn called(
         // A call waits for its answer, and the answer to each of its requests is what is said next.
         return Ok(answered(voice::answer(&edge, adapter, &webhook).await?));
     }
+    // One that cannot be taken does not keep out those behind it; posted again, the others are known already.
+    let mut taken = Ok(());
     for incoming in adapter.parse(&webhook)? {
-        take(&edge, adapter.name(), incoming).await?;
+        taken = taken.and(take(&edge, adapter.name(), incoming).await);
     }
+    taken?;
     Ok(answered(adapter.acknowledge()))
 }
 

@@ -89,10 +89,9 @@ impl Reader<'_> {
     ) -> Result<Incoming, BadInput> {
         let external_id = message.required_label("id", ID_CHARS_MAX)?;
         // Who hides the number has an id of Meta's own instead (from memory).
-        let address = match message.label("from", LABEL_CHARS_MAX)? {
-            Some(from) => from,
-            None => message.required_label("from_user_id", LABEL_CHARS_MAX)?,
-        };
+        let hidden = !message.has("from") && message.has("from_user_id");
+        let address =
+            message.required_label(if hidden { "from_user_id" } else { "from" }, LABEL_CHARS_MAX)?;
         if message.has("group_id") {
             return Ok(Incoming::Nothing("a message in a group"));
         }

@@ -4,6 +4,7 @@ pub(crate) mod database;
 pub(crate) mod installed;
 pub(crate) mod mcp;
 pub(crate) mod service;
+pub(crate) mod played;
 pub(crate) mod site;
 pub(crate) mod stub_model;
 pub(crate) mod world;
