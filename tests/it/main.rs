@@ -22,5 +22,7 @@ mod model_turns;
 mod model_wire;
 mod pipeline;
 mod readiness;
+mod sms;
 mod store;
 mod support;
+mod voice;

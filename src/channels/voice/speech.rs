@@ -184,7 +184,7 @@ mod tests {
             ("**Good** news 👍🏽!", "Good news!"),
             ("See [our page](https://a.example/x?y=1).", "See our page."),
             ("See https://www.a.example/returns/now.", "See a.example."),
-            ("See www.a.example/returns, please", "See a.example please."),
+            ("See www.a.example/returns, please", "See a.example, please."),
             (
                 "# Returns\n\n- in 30 days\n- unused\n\n1. Pack it\n2. Send it",
                 "Returns. in 30 days. unused. Pack it. Send it.",
