@@ -188,7 +188,7 @@ async fn a_text_gets_one_answer_from_the_number_it_was_sent_to_and_news_only_mov
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_may_have_left_is_never_sent_again_and_news_of_it_settles_it() {
     // Takes the message and says nothing: the answer is lost.
-    let silent = post(|| std::future::pending::<()>());
+    let silent = post(std::future::pending::<()>);
     let api = serve(Router::new().fallback(silent)).await;
     let more = [("FIRSTLINE__WORKER__DELIVERY_TIMEOUT_MS", "200")];
     let desk = Connected::start_at("sms", &api, Outbox::default(), &more).await;

@@ -241,12 +241,11 @@ impl Call<'_> {
     /// The language of the case, else the one this caller last wrote or spoke, else the business's own.
     async fn language(&self) -> Result<String, ApiError> {
         let store = &self.edge.app.store;
-        let known = match &self.place.case {
-            Some(case) => store.case(case).await?.map(|file| file.case.language.clone()),
-            None => {
-                let caller = (NAME, self.request.caller.as_str());
-                store.arrival(NAME, "", caller).await?.customer.and_then(|customer| customer.language.clone())
-            }
+        let known = if let Some(case) = &self.place.case {
+            store.case(case).await?.map(|file| file.case.language.clone())
+        } else {
+            let caller = (NAME, self.request.caller.as_str());
+            store.arrival(NAME, "", caller).await?.customer.and_then(|customer| customer.language.clone())
         };
         Ok(known.unwrap_or_else(|| self.edge.app.config.business.language.clone()))
     }

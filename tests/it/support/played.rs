@@ -14,7 +14,7 @@ use crate::support::database;
 use crate::support::site::Site;
 
 /// Longest wait for something that the program does by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Serves a send API on a free port; its address.
 pub(crate) async fn serve(router: Router) -> String {
