@@ -30,5 +30,7 @@ mod model_wire;
 mod pipeline;
 mod readiness;
 mod signatures;
+mod sms;
 mod store;
 mod support;
+mod voice;
