@@ -8,12 +8,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod channels;
+mod crm;
 mod mcp;
 mod sections;
 mod telemetry;
 mod tools;
 
 pub use channels::{Channels, TelegramSettings};
+pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -63,6 +65,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// The media that providers connect.
     pub channels: Channels,
+    /// The operator's CRM.
+    pub crm: CrmSettings,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
     /// What may be called.
@@ -167,6 +171,7 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
+                crm: reader.section("crm")?,
                 channels: Channels { telegram: reader.section("telegram")? },
                 teams,
                 tools,

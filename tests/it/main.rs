@@ -17,6 +17,7 @@ mod channels;
 mod console;
 mod crm;
 mod deliver;
+mod erasure;
 mod evals;
 mod limits;
 mod mcp;
