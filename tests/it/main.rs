@@ -22,6 +22,7 @@ mod channels;
 mod console;
 mod crm;
 mod deliver;
+mod erasure;
 mod evals;
 mod limits;
 mod mcp;
