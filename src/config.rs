@@ -8,12 +8,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod channels;
+mod email;
 mod mcp;
 mod sections;
 mod telemetry;
 mod tools;
 
 pub use channels::{Channels, TelegramSettings};
+pub use email::{EmailSettings, MailTls};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -167,7 +169,7 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
-                channels: Channels { telegram: reader.section("telegram")? },
+                channels: Channels { telegram: reader.section("telegram")?, email: reader.section("email")? },
                 teams,
                 tools,
                 mcp_servers,

@@ -14,6 +14,7 @@ use crate::domain::message::{InboundMessage, Message};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints;
 
+pub mod email;
 pub mod in_app;
 pub mod json;
 pub mod outgoing;
@@ -122,6 +123,20 @@ pub trait ChannelAdapter: Send + Sync {
     fn body_bytes_max(&self) -> Option<usize> {
         None
     }
+    /// Whether reading a request may take long enough to be kept off the threads that serve everybody.
+    fn reads_long(&self) -> bool {
+        false
+    }
+    /// The HTTP status by which the provider that calls `path` understands that a request is refused for good, where
+    /// it tries others again.
+    fn refusal(&self, _path: &str) -> Option<u16> {
+        None
+    }
+    /// How many automatic answers may leave in one conversation within how many milliseconds, where the other side
+    /// may be a program that answers them.
+    fn automatic_replies(&self) -> Option<(i64, i64)> {
+        None
+    }
     /// The answer to a request by which the provider only asks whether this is the right place; those are answered
     /// before anything else and store nothing. A wrong secret in one is [`ChannelError::Forged`].
     fn greet(&self, _: &Webhook<'_>) -> Option<Result<WebhookAnswer, ChannelError>> {
@@ -218,6 +233,9 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
         vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })];
     if settings.telegram.enabled {
         all.push(Box::new(telegram::Telegram::new(&settings.telegram, client.clone(), bounds)));
+    }
+    if settings.email.enabled {
+        all.push(Box::new(email::Email::new(&settings.email, bounds).map_err(|error| vec![error])?));
     }
     #[cfg(feature = "failpoints")]
     all.push(Box::new(pushed::Pushed));

@@ -3,18 +3,22 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::EmailSettings;
+
 /// The sections of all channels that have settings.
 #[derive(Debug, Clone)]
 pub struct Channels {
     /// Telegram.
     pub telegram: TelegramSettings,
+    /// Email.
+    pub email: EmailSettings,
 }
 
 impl Channels {
     /// What a channel that is switched on lacks.
     pub(super) fn problems(&self) -> Vec<String> {
         let telegram = &self.telegram;
-        lacking(
+        let mut wrong = lacking(
             "telegram",
             telegram.enabled,
             &[
@@ -22,7 +26,9 @@ impl Channels {
                 ("webhook_secret", telegram.webhook_secret.expose_secret()),
                 ("api_base", &telegram.api_base),
             ],
-        )
+        );
+        wrong.extend(self.email.problems());
+        wrong
     }
 }
 
@@ -40,7 +46,7 @@ pub struct TelegramSettings {
     pub api_base: String,
 }
 
-fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> Vec<String> {
     let empty = needed.iter().filter(|(_, value)| enabled && value.is_empty());
     empty
         .map(|(key, _)| {
