@@ -30,7 +30,7 @@ on_both! {
     a_channel_that_never_answers_is_not_waited_for
 }
 
-const REPLY: &str = "Thank you for your message.";
+pub(crate) const REPLY: &str = "Thank you for your message.";
 /// Told this, the medium takes the bytes and says nothing any more.
 const NEVER: &str = "never";
 
@@ -64,7 +64,7 @@ impl ChannelAdapter for Post {
 }
 
 /// Says the same to everything, and counts it as an answer or not.
-struct Says(Option<Resolution>);
+pub(crate) struct Says(pub(crate) Option<Resolution>);
 
 impl Assistant for Says {
     fn begin(&self, _: Situation) -> Box<dyn Proposer> {

@@ -15,6 +15,8 @@ mod browser;
 mod channels;
 mod console;
 mod deliver;
+mod email;
+mod email_real;
 mod evals;
 mod limits;
 mod mcp;

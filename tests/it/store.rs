@@ -71,6 +71,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         queries::NAMES,
         work::NAMES,
         crate::deliver::NAMES,
+        crate::email::NAMES,
         crate::limits::NAMES,
         pipeline::NAMES,
         approvals::NAMES,

@@ -4,24 +4,19 @@
 //! the header of the quoted mail. Answers between quoted lines stay; a mail that is nothing but a forwarded one stays
 //! whole.
 
-/// "… wrote:" as it ends the line above a quotation.
-const WROTE: [&str; 16] = [
-    "wrote:",
-    "writes:",
-    "schrieb:",
-    "schrieb am",
-    "geschrieben:",
-    "a écrit :",
-    "a écrit:",
-    "a écrit\u{a0}:",
-    "escribió:",
-    "ha scritto:",
-    "scrive:",
-    "escreveu:",
-    "schreef:",
-    "schreef op",
-    "skrev:",
-    "het volgende geschreven:",
+/// What the line above a quotation says before its colon.
+const WROTE: [&str; 11] = [
+    "wrote",
+    "writes",
+    "schrieb",
+    "geschrieben",
+    "écrit",
+    "escribió",
+    "ha scritto",
+    "scrive",
+    "escreveu",
+    "schreef",
+    "skrev",
 ];
 /// How such a line begins.
 const ON: [&str; 12] =
@@ -140,8 +135,7 @@ fn attribution(line: &str, after: &[&str]) -> bool {
     let mut whole = line.to_owned();
     let mut next = after.iter().take(AHEAD);
     loop {
-        let ends =
-            WROTE.iter().any(|mark| whole.ends_with(mark) || (whole.ends_with(':') && whole.contains(mark)));
+        let ends = whole.ends_with(':') && WROTE.iter().any(|mark| whole.contains(mark));
         // A name or an address, and when: words of the writer's own seldom have both.
         if ends && whole.contains(|c: char| c.is_ascii_digit() || c == '@') {
             return true;
@@ -201,10 +195,9 @@ fn without_quoted_lines<'a>(lines: &[&'a str]) -> Vec<&'a str> {
         }
         // The line above quoted ones that stay out says only whose they are.
         let after = lines.get(at + 1..).unwrap_or_default();
-        if line.len() <= MARK_BYTES_MAX
-            && answers_below(after)
-            && attribution(&line.trim().to_lowercase(), after)
-        {
+        // How they are announced is asked first: what follows is read for few lines only.
+        let whose = line.len() <= MARK_BYTES_MAX && attribution(&line.trim().to_lowercase(), after);
+        if whose && answers_below(after) {
             continue;
         }
         kept.push(line);

@@ -1,5 +1,7 @@
 //! Reading mail: real shapes, one after the other, and whatever else may come.
 
+mod webhooks;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
