@@ -1,5 +1,6 @@
 //! Builds every component once from the settings, and ends them in order.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use tokio_util::task::TaskTracker;
 use crate::assistant::Assistant;
 use crate::assistant::local::LocalAssistant;
 use crate::assistant::model::{self, ModelAssistant};
-use crate::channels::Channels;
+use crate::channels::email::{self, Mailroom, Taken};
 use crate::channels::web_chat::{SessionError, Sessions};
+use crate::channels::{Bounds, Channels};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::domain::time::{Clock, Timestamp};
@@ -20,7 +22,7 @@ use crate::knowledge::{self, Knowledge, Origin, Problem};
 use crate::llm::tape::Recorder;
 use crate::llm::{self, ChatModel};
 use crate::pipeline::triage::Reader;
-use crate::pipeline::{Doors, Ends, Parts, Pipeline};
+use crate::pipeline::{Doors, Ends, IngestError, Parts, Pipeline};
 use crate::store::{self, Store, StoreError};
 use crate::templates::{Phrases, Prompts, Templates};
 use crate::tools::Toolbox;
@@ -228,6 +230,30 @@ impl App {
         let toolbox = &self.pipeline.parts().toolbox;
         toolbox.start(&self.tasks, &self.shutdown, &self.clock);
         toolbox.listed(Duration::from_millis(self.config.mcp.start_ms_max)).await;
+    }
+
+    /// Starts what takes mail without being called, and says where the mail listener listens, if there is one.
+    pub async fn start_listeners(&self) -> Result<Option<SocketAddr>, BuildError> {
+        let bounds = Bounds::of(&self.config);
+        let mailroom = Mailroom::open(&self.config.channels.email, bounds).await;
+        let mailroom = mailroom.map_err(|error| BuildError::Problems(vec![error]))?;
+        let address = mailroom.address();
+        let pipeline = self.pipeline.clone();
+        let ingest: email::Ingest = Arc::new(move |incoming| {
+            let pipeline = pipeline.clone();
+            Box::pin(async move {
+                match pipeline.take(email::NAME, incoming).await {
+                    Ok(()) => Taken::Durably,
+                    Err(IngestError::Unavailable(_)) => Taken::Later,
+                    Err(error @ (IngestError::Conflict | IngestError::Invalid(_))) => {
+                        tracing::warn!(error = %error, "a mail is refused");
+                        Taken::Never
+                    }
+                }
+            })
+        });
+        mailroom.run(&ingest, &self.tasks, &self.shutdown);
+        Ok(address)
     }
 
     /// Stops taking up work, waits for what is under way, and closes the record.

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 mod channels;
 mod crm;
+mod email;
 mod mcp;
 mod sections;
 mod telemetry;
@@ -19,6 +20,7 @@ pub use channels::{
     WhatsAppSettings,
 };
 pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
+pub use email::{EmailSettings, MailTls};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -184,6 +186,7 @@ impl Config {
                     slack: reader.section("slack")?,
                     sms: reader.section("sms")?,
                     voice: reader.section("voice")?,
+                    email: reader.section("email")?,
                 },
                 teams,
                 tools,

@@ -18,6 +18,7 @@ use crate::failpoints;
 use crate::templates::{Phrases, Templates};
 
 mod content;
+pub mod email;
 pub mod in_app;
 pub mod instagram;
 pub mod json;
@@ -135,6 +136,20 @@ pub trait ChannelAdapter: Send + Sync {
     }
     /// Largest body of a request, where it is not `[server] body_bytes_max`.
     fn body_bytes_max(&self) -> Option<usize> {
+        None
+    }
+    /// Whether reading a request may take long enough to be kept off the threads that serve everybody.
+    fn reads_long(&self) -> bool {
+        false
+    }
+    /// The HTTP status by which the provider that calls `path` understands that a request is refused for good, where
+    /// it tries others again.
+    fn refusal(&self, _path: &str) -> Option<u16> {
+        None
+    }
+    /// How many automatic answers may leave in one conversation within how many milliseconds, where the other side
+    /// may be a program that answers them.
+    fn automatic_replies(&self) -> Option<(i64, i64)> {
         None
     }
     /// The answer to a request by which the provider only asks whether this is the right place; those are answered
@@ -264,6 +279,9 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
     }
     if settings.voice.enabled {
         all.push(Box::new(voice::Voice::new(&settings.voice, bounds)));
+    }
+    if settings.email.enabled {
+        all.push(Box::new(email::Email::new(&settings.email, bounds).map_err(|error| vec![error])?));
     }
     #[cfg(feature = "failpoints")]
     all.push(Box::new(pushed::Pushed));

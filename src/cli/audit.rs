@@ -144,19 +144,16 @@ async fn open(workspace: &Workspace, understanding: &Understanding, channels: &[
     app.store.add_key(&stored).await?;
     let client = Client::builder().no_proxy().build().context("there is no client")?;
     let desk = Reached { app: app.clone(), base, client, key, customer };
-    let serve = |listener, router: axum::Router| {
-        let stopped = clearing.shutdown.clone().cancelled_owned();
-        clearing.tasks.spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(stopped).await;
-            if let Err(error) = served {
-                tracing::error!(error = %error, "a listener of the audit stopped");
-            }
-        });
-    };
-    serve(listener, web::router(app.clone()));
+    let (router, stopped) = (web::router(app.clone()), clearing.shutdown.clone().cancelled_owned());
+    clearing.tasks.spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(error = %error, "the listener of the audit stopped");
+        }
+    });
     let mut lines: Vec<Box<dyn Line>> = Vec::new();
     for Playing { provider, outbox, listener, .. } in playing {
-        serve(listener, provider.router(outbox.clone()));
+        let serving = provider.serve(listener, outbox.clone());
+        clearing.tasks.spawn(clearing.shutdown.clone().run_until_cancelled_owned(serving));
         if provider.channel() == voice::NAME {
             let address = provider.address(NUMBER);
             desk.link(voice::NAME, &address).await?;

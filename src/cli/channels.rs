@@ -66,10 +66,8 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     }
     output::remark(&format!("export {}='{base}'", setting_name("server", "public_base_url")));
     let outbox = Outbox::default();
-    let router = provider.router(outbox.clone());
-    let serving = async move { axum::serve(listener, router).await.context("the provider stopped") };
     tokio::select! {
-        served = serving => Ok(served?),
+        () = provider.serve(listener, outbox.clone()) => Ok(()),
         talked = talk(provider.as_ref(), &base, options.customer) => Ok(talked?),
         () = show(&outbox) => Ok(()),
     }

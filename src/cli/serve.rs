@@ -39,6 +39,9 @@ pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failu
     announce(&app, address, shop.is_some()).await?;
     app.start_servers().await;
     app.pipeline.start();
+    if let Some(mail) = app.start_listeners().await.map_err(Failure::usage)? {
+        output::line(&format!("Mail is taken at        {mail}"));
+    }
     app.keep_metrics_tidy();
     let watch = if app.config.knowledge.watch { app.knowledge.watch() } else { Ok(None) };
     if let Err(error) = &watch {

@@ -3,6 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::EmailSettings;
+
 /// The sections of all channels that have settings.
 #[derive(Debug, Clone)]
 pub struct Channels {
@@ -22,6 +24,8 @@ pub struct Channels {
     pub sms: SmsSettings,
     /// The phone.
     pub voice: VoiceSettings,
+    /// Email.
+    pub email: EmailSettings,
 }
 
 impl Channels {
@@ -52,6 +56,7 @@ impl Channels {
         ));
         problems.extend(self.sms.problems());
         problems.extend(self.voice.problems());
+        problems.extend(self.email.problems());
         problems
     }
 }
@@ -248,7 +253,7 @@ impl VoiceSettings {
 /// Longest that a call may be kept waiting by one request: the answer must be with Twilio before its own 15 s are over.
 const ANSWER_WAIT_MS_MAX: u64 = 10_000;
 
-fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> Vec<String> {
     let empty = needed.iter().filter(|(_, value)| enabled && value.is_empty());
     empty
         .map(|(key, _)| {

@@ -199,6 +199,19 @@ async fn give(
         Ok(Some(_)) => return Err(ChannelError::Permanent("opted_out".to_owned())),
         Err(error) => return Err(ChannelError::later(error.to_string())),
     }
+    if said.message.author == Author::Assistant
+        && let Some((most, within_ms)) = channel.automatic_replies()
+    {
+        let since = Timestamp(parts.clock.now().0.saturating_sub(within_ms));
+        let place = (delivery.channel.as_str(), delivery.conversation.as_str());
+        match parts.store.automatic_messages(place, &delivery.message, since).await {
+            Ok(left) if left >= most => {
+                return Err(ChannelError::Permanent("too many automatic answers in this thread".to_owned()));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(ChannelError::later(error.to_string())),
+        }
+    }
     let since = thread.map(|thread| parts.clock.now().ms_since(thread.last_inbound_at));
     let window_open = rules.window_open(since);
     if !window_open && !rules.templates {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assistant::Assistant;
-use crate::channels::{Channels, StatusUpdate};
+use crate::channels::{Channels, Incoming, StatusUpdate};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::approvals::Pending;
@@ -186,6 +186,15 @@ impl Pipeline {
             None => {}
         }
         Ok(stored.accepted)
+    }
+
+    /// Takes one thing that came in by a channel; it is durable when this returns `Ok`.
+    pub async fn take(self: &Arc<Self>, channel: &str, incoming: Incoming) -> Result<(), IngestError> {
+        match incoming {
+            Incoming::Message(message) => self.ingest(*message).await.map(drop),
+            Incoming::Status(update) => self.news(channel, &update).await,
+            Incoming::Nothing(_) => Ok(()),
+        }
     }
 
     /// Takes a provider's news of something that left.

@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::Method;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 use crate::domain::time::Timestamp;
 
+mod email;
 mod instagram;
 mod messenger;
 mod meta;
@@ -103,7 +106,7 @@ pub trait Provider: Send + Sync {
     fn proves(&self) -> bool {
         true
     }
-    /// The settings that connect a service with it, `(section, key, value)`; `api` is where [`Provider::router`] is served,
+    /// The settings that connect a service with it, `(section, key, value)`; `api` is where [`Provider::serve`] serves,
     /// `base` how the provider reaches the service.
     fn settings(&self, api: &str, base: &str) -> Vec<(&'static str, &'static str, String)>;
     /// A customer's words as it posts them, signed; `base` is how it reaches the service.
@@ -116,6 +119,15 @@ pub trait Provider: Send + Sync {
     fn address(&self, customer: u32) -> String;
     /// Its send API, which keeps what it takes.
     fn router(&self, outbox: Outbox) -> Router;
+    /// Serves that on `listener` until it is dropped; over HTTP unless the medium speaks something else.
+    fn serve(&self, listener: TcpListener, outbox: Outbox) -> BoxFuture<'static, ()> {
+        let router = self.router(outbox);
+        Box::pin(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(error = %error, "a played provider stopped");
+            }
+        })
+    }
 }
 
 /// Every provider that can be played.
@@ -128,5 +140,6 @@ pub fn all() -> Vec<Box<dyn Provider>> {
         Box::new(slack::Slack),
         Box::new(sms::Sms),
         Box::new(voice::Voice),
+        Box::new(email::Email),
     ]
 }

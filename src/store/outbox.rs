@@ -1,7 +1,7 @@
 //! The outbox: taking what is due to leave. How a delivery went is part of a unit.
 
 use crate::domain::delivery::{Delivery, DeliveryState};
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{CaseId, MessageId};
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
@@ -75,6 +75,22 @@ impl Store {
             provider_id, reason from outbox where state = 'unknown' and due_at <= $1 order by due_at, id limit $2";
         let rows = self.rows(sqlx::query(sql).bind(now.0).bind(max as i64)).await?;
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
+    }
+
+    /// How many messages of the assistant other than `message`, said after `since`, have left by a conversation, or may
+    /// have.
+    pub async fn automatic_messages(
+        &self,
+        (channel, conversation): (&str, &str),
+        message: &MessageId,
+        since: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let sql = "select count(distinct m.id) as said from outbox o join messages m on m.id = o.message_id
+            where o.channel = $1 and o.conversation = $2 and o.state in ('unknown', 'sent', 'delivered', 'read')
+            and m.author = 'assistant' and m.id <> $3 and m.at > $4";
+        let query = sqlx::query(sql).bind(storable(channel)).bind(storable(conversation));
+        let row = self.row(query.bind(message.as_str()).bind(since.0)).await?;
+        row.map_or(Ok(0), |row| Columns::of(&row, "outbox").int("said"))
     }
 
     /// The delivery that a provider speaks of: by its own name for it, or by ours where it hands that back.

@@ -248,7 +248,8 @@ impl Crm {
             let value = self.templates.render(source, context).map_err(|error| error.to_string())?;
             let mut value = HeaderValue::from_str(&value).map_err(|error| error.to_string())?;
             value.set_sensitive(true);
-            headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?, value);
+            headers
+                .insert(HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?, value);
         }
         Ok(headers)
     }
@@ -309,7 +310,8 @@ fn environment(
 ) -> BTreeMap<String, String> {
     let write_back = &settings.write_back;
     let headers = settings.headers.values().chain(write_back.headers.values()).map(String::as_str);
-    let sources = addresses(settings).into_iter().map(|(_, url)| url).chain(headers).chain([write_back.body.as_str()]);
+    let sources =
+        addresses(settings).into_iter().map(|(_, url)| url).chain(headers).chain([write_back.body.as_str()]);
     let mut names = BTreeSet::new();
     for source in sources {
         match templates.references(source) {

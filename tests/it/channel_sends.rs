@@ -108,6 +108,7 @@ impl Desk {
             window_open: how.window_open,
             language: "de",
             subject: None,
+            now: Timestamp(0),
         };
         self.channels.named(channel).unwrap().send(outgoing).await
     }

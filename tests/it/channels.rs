@@ -29,10 +29,12 @@ fn said_at(provider: &dyn Provider, text: &str, at: Timestamp) -> ProviderCall {
 }
 
 fn texts(taken: &[Incoming]) -> Vec<&str> {
-    let text = |one: &'_ Incoming| match one {
-        Incoming::Message(message) => Some(message.text.as_str()),
-        Incoming::Status(_) | Incoming::Nothing(_) => None,
-    };
+    fn text(one: &Incoming) -> Option<&str> {
+        match one {
+            Incoming::Message(message) => Some(message.text.as_str()),
+            Incoming::Status(_) | Incoming::Nothing(_) => None,
+        }
+    }
     taken.iter().filter_map(text).collect()
 }
 

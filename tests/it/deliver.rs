@@ -46,7 +46,7 @@ on_both! {
     what_failed_is_sent_again_when_a_person_says_so_and_once
 }
 
-const REPLY: &str = "Thank you for your message.";
+pub(crate) const REPLY: &str = "Thank you for your message.";
 /// Told this, the medium takes the bytes and says nothing any more.
 const NEVER: &str = "never";
 
@@ -83,7 +83,7 @@ impl ChannelAdapter for Post {
 }
 
 /// Says the same to everything, and counts it as an answer or not.
-struct Says(Option<Resolution>, &'static str);
+pub(crate) struct Says(pub(crate) Option<Resolution>, pub(crate) &'static str);
 
 impl Assistant for Says {
     fn begin(&self, _: Situation) -> Box<dyn Proposer> {

@@ -22,6 +22,8 @@ mod channels;
 mod console;
 mod crm;
 mod deliver;
+mod email;
+mod email_real;
 mod erasure;
 mod evals;
 mod limits;
