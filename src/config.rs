@@ -13,7 +13,10 @@ mod sections;
 mod telemetry;
 mod tools;
 
-pub use channels::{Channels, MetaSettings, SlackSettings, TelegramSettings, WhatsAppSettings};
+pub use channels::{
+    Channels, InAppSettings, MetaSettings, SlackSettings, SmsSettings, TelegramSettings, VoiceSettings,
+    WhatsAppSettings,
+};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -168,11 +171,14 @@ impl Config {
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
                 channels: Channels {
+                    in_app: reader.section("in_app")?,
                     telegram: reader.section("telegram")?,
                     whatsapp: reader.section("whatsapp")?,
                     messenger: reader.section("messenger")?,
                     instagram: reader.section("instagram")?,
                     slack: reader.section("slack")?,
+                    sms: reader.section("sms")?,
+                    voice: reader.section("voice")?,
                 },
                 teams,
                 tools,

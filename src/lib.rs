@@ -26,7 +26,7 @@
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
-//! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
+//! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve`, `cli::shop`, `cli::audit` and `cli::channels`), `minijinja`
 //! outside `templates`, `async-openai` outside `llm::openai`, `rmcp` outside `tools::mcp`, `opentelemetry` outside
 //! `telemetry`, environment reads outside `config`, clock reads outside `app` and `main`.
 //!

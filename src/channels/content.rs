@@ -58,7 +58,13 @@ pub(super) fn file(name: &str, content_type: Option<String>, url: Option<String>
             && url.len() <= URL_CHARS_MAX
             && !url.chars().any(|c| c.is_control() || c.is_whitespace())
     };
-    Attachment { name: one_line(name, NAME_CHARS_MAX), content_type, url: url.filter(plain) }
+    Attachment {
+        name: one_line(name, NAME_CHARS_MAX),
+        content_type,
+        url: url.filter(plain),
+        id: None,
+        content: None,
+    }
 }
 
 /// The text on one line, cut after `chars_max` characters.

@@ -28,7 +28,11 @@ pub mod outgoing;
 pub mod pushed;
 pub mod rules;
 pub mod slack;
+pub mod sms;
+pub mod standard_webhooks;
 pub mod telegram;
+pub mod twilio;
+pub mod voice;
 pub mod web_chat;
 pub mod webhook;
 pub mod whatsapp;
@@ -117,6 +121,8 @@ pub struct Outgoing<'a> {
     pub language: &'a str,
     /// What the case is about, in one line.
     pub subject: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// A medium: turns a provider's requests into normalised messages, and takes messages out.
@@ -153,6 +159,11 @@ pub trait ChannelAdapter: Send + Sync {
     /// nothing needs to be carried.
     fn follows_the_record(&self) -> bool {
         false
+    }
+    /// Whether it takes a delivery that it is given twice only once, by the delivery's id: then it may be sent again
+    /// when an answer was lost.
+    fn takes_once(&self) -> bool {
+        self.follows_the_record()
     }
     /// Gives one message to the medium; what the provider calls it from now on, where it says.
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>>;
@@ -230,7 +241,7 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
     let settings = &config.channels;
     let client = outgoing::client(config).map_err(|error| vec![error])?;
     let mut all: Vec<Box<dyn ChannelAdapter>> =
-        vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })];
+        vec![Box::new(in_app::InApp::new(&settings.in_app, client.clone())?), Box::new(web_chat::WebChat)];
     if settings.telegram.enabled {
         all.push(Box::new(telegram::Telegram::new(&settings.telegram, client.clone(), pace, bounds)));
     }
@@ -247,6 +258,12 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
     }
     if settings.slack.enabled {
         all.push(Box::new(slack::Slack::new(&settings.slack, client.clone(), bounds)));
+    }
+    if settings.sms.enabled {
+        all.push(Box::new(sms::Sms::new(&settings.sms, &config.public_base_url(), client.clone(), bounds)));
+    }
+    if settings.voice.enabled {
+        all.push(Box::new(voice::Voice::new(&settings.voice, bounds)));
     }
     #[cfg(feature = "failpoints")]
     all.push(Box::new(pushed::Pushed));

@@ -6,6 +6,8 @@ use serde::Deserialize;
 /// The sections of all channels that have settings.
 #[derive(Debug, Clone)]
 pub struct Channels {
+    /// The operator's own channels.
+    pub in_app: InAppSettings,
     /// Telegram.
     pub telegram: TelegramSettings,
     /// WhatsApp.
@@ -16,6 +18,10 @@ pub struct Channels {
     pub instagram: MetaSettings,
     /// Slack.
     pub slack: SlackSettings,
+    /// SMS.
+    pub sms: SmsSettings,
+    /// The phone.
+    pub voice: VoiceSettings,
 }
 
 impl Channels {
@@ -44,8 +50,20 @@ impl Channels {
                 ("api_base", &slack.api_base),
             ],
         ));
+        problems.extend(self.sms.problems());
+        problems.extend(self.voice.problems());
         problems
     }
+}
+
+/// The operator's own channels: where answers are sent beside the streams that can be read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InAppSettings {
+    /// Where every answer is posted; empty: nowhere.
+    pub webhook_url: String,
+    /// Signs what is posted there, `whsec_…`.
+    pub webhook_secret: SecretString,
 }
 
 /// Telegram.
@@ -145,6 +163,90 @@ pub struct SlackSettings {
     /// Where the Web API is.
     pub api_base: String,
 }
+/// SMS by Twilio.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmsSettings {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// The account, `AC…`.
+    pub account_sid: String,
+    /// The account's token: signs what comes in and opens the interface.
+    pub auth_token: SecretString,
+    /// Our number in E.164, for what does not answer a message to a number of ours.
+    pub from: String,
+    /// A messaging service, `MG…`, that chooses the number; empty for none.
+    pub messaging_service_sid: String,
+    /// Where Twilio's interface is.
+    pub api_base: String,
+}
+
+impl SmsSettings {
+    fn problems(&self) -> Vec<String> {
+        let whence =
+            if self.messaging_service_sid.is_empty() { &self.from } else { &self.messaging_service_sid };
+        lacking(
+            "sms",
+            self.enabled,
+            &[
+                ("account_sid", &self.account_sid),
+                ("auth_token", self.auth_token.expose_secret()),
+                ("from", whence),
+                ("api_base", &self.api_base),
+            ],
+        )
+    }
+}
+
+/// The phone by Twilio.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceSettings {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// The account's token: signs what comes in.
+    pub auth_token: SecretString,
+    /// Where a call goes that a person is to take, in E.164; empty: nobody is called.
+    pub transfer_to: String,
+    /// Whether that number is called when the team is closed, too.
+    pub transfer_out_of_hours: bool,
+    /// Speech that was understood with less confidence than this counts as not understood.
+    pub confidence_min: f64,
+    /// Times in a row that nothing is understood before a person gets the call.
+    pub misses_max: u32,
+    /// Longest a request of the call is held for its answer.
+    pub answer_wait_ms: u64,
+    /// Times a call is asked to hold on for one answer before a person gets it.
+    pub waits_max: u32,
+    /// Longest pause before the caller's first word or after a key.
+    pub input_timeout_seconds: u32,
+    /// Languages as the voice is to speak them, BCP 47: `en-GB`; for those that are not named, the usual one.
+    pub locales: Vec<String>,
+}
+
+impl VoiceSettings {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = lacking("voice", self.enabled, &[("auth_token", self.auth_token.expose_secret())]);
+        if self.answer_wait_ms > ANSWER_WAIT_MS_MAX {
+            problems.push(format!(
+                "[voice] answer_wait_ms is {}: Twilio gives up after 15 s, so at most {ANSWER_WAIT_MS_MAX}",
+                self.answer_wait_ms
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.confidence_min) {
+            problems.push("[voice] confidence_min must be between 0 and 1".to_owned());
+        }
+        let dialled = self.transfer_to.strip_prefix('+').unwrap_or_default();
+        let is_number = !dialled.is_empty() && dialled.bytes().all(|b| b.is_ascii_digit());
+        if !self.transfer_to.is_empty() && !is_number {
+            problems.push("[voice] transfer_to must be a number in E.164 such as +14155550100".to_owned());
+        }
+        problems
+    }
+}
+
+/// Longest that a call may be kept waiting by one request: the answer must be with Twilio before its own 15 s are over.
+const ANSWER_WAIT_MS_MAX: u64 = 10_000;
 
 fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> Vec<String> {
     let empty = needed.iter().filter(|(_, value)| enabled && value.is_empty());

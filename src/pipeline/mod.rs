@@ -35,6 +35,7 @@ const HITS_MAX: usize = 5;
 mod alert;
 mod approve;
 mod await_end;
+mod consent;
 mod deliver;
 mod doubt;
 mod effect;
@@ -202,7 +203,38 @@ impl Pipeline {
 
     /// Waits until the turn of an accepted message ends, at most `wait_ms`.
     pub async fn wait(&self, accepted: &Accepted, wait_ms: u64) -> Result<Ended, IngestError> {
-        await_end::wait(&self.parts, accepted, wait_ms).await
+        self.wait_at(&accepted.case, accepted.seq, wait_ms).await
+    }
+
+    /// The same for the message at place `seq` of a case.
+    pub async fn wait_at(&self, case: &CaseId, seq: i64, wait_ms: u64) -> Result<Ended, IngestError> {
+        await_end::wait(&self.parts, (case, seq), wait_ms).await
+    }
+
+    /// Stores what only a person can see to, and gives its case to people without asking the assistant; durable when this
+    /// returns `Ok`.
+    pub async fn ingest_for_people(
+        &self,
+        message: InboundMessage,
+        reason: &'static str,
+    ) -> Result<Accepted, IngestError> {
+        let stored = ingest::ingest(&self.parts, message, |_| ingest::Birth::Held).await?;
+        let (accepted, mut held) = (stored.accepted, stored.turn);
+        for _ in 0..=self.parts.config.limits.restarts_max {
+            let given = turn::to_people(&self.parts, &accepted.case, held.take(), reason).await;
+            match given {
+                Ok(true) => return Ok(accepted),
+                // A turn is under way: it reads the message too, and when it has ended the case is given over.
+                Ok(false) => {
+                    self.wait_at(&accepted.case, accepted.seq, self.parts.config.worker.poll_ms).await?;
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "a case could not be given to people");
+                    return Err(IngestError::Unavailable(None));
+                }
+            }
+        }
+        Err(IngestError::Unavailable(None))
     }
 
     /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.

@@ -81,7 +81,11 @@ pub(super) async fn commit(
         }
         Words::Silent(reason) => {
             let outcome = if *reason == "with_people" { Outcome::HandedOff } else { Outcome::Silent };
-            let book = silent(end, book, reason);
+            let mut book = silent(end, book, reason);
+            // Nothing is left to do for somebody who wants no more messages; what they write later opens it again.
+            if *reason == "opted_out" && book.case.step(Move::AssistantResolved).is_ok() {
+                book.case.resolved_at = Some(now);
+            }
             return finish(parts, end, carried, book, outcome).await;
         }
     };

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use serde_json::json;
 use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, doubt, handoff};
+use super::{Parts, consent, doubt, handoff};
 use crate::assistant::AssistantError;
-use crate::domain::case::{CaseState, DoubtStage};
+use crate::domain::case::{CaseState, DoubtStage, Move};
 use crate::domain::decision::HandOff;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::event::EventKind;
+use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
+use crate::store::{CaseFile, Change, CommitError, Draftbook, Refusal, StoreError, Unit};
 use crate::telemetry::Operation;
 
 /// Why a turn did not come to its end this time.
@@ -108,6 +111,66 @@ async fn bury(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
     Err(TurnError::Restless)
 }
 
+/// Gives a case to people without the assistant, in the turn that is held for it or in one of its own. Whether people have
+/// it now; if not, another turn is under way.
+pub(super) async fn to_people(
+    parts: &Parts,
+    case: &CaseId,
+    held: Option<Turn>,
+    reason: &'static str,
+) -> Result<bool, TurnError> {
+    let mut held = held;
+    for _ in 0..=parts.config.limits.restarts_max {
+        let Some(file) = parts.store.case_fresh(case).await? else { return Ok(true) };
+        if file.case.state.with_people() {
+            return Ok(true);
+        }
+        let Some(turn) = held.take() else {
+            held = open(parts, &file, reason).await?;
+            continue;
+        };
+        let ending = Ending::hand_off(HandOff::because(reason));
+        let through = file.case.inbound_seq;
+        let end = settle::End { turn: &turn, file: &file, through, outcome_if_handed: Outcome::HandedOff };
+        match settle::commit(parts, &end, &Carried::default(), &ending).await {
+            Ok(Committed::Yes(_)) => return Ok(true),
+            Ok(Committed::Stale) => held = Some(turn),
+            // The case had an open turn already.
+            Err(TurnError::LostLease) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// Opens a turn that is held from its birth in a case that people do not have, settled or not; none when the case has
+/// changed meanwhile.
+async fn open(parts: &Parts, file: &CaseFile, reason: &'static str) -> Result<Option<Turn>, TurnError> {
+    let now = parts.clock.now();
+    let mut book = Draftbook::new(file.case.clone(), now);
+    if !book.case.open() {
+        book.event(EventKind::Reopened, &json!({"reason": reason}));
+    }
+    if book.case.step(Move::Undone).is_err() {
+        return Ok(None);
+    }
+    let turn = Turn {
+        id: TurnId::new(parts.clock.new_id()),
+        case: file.case.id.clone(),
+        epoch: 1,
+        holder: parts.holder.clone(),
+        leased_until: now.plus_ms(parts.config.worker.lease_ms),
+        attempts: 1,
+        due_at: now,
+        opened_at: now,
+    };
+    match parts.store.commit(book.close(vec![Change::OpenTurn(turn.clone())])).await {
+        Ok(()) => Ok(Some(turn)),
+        Err(CommitError::Refused(Refusal::Stale)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Brings a turn to its end; what came meanwhile may have opened the next one.
 async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> {
     failpoints::reach("turn_begun");
@@ -172,6 +235,14 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    match consent::asked(parts, file, unread) {
+        Some(consent::Asked::Stopped) => return Ok(Ending::silent("opted_out")),
+        Some(consent::Asked::Unclear) => return Ok(Ending::hand_off(HandOff::because("opt_out_or_answer"))),
+        Some(consent::Asked::Told(draft)) => {
+            return Ok(Ending { words: Words::Say(draft), mind: None, stale: false });
+        }
+        None => {}
+    }
     let mut taken = (file.clone(), unread.to_vec());
     if let Some(doubt) = doubt::due(&file.case, unread) {
         if doubt.stage == DoubtStage::Open {
@@ -199,7 +270,11 @@ async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, T
         let why = match delivery.state {
             DeliveryState::Failed => "delivery_failed",
             DeliveryState::Unknown => "delivery_unknown",
-            DeliveryState::Pending | DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => {
+            DeliveryState::Pending
+            | DeliveryState::Sent
+            | DeliveryState::Delivered
+            | DeliveryState::Read
+            | DeliveryState::Dropped => {
                 continue;
             }
         };

@@ -5,6 +5,7 @@
 
 mod agents;
 mod announce;
+mod attachments;
 mod cache;
 mod cases;
 mod columns;
@@ -20,6 +21,7 @@ mod ledger;
 mod messages;
 mod model_calls;
 mod outbox;
+mod people;
 mod rows;
 mod statements;
 mod turns;
@@ -44,6 +46,7 @@ use writer::{Order, Waiting, Writer};
 
 pub use agents::AgentSession;
 pub use announce::{Announcement, Subscription};
+pub use attachments::StoredAttachment;
 pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
 pub use draftbook::Draftbook;
@@ -52,16 +55,18 @@ pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
+pub use people::{ASKED_MAX, Contact, Holder, KnownPerson};
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
     (4, "conversations", include_str!("migrations/0004_conversations.sql")),
     (5, "model calls", include_str!("migrations/0005_model_calls.sql")),
     (6, "channels", include_str!("migrations/0006_channels.sql")),
+    (8, "the operator's CRM, files, erasure", include_str!("migrations/0008_crm.sql")),
 ];
 
 /// The limits of the store.

@@ -5,6 +5,7 @@ use sqlx::Arguments;
 use sqlx::any::AnyArguments;
 
 use crate::domain::case::Case;
+use crate::domain::crm::Crm;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
@@ -16,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
 
+use super::attachments;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
 
@@ -55,11 +57,11 @@ fn word<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
     Ok(json(value)?.trim_matches('"').to_owned())
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(storable(text))
 }
 
-fn maybe(value: Option<&str>) -> Value {
+pub(super) fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
 }
 
@@ -124,8 +126,8 @@ impl Rows {
     fn add(&mut self, unit: usize, change: &Change) -> Result<(), sqlx::Error> {
         let (slot, values) = match change {
             Change::Inbox(entry) => (Slot::Inbox, inbox(entry)),
-            Change::NewCustomer(new) => (Slot::NewCustomer, customer(new)),
-            Change::Customer(changed) => (Slot::Customer, customer(changed)),
+            Change::NewCustomer(new) => (Slot::NewCustomer, customer(new)?),
+            Change::Customer(changed) => (Slot::Customer, customer(changed)?),
             Change::NewIdentity(new) => (Slot::NewIdentity, identity(new)),
             Change::SeenIdentity(seen) => (
                 Slot::SeenIdentity,
@@ -142,6 +144,7 @@ impl Rows {
                 (Slot::SeenCase, vec![text(case.as_str()), Value::Int(*version)])
             }
             Change::Message(new) => (Slot::Message, message(new)?),
+            Change::Attachment(new) => (Slot::Attachment, attachments::row(new)),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
             Change::CloseTurn { turn, epoch, outcome, at } => (
@@ -230,17 +233,19 @@ fn model_call(case: &CaseId, customer: &CustomerId, at: Timestamp, call: &CallRe
     ]
 }
 
-fn customer(customer: &Customer) -> Vec<Value> {
-    vec![
+fn customer(customer: &Customer) -> Result<Vec<Value>, sqlx::Error> {
+    let crm = if customer.crm == Crm::default() { Value::NoText } else { text(&json(&customer.crm)?) };
+    Ok(vec![
         text(customer.id.as_str()),
         maybe(customer.external_id.as_deref()),
         maybe(customer.name.as_deref()),
         maybe(customer.email.as_deref()),
         maybe(customer.phone.as_deref()),
         maybe(customer.language.as_deref()),
+        crm,
         Value::Int(customer.created_at.0),
         Value::Int(customer.version),
-    ]
+    ])
 }
 
 fn identity(identity: &Identity) -> Vec<Value> {

@@ -65,6 +65,7 @@ pub(super) enum Slot {
     Claim,
     OpenTurn,
     Message,
+    Attachment,
     Event,
     Receipt,
     ModelCall,
@@ -79,18 +80,18 @@ pub(super) enum Slot {
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 22] = [
+pub(super) static STATEMENTS: [Statement; 23] = [
     Statement {
         slot: Slot::NewCustomer,
-        head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
+        head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
         tail: " on conflict do nothing",
         guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::Customer,
-        head: "with v (id, external_id, name, email, phone, language, created_at, version) as (values ",
+        head: "with v (id, external_id, name, email, phone, language, crm, created_at, version) as (values ",
         tail: ") update customers set external_id = v.external_id, name = v.name, email = v.email, phone = v.phone,
-                   language = v.language, version = v.version
+                   language = v.language, crm = v.crm, version = v.version
                    from v where customers.id = v.id and customers.version = v.version - 1",
         guard: Some(Guard { returning: "customers.id", refusal: Refusal::Stale }),
     },
@@ -176,6 +177,12 @@ pub(super) static STATEMENTS: [Statement; 22] = [
         guard: None,
     },
     Statement {
+        slot: Slot::Attachment,
+        head: "insert into attachments (id, case_id, message_id, name, content_type, bytes_count, content, at) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
         slot: Slot::Event,
         head: "insert into events (case_id, seq, at, kind, body, hash) values ",
         tail: "",
@@ -217,7 +224,7 @@ pub(super) static STATEMENTS: [Statement; 22] = [
                        or (outbox.state = 'sent' and v.state in ('delivered', 'read', 'failed'))
                        or (outbox.state = 'delivered' and v.state = 'read') then v.state else outbox.state end,
                    attempts = case when outbox.state = 'pending' then v.attempts else outbox.attempts end,
-                   due_at = case when outbox.state = 'pending' then v.due_at else outbox.due_at end,
+                   due_at = case when outbox.state in ('pending', 'unknown') then v.due_at else outbox.due_at end,
                    provider_id = coalesce(v.provider_id, outbox.provider_id),
                    reason = coalesce(v.reason, outbox.reason), holder = '', interrupted = 0
                    from v where outbox.id = v.id",

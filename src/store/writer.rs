@@ -290,6 +290,8 @@ fn touches(unit: &Unit) -> Vec<String> {
             Change::SeenCase { case, .. } => keys.push(format!("case {case}")),
             Change::Heard(heard) => keys.push(format!("thread {} {}", heard.channel, heard.conversation)),
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
+            // Files are large, and a transaction is held in memory: one unit with files at a time.
+            Change::Attachment(_) => keys.push("files".to_owned()),
             _ => {}
         }
     }

@@ -13,8 +13,10 @@ use tokio::sync::Semaphore;
 use super::Edge;
 use super::error::ApiError;
 use super::extract;
-use crate::channels::{Incoming, Webhook, WebhookAnswer};
+use crate::channels::{Incoming, Webhook, WebhookAnswer, voice as phone};
 use crate::domain::message::InboundMessage;
+
+mod voice;
 
 /// Most calls at once by which customers are shown that their message was seen.
 static SEEING: Semaphore = Semaphore::const_new(32);
@@ -50,6 +52,10 @@ async fn called(
         return Ok(answered(greeting?));
     }
     adapter.verify(&webhook)?;
+    if adapter.name() == phone::NAME {
+        // A call waits for its answer, and the answer to each of its requests is what is said next.
+        return Ok(answered(voice::answer(&edge, adapter, &webhook).await?));
+    }
     // One that cannot be taken does not keep out those behind it; posted again, the others are known already.
     let mut taken = Ok(());
     for incoming in adapter.parse(&webhook)? {

@@ -15,7 +15,7 @@ use crate::support::played::{BASE, as_webhook, channels, take};
 /// When all of it happens: the time of the payloads.
 const NOW: Timestamp = Timestamp(1_749_416_400_000);
 /// What every channel has to show.
-const DEMANDED: [&str; 5] = ["plain", "duplicate", "attachment", "malformed", "bad_signature"];
+const DEMANDED: [&str; 2] = ["duplicate", "malformed"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")

@@ -9,7 +9,9 @@
 )]
 
 mod agents_api;
+mod answers_out;
 mod approvals;
+mod attachments;
 mod bad_input;
 mod browser;
 mod channel_doors;
@@ -17,6 +19,7 @@ mod channel_fixtures;
 mod channel_sends;
 mod channels;
 mod console;
+mod crm;
 mod deliver;
 mod evals;
 mod limits;

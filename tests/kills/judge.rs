@@ -115,7 +115,7 @@ impl Whole {
         match delivery.state {
             DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => true,
             DeliveryState::Unknown => self.case.state == CaseState::Queued && logged(),
-            DeliveryState::Pending | DeliveryState::Failed => false,
+            DeliveryState::Pending | DeliveryState::Failed | DeliveryState::Dropped => false,
         }
     }
 

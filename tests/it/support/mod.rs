@@ -3,6 +3,7 @@
 pub(crate) mod database;
 pub(crate) mod mcp;
 pub(crate) mod played;
+pub(crate) mod service;
 pub(crate) mod site;
 pub(crate) mod stub_model;
 pub(crate) mod world;

@@ -1,0 +1,44 @@
+//! `firstline customer`: taking customers over from the operator's CRM.
+
+use std::path::PathBuf;
+
+use super::{Failure, Globals};
+
+mod import;
+mod report;
+mod table;
+
+/// What `customer` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    /// Take customers over from a CSV file of the CRM; nobody is merged by a guess, and the same file again changes nothing
+    Import(Import),
+}
+
+/// What `customer import` takes.
+#[derive(Debug, clap::Args)]
+struct Import {
+    /// CSV with a header: `external_id` and any of name, email, phone, language, tier, owner, tags
+    file: PathBuf,
+    /// Read and compare everything, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write every conflict and every bad line here, as JSON when the name ends in `.json`, else as CSV
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Print the counts as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
+    match options.act {
+        Act::Import(options) => import::run(globals, &options).await,
+    }
+}
