@@ -1,5 +1,6 @@
 //! What real payloads become: every file in `fixtures/<channel>` is signed as the provider would, read, and compared
-//! with one snapshot per channel. A file whose name begins with `bad_signature` comes with a wrong one.
+//! with one snapshot per channel. A file whose name begins with `bad_signature` comes with a wrong one, and one that begins
+//! with `status` goes where the provider tells news of what left.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use firstline::channels::{ChannelAdapter, Incoming};
 use firstline::domain::message::InboundMessage;
 use firstline::domain::time::Timestamp;
-use firstline::providers::{self, Provider, ProviderCall, Said};
+use firstline::providers::{self, Provider, ProviderCall, Said, Sent};
 use serde_json::{Value, json};
 
 use crate::support::played::{BASE, as_webhook, channels, take};
@@ -88,6 +89,13 @@ fn outcome(adapter: &dyn ChannelAdapter, call: &ProviderCall) -> Value {
 #[test]
 fn every_payload_becomes_what_it_says() {
     let channels = channels();
+    let sent = Sent {
+        id: "sent-1".to_owned(),
+        to: "16505551234".to_owned(),
+        text: String::new(),
+        choices: Vec::new(),
+        request: Value::Null,
+    };
     for provider in providers::all() {
         let (provider, channel) = (provider.as_ref(), provider.channel());
         let fixtures = fixtures(channel);
@@ -95,7 +103,11 @@ fn every_payload_becomes_what_it_says() {
             assert!(fixtures.keys().any(|file| file.starts_with(name)), "{channel} has no fixture `{name}`");
         }
         let read = |(name, body): (String, Vec<u8>)| {
-            let mut call = posted(provider, body);
+            let mut call =
+                match provider.status(&sent, "delivered", BASE).filter(|_| name.starts_with("status")) {
+                    Some(news) => provider.signed(&news, body, BASE),
+                    None => posted(provider, body),
+                };
             if name.starts_with("bad_signature") {
                 // Signed for other bytes.
                 call.headers = posted(provider, b"{}".to_vec()).headers;
