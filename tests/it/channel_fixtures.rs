@@ -89,12 +89,13 @@ fn outcome(adapter: &dyn ChannelAdapter, call: &ProviderCall) -> Value {
 #[test]
 fn every_payload_becomes_what_it_says() {
     let channels = channels();
-    let sent = Sent {
+    let told = |channel: &str| json!({"StatusCallback": format!("{BASE}/channels/{channel}/status")});
+    let sent = |channel: &str| Sent {
         id: "sent-1".to_owned(),
         to: "16505551234".to_owned(),
         text: String::new(),
         choices: Vec::new(),
-        request: Value::Null,
+        request: told(channel),
     };
     for provider in providers::all() {
         let (provider, channel) = (provider.as_ref(), provider.channel());
@@ -103,11 +104,13 @@ fn every_payload_becomes_what_it_says() {
             assert!(fixtures.keys().any(|file| file.starts_with(name)), "{channel} has no fixture `{name}`");
         }
         let read = |(name, body): (String, Vec<u8>)| {
-            let mut call =
-                match provider.status(&sent, "delivered", BASE).filter(|_| name.starts_with("status")) {
-                    Some(news) => provider.signed(&news, body, BASE),
-                    None => posted(provider, body),
-                };
+            let mut call = match provider
+                .status(&sent(channel), "delivered", BASE)
+                .filter(|_| name.starts_with("status"))
+            {
+                Some(news) => provider.signed(&news, body, BASE),
+                None => posted(provider, body),
+            };
             if name.starts_with("bad_signature") {
                 // Signed for other bytes.
                 call.headers = posted(provider, b"{}".to_vec()).headers;
