@@ -107,6 +107,7 @@ impl Desk {
             threading: how.threading,
             window_open: how.window_open,
             language: "de",
+            now: Timestamp(0),
             subject: None,
             now: Timestamp(0),
         };
