@@ -228,22 +228,11 @@ impl Pipeline {
         reason: &'static str,
     ) -> Result<Accepted, IngestError> {
         let stored = ingest::ingest(&self.parts, message, |_| ingest::Birth::Held).await?;
-        let (accepted, mut held) = (stored.accepted, stored.turn);
-        for _ in 0..=self.parts.config.limits.restarts_max {
-            let given = turn::to_people(&self.parts, &accepted.case, held.take(), reason).await;
-            match given {
-                Ok(true) => return Ok(accepted),
-                // A turn is under way: it reads the message too, and when it has ended the case is given over.
-                Ok(false) => {
-                    self.wait_at(&accepted.case, accepted.seq, self.parts.config.worker.poll_ms).await?;
-                }
-                Err(error) => {
-                    tracing::error!(error = %error, "a case could not be given to people");
-                    return Err(IngestError::Unavailable(None));
-                }
-            }
-        }
-        Err(IngestError::Unavailable(None))
+        let given = turn::to_people(&self.parts, &stored.accepted.case, stored.turn, reason).await;
+        given.map(|()| stored.accepted).map_err(|error| {
+            tracing::error!(error = %error, "a case could not be given to people");
+            IngestError::Unavailable(None)
+        })
     }
 
     /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.

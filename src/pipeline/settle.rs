@@ -214,7 +214,15 @@ async fn finish(
         at: now,
         call: call.clone(),
     }));
-    changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });
+    // What is given to people outside any turn has none to close.
+    if end.turn.epoch > 0 {
+        changes.push(Change::CloseTurn {
+            turn: end.turn.id.clone(),
+            epoch: end.turn.epoch,
+            outcome,
+            at: now,
+        });
+    }
     let overtaken = end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant;
     // It answered what it had read; what came since gets a turn of its own.
     let next = overtaken.then(|| Turn {

@@ -19,9 +19,10 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
+use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
-use crate::store::{CaseFile, Change, CommitError, Draftbook, Refusal, StoreError, Unit};
+use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
 use crate::telemetry::Operation;
 
 /// Why a turn did not come to its end this time.
@@ -111,65 +112,54 @@ async fn bury(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
     Err(TurnError::Restless)
 }
 
-/// Gives a case to people without the assistant, in the turn that is held for it or in one of its own. Whether people have
-/// it now; if not, another turn is under way.
+/// Gives a case to people without the assistant, in the turn that is held for it; settled or not, and whether or not another
+/// turn is under way: that one finds that people have the case.
 pub(super) async fn to_people(
     parts: &Parts,
     case: &CaseId,
     held: Option<Turn>,
     reason: &'static str,
-) -> Result<bool, TurnError> {
-    let mut held = held;
-    for _ in 0..=parts.config.limits.restarts_max {
-        let Some(file) = parts.store.case_fresh(case).await? else { return Ok(true) };
+) -> Result<(), TurnError> {
+    let outside = Turn {
+        id: TurnId::new(parts.clock.new_id()),
+        case: case.clone(),
+        epoch: 0,
+        holder: String::new(),
+        leased_until: Timestamp(0),
+        attempts: 0,
+        due_at: Timestamp(0),
+        opened_at: parts.clock.now(),
+    };
+    let mut turn = held.unwrap_or_else(|| outside.clone());
+    for _ in 0..GIVING_TRIES_MAX {
+        let Some(file) = parts.store.case_fresh(case).await? else { return Ok(()) };
         if file.case.state.with_people() {
-            return Ok(true);
+            return Ok(());
         }
-        let Some(turn) = held.take() else {
-            held = open(parts, &file, reason).await?;
-            continue;
-        };
+        let mut carried = Carried::default();
+        let mut file = CaseFile::clone(&file);
+        if !file.case.open() {
+            carried.events.push((EventKind::Reopened, json!({"reason": reason})));
+        }
+        if file.case.step(Move::Undone).is_err() {
+            return Ok(());
+        }
         let ending = Ending::hand_off(HandOff::because(reason));
         let through = file.case.inbound_seq;
         let end = settle::End { turn: &turn, file: &file, through, outcome_if_handed: Outcome::HandedOff };
-        match settle::commit(parts, &end, &Carried::default(), &ending).await {
-            Ok(Committed::Yes(_)) => return Ok(true),
-            Ok(Committed::Stale) => held = Some(turn),
-            // The case had an open turn already.
-            Err(TurnError::LostLease) => return Ok(false),
+        match settle::commit(parts, &end, &carried, &ending).await {
+            Ok(Committed::Yes(_)) => return Ok(()),
+            Ok(Committed::Stale) => {}
+            // The case had an open turn already, so the one that was held never came to be.
+            Err(TurnError::LostLease) => turn = outside.clone(),
             Err(error) => return Err(error),
         }
     }
-    Ok(false)
+    Err(TurnError::Restless)
 }
 
-/// Opens a turn that is held from its birth in a case that people do not have, settled or not; none when the case has
-/// changed meanwhile.
-async fn open(parts: &Parts, file: &CaseFile, reason: &'static str) -> Result<Option<Turn>, TurnError> {
-    let now = parts.clock.now();
-    let mut book = Draftbook::new(file.case.clone(), now);
-    if !book.case.open() {
-        book.event(EventKind::Reopened, &json!({"reason": reason}));
-    }
-    if book.case.step(Move::Undone).is_err() {
-        return Ok(None);
-    }
-    let turn = Turn {
-        id: TurnId::new(parts.clock.new_id()),
-        case: file.case.id.clone(),
-        epoch: 1,
-        holder: parts.holder.clone(),
-        leased_until: now.plus_ms(parts.config.worker.lease_ms),
-        attempts: 1,
-        due_at: now,
-        opened_at: now,
-    };
-    match parts.store.commit(book.close(vec![Change::OpenTurn(turn.clone())])).await {
-        Ok(()) => Ok(Some(turn)),
-        Err(CommitError::Refused(Refusal::Stale)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
+/// Times a case that is given to people may change while it is.
+const GIVING_TRIES_MAX: usize = 16;
 
 /// Brings a turn to its end; what came meanwhile may have opened the next one.
 async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> {

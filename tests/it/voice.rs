@@ -1,5 +1,7 @@
 //! The phone: real shapes of requests read one by one, and whole calls with the program, as a caller hears them.
 
+use axum::Router;
+use axum::routing::post;
 use firstline::channels::voice::{Heard, Place, Request};
 use firstline::channels::{Bounds, Webhook};
 use firstline::domain::assurance::Assurance;
@@ -11,7 +13,7 @@ use firstline::providers::voice::{Call, CallError};
 use firstline::store::{CaseFilter, Page, Store};
 use http::{HeaderMap, Method};
 
-use crate::support::connected::Connected;
+use crate::support::connected::{Connected, eventually, serve};
 
 const CALLER: &str = "+14155550107";
 const PERSON: &str = "+14155550199";
@@ -177,7 +179,7 @@ async fn what_a_person_wrote_is_heard_at_the_next_call_with_the_order_id_spelt()
     let case = only_case(&desk.record().await).await;
     let written =
         serde_json::json!({"text": "Your order **HP-10042** is on its way: https://northpeak.example/t/1"});
-    assert_eq!(desk.act(&format!("/v1/cases/{}/replies", case.id), &written).await, 200);
+    assert_eq!(desk.act(&format!("/v1/cases/{}/replies", case.id), &written).await, 201);
     let mut again = Call::begin(&desk.base(), CALLER, 2).await.unwrap();
     let said = again.say("is there any news?").await.unwrap().join(" ");
     assert!(
@@ -204,13 +206,50 @@ async fn without_anybody_to_call_a_call_ends_politely_as_does_silence_after_ever
     assert!(said.contains("Goodbye") && other.over(), "{said}");
 }
 
+/// A program whose model takes a question and never answers.
+async fn start_slow(more: &[(&str, &str)]) -> Connected {
+    let model = serve(Router::new().fallback(post(std::future::pending::<()>))).await;
+    let slow = [
+        ("FIRSTLINE__MODEL__BASE_URL", model.as_str()),
+        ("FIRSTLINE__MODEL__NAME", "silent"),
+        ("FIRSTLINE__VOICE__ANSWER_WAIT_MS", "150"),
+    ];
+    start(&[&slow[..], more].concat()).await
+}
+
+fn fillers(said: &[String]) -> usize {
+    said.iter().filter(|text| text.contains("One moment")).count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_has_to_wait_is_told_so_once_and_then_hears_the_answer() {
-    let desk = start(&[("FIRSTLINE__VOICE__ANSWER_WAIT_MS", "0")]).await;
+async fn a_caller_who_has_to_wait_is_told_so_once_and_then_hears_what_comes_of_it() {
+    let more = [("FIRSTLINE__LIMITS__MODEL_TURN_MS_MAX", "1500"), ("FIRSTLINE__VOICE__WAITS_MAX", "90")];
+    let desk = start_slow(&more).await;
     let mut call = Call::begin(&desk.base(), CALLER, 1).await.unwrap();
     let said = call.say("What are your store hours?").await.unwrap();
-    let fillers = said.iter().filter(|text| text.contains("One moment")).count();
-    assert!(fillers <= 1 && said.len() > fillers, "{said:?}");
+    assert_eq!((fillers(&said), said.len() > 1), (1, true), "{said:?}");
+    let record = desk.record().await;
+    let case = only_case(&record).await;
+    assert_eq!(stored(&record, &case).await, ["What are your store hours?"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_takes_too_long_brings_a_person_and_the_turn_under_way_says_nothing_more() {
+    let desk =
+        start_slow(&[("FIRSTLINE__VOICE__WAITS_MAX", "2"), ("FIRSTLINE__LIMITS__MODEL_TURN_MS_MAX", "3000")])
+            .await;
+    let mut call = Call::begin(&desk.base(), CALLER, 1).await.unwrap();
+    let said = call.say("What are your store hours?").await.unwrap();
+    assert_eq!((fillers(&said), call.transferred()), (1, Some(PERSON)), "{said:?}");
+    let record = desk.record().await;
+    let case = only_case(&record).await;
+    let handoff = record.handoff(&case.id).await.unwrap().unwrap();
+    assert_eq!((case.state, handoff.reason.as_str()), (CaseState::Queued, "slow_on_the_phone"));
+    let ended = || async { record.open_turn(&case.id).await.unwrap().is_none().then_some(()) };
+    eventually("the turn that was under way has ended", ended).await;
+    let thread = record.transcript(&case.id).await.unwrap();
+    let said_by_us = thread.iter().filter(|entry| entry.author == Author::Assistant).count();
+    assert_eq!(said_by_us, 1, "the words of the handoff");
 }
 
 #[tokio::test(flavor = "multi_thread")]
