@@ -23,6 +23,9 @@ const TAGS_MAX: usize = 50;
 /// The one field of an answer that is not a field of a record.
 const EXTERNAL_ID: &str = "external_id";
 
+/// Why nothing was asked: it failed a moment ago.
+pub const PAUSED: &str = "paused";
+
 /// What a customer is looked up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By<'a> {
@@ -123,7 +126,7 @@ impl Crm {
     pub async fn ask(&self, by: By<'_>, now: Timestamp) -> Answer {
         let Some(origin) = self.places.get(by.key()) else { return Answer::Absent };
         if now.0 < self.asked_again_at.load(Ordering::Relaxed) {
-            return Answer::Failed("paused");
+            return Answer::Failed(PAUSED);
         }
         let answer = self.asked(by, origin).await.unwrap_or_else(Answer::Failed);
         if matches!(answer, Answer::Failed(_)) {
@@ -133,9 +136,9 @@ impl Crm {
     }
 
     async fn asked(&self, by: By<'_>, origin: &Origin) -> Result<Answer, &'static str> {
-        let (key, source) = (by.key(), by.source(&self.settings));
-        let context = by.context(&self.env);
-        let url = self.address(source, origin, &context).map_err(|_| key)?;
+        let (source, context) = (by.source(&self.settings), by.context(&self.env));
+        // Nobody has an id that cannot stand in an address.
+        let Ok(url) = self.address(source, origin, &context) else { return Ok(Answer::Absent) };
         let headers = self.headers(&self.settings.headers, &context).map_err(|_| "header")?;
         let limit = Duration::from_millis(self.settings.timeout_ms);
         let request = self.client.get(url).headers(headers).timeout(limit);
@@ -248,7 +251,8 @@ impl Crm {
             let value = self.templates.render(source, context).map_err(|error| error.to_string())?;
             let mut value = HeaderValue::from_str(&value).map_err(|error| error.to_string())?;
             value.set_sensitive(true);
-            headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?, value);
+            headers
+                .insert(HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?, value);
         }
         Ok(headers)
     }
@@ -309,7 +313,8 @@ fn environment(
 ) -> BTreeMap<String, String> {
     let write_back = &settings.write_back;
     let headers = settings.headers.values().chain(write_back.headers.values()).map(String::as_str);
-    let sources = addresses(settings).into_iter().map(|(_, url)| url).chain(headers).chain([write_back.body.as_str()]);
+    let sources =
+        addresses(settings).into_iter().map(|(_, url)| url).chain(headers).chain([write_back.body.as_str()]);
     let mut names = BTreeSet::new();
     for source in sources {
         match templates.references(source) {

@@ -50,7 +50,7 @@ async fn a_file_is_stored_whole_with_its_message_and_leaves_only_as_a_download(r
     }
     // In the console only for whoever is signed in.
     let unknown = service.get(&format!("/console/attachments/{}", ids[0])).await;
-    assert_eq!(unknown.status.as_u16(), 401);
+    assert_eq!(unknown.status.as_u16(), 303, "to the sign-in");
     // What a turn keeps at hand has the name and not the bytes.
     let held = service.app.store.case(&accepted.case).await.unwrap().unwrap();
     assert!(held.messages[0].attachments.iter().all(|one| one.content.is_none() && one.id.is_some()));

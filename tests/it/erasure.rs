@@ -259,7 +259,9 @@ async fn everything_about_one_person_is_handed_out_and_nothing_about_another(rec
         assert_eq!(export[table].as_array().map(Vec::len), Some(1), "{table}: {out}");
     }
     let case = &export["cases"][0];
-    for table in ["inbox", "messages", "attachments", "events", "turns", "receipts", "ledger", "outbox", "handoffs"] {
+    for table in
+        ["inbox", "messages", "attachments", "events", "turns", "receipts", "ledger", "outbox", "handoffs"]
+    {
         assert!(case[table][0].to_string().contains("ann") || case[table][0].is_object(), "{table}: {case}");
     }
     assert_eq!(case["messages"][0]["text"], json!(canary("text")));

@@ -16,6 +16,7 @@ mod browser;
 mod channels;
 mod console;
 mod crm;
+mod crm_asked;
 mod deliver;
 mod erasure;
 mod evals;
