@@ -155,30 +155,15 @@ impl Rows {
             Change::Attachment(new) => (Slot::Attachment, attachments::row(new)),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
-            Change::CloseTurn { turn, epoch, outcome, at } => (
-                Slot::Turn,
-                vec![
-                    text(turn.as_str()),
-                    Value::Int(*epoch),
-                    text(outcome.as_str()),
-                    Value::Int(at.0),
-                    Value::NoInt,
-                ],
-            ),
-            Change::RetryTurn { turn, epoch, due_at } => (
-                Slot::Turn,
-                vec![
-                    text(turn.as_str()),
-                    Value::Int(*epoch),
-                    Value::NoText,
-                    Value::NoInt,
-                    Value::Int(due_at.0),
-                ],
-            ),
-            Change::HoldTurn { turn, epoch } => (
-                Slot::Turn,
-                vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
-            ),
+            Change::CloseTurn { turn, epoch, outcome, at } => {
+                (Slot::Turn, held(turn, *epoch, text(outcome.as_str()), [Value::Int(at.0), Value::NoInt]))
+            }
+            Change::RetryTurn { turn, epoch, due_at } => {
+                (Slot::Turn, held(turn, *epoch, Value::NoText, [Value::NoInt, Value::Int(due_at.0)]))
+            }
+            Change::HoldTurn { turn, epoch } => {
+                (Slot::Turn, held(turn, *epoch, Value::NoText, [Value::NoInt, Value::NoInt]))
+            }
             Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
             Change::ModelCall { case, customer, at, call } => {
                 (Slot::ModelCall, model_call(case, customer, *at, call))
@@ -222,6 +207,11 @@ impl Rows {
             }
         }
     }
+}
+
+/// What becomes of a turn that is still held: its outcome, when it was closed, when it is due again.
+fn held(turn: &TurnId, epoch: i64, outcome: Value, [closed_at, due_at]: [Value; 2]) -> Vec<Value> {
+    vec![text(turn.as_str()), Value::Int(epoch), outcome, closed_at, due_at]
 }
 
 fn model_call(case: &CaseId, customer: &CustomerId, at: Timestamp, call: &CallRecord) -> Vec<Value> {

@@ -153,7 +153,7 @@ impl Crm {
         if arguments::depth(&body) > self.answer_depth_max {
             return Err("too_deep");
         }
-        Ok(Answer::Found(Box::new(self.read(status, body))))
+        Ok(Answer::Found(Box::new(self.read(status, &body))))
     }
 
     /// Sends a request and reads its bounded answer.
@@ -171,7 +171,7 @@ impl Crm {
     }
 
     /// What an answer says. A field that is not there, or that no record can hold, was not said.
-    fn read(&self, status: u16, body: Value) -> Found {
+    fn read(&self, status: u16, body: &Value) -> Found {
         let context = json!({"response": {"status": status, "body": body}});
         let value = |name: &str| {
             let expression = self.settings.fields.get(name)?;
@@ -227,9 +227,8 @@ impl Crm {
         let request = self.client.request(method(settings.method), url).headers(headers);
         let request = request.timeout(Duration::from_millis(settings.timeout_ms)).json(&body);
         match self.exchange(request).await {
-            Ok((200..=299, _)) => Ok(()),
-            // What it has already it has.
-            Ok((409, _)) => Ok(()),
+            // 409: what it has already it has.
+            Ok((200..=299 | 409, _)) => Ok(()),
             Ok((status @ (400 | 404 | 405 | 410 | 413 | 415 | 422), _)) => {
                 Err(Untold::Never(format!("it answered {status}")))
             }
