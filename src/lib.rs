@@ -21,9 +21,10 @@
 //!
 //! `tests/tidy.rs` enforces the table, with one exception: `telemetry` reads the settings of `config`. The
 //! stages of the pipeline (`ingest`, `triage`, `guard`, `deliver`, …) meet only in `pipeline::mod`. A turn is one
-//! stage in seven files that know each other: `turn` holds it, `resolve` works on it (and asks `guard`), `doubt` asks whether a
+//! stage in eight files that know each other: `turn` holds it, `acquaint` asks the CRM who writes, `resolve` works on it (and asks `guard`), `doubt` asks whether a
 //! message belongs to the case, `effect` calls the tools (writes by way of `write`), `settle` commits it, `handoff` passes it on. `approve` carries out what
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
+//! `write_back` tells the CRM what became of cases.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve`, `cli::shop` and `cli::audit`), `minijinja`

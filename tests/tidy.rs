@@ -39,7 +39,8 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 17] = [
+const STAGES: [(&str, &[&str]); 19] = [
+    ("acquaint", &[]),
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
@@ -57,8 +58,10 @@ const STAGES: [(&str, &[&str]); 17] = [
     ("turn", TURN),
     ("which_case", &[]),
     ("write", &["turn"]),
+    ("write_back", &[]),
 ];
-const TURN: &[&str] = &["consent", "doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
+const TURN: &[&str] =
+    &["acquaint", "consent", "doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 11] = [

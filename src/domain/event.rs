@@ -56,6 +56,8 @@ pub enum EventKind {
     Reopened,
     /// The case is over.
     Closed,
+    /// The operator's CRM was asked who writes.
+    CrmAsked,
     /// Every word of the customer was erased, and the lines before this one were written anew without theirs.
     Erased,
 }
@@ -87,6 +89,7 @@ impl EventKind {
             Self::Returned => "returned",
             Self::Reopened => "reopened",
             Self::Closed => "closed",
+            Self::CrmAsked => "crm_asked",
             Self::Erased => "erased",
         }
     }

@@ -32,6 +32,7 @@ use crate::tools::Toolbox;
 /// Passages asked for in one search.
 const HITS_MAX: usize = 5;
 
+mod acquaint;
 mod alert;
 mod approve;
 mod await_end;
@@ -49,6 +50,7 @@ pub mod triage;
 mod turn;
 mod which_case;
 mod write;
+mod write_back;
 
 pub use approve::{DecideError, Word};
 pub use await_end::Ended;
@@ -253,6 +255,7 @@ impl Pipeline {
         });
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
         self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
+        self.parts.tasks.spawn(write_back::run(self.parts.clone(), poll));
     }
 
     /// Runs all open turns and deliveries that are due to their end; for programs that do not [`start`](Self::start).
@@ -270,6 +273,7 @@ impl Pipeline {
             }
         }
         deliver::due(&self.parts).await;
+        write_back::due(&self.parts).await;
     }
 
     /// Finds turns when woken and every now and then.

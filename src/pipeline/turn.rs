@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, consent, doubt, handoff};
+use super::{Parts, acquaint, consent, doubt, handoff};
 use crate::assistant::AssistantError;
 use crate::domain::case::{CaseState, DoubtStage, Move};
 use crate::domain::decision::HandOff;
@@ -168,6 +168,8 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
     let mut file = parts.store.case(&turn.case).await?;
     for restart in 0..=parts.config.limits.restarts_max {
         let Some(open) = file else { return close_empty(parts, turn).await.map(|()| None) };
+        let (open, asked) = acquaint::acquaint(parts, open).await;
+        carried.events.extend(asked.map(|body| (EventKind::CrmAsked, body)));
         let unread = unread(parts, &open).await?;
         // Of a very long burst only a part is read at once; the rest is the next turn's.
         let through = unread.last().map_or(open.case.inbound_seq, |message| message.seq);

@@ -27,6 +27,7 @@ mod rows;
 mod statements;
 mod turns;
 pub mod unit;
+mod write_backs;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,7 @@ use sqlx::{Any, AnyPool, SqlSafeStr};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::domain::event::EventKind;
 use crate::domain::ids::CaseId;
 
 use announce::Announcements;
@@ -59,6 +61,7 @@ pub use model_calls::ModelTotals;
 pub use people::{ASKED_MAX, Contact, Holder, KnownPerson};
 pub use person::Erased;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
+pub use write_backs::{Told, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
 const MIGRATIONS: [(i64, &str, &str); 7] = [
@@ -88,6 +91,8 @@ pub struct Settings {
     pub recent_messages_max: usize,
     /// Receipts in a case file.
     pub recent_receipts_max: usize,
+    /// Events that the operator's CRM is told about.
+    pub told: Vec<EventKind>,
 }
 
 /// Why the record could not be read or opened.
@@ -178,6 +183,7 @@ impl Store {
             Arc::clone(&files),
             Arc::clone(&announcements),
             settings.batch_units_max,
+            settings.told.clone(),
         );
         #[expect(clippy::disallowed_methods, reason = "the store's own task; `close` waits for it")]
         let task = tokio::spawn(writer.run(orders));

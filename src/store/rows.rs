@@ -8,7 +8,7 @@ use crate::domain::case::Case;
 use crate::domain::crm::Crm;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, EventKind};
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId, TurnId};
 use crate::domain::message::Message;
@@ -17,9 +17,9 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
 
-use super::attachments;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
+use super::{attachments, write_backs};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,11 +93,19 @@ pub(super) struct Rows([Vec<Row>; STATEMENTS.len()]);
 
 impl Rows {
     /// The rows of these units.
-    pub(super) fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> Result<Self, sqlx::Error> {
+    pub(super) fn of<'u>(
+        units: impl Iterator<Item = &'u Unit>,
+        told: &[EventKind],
+    ) -> Result<Self, sqlx::Error> {
         let mut rows = Self(std::array::from_fn(|_| Vec::new()));
         for (place, unit) in units.enumerate() {
             for change in &unit.changes {
                 rows.add(place, change)?;
+                if let Change::Event(event) = change
+                    && let Some(values) = write_backs::row(event, told)
+                {
+                    rows.push(place, Slot::WriteBack, values);
+                }
             }
             rows.settle_turns(place);
         }
@@ -147,30 +155,15 @@ impl Rows {
             Change::Attachment(new) => (Slot::Attachment, attachments::row(new)),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
-            Change::CloseTurn { turn, epoch, outcome, at } => (
-                Slot::Turn,
-                vec![
-                    text(turn.as_str()),
-                    Value::Int(*epoch),
-                    text(outcome.as_str()),
-                    Value::Int(at.0),
-                    Value::NoInt,
-                ],
-            ),
-            Change::RetryTurn { turn, epoch, due_at } => (
-                Slot::Turn,
-                vec![
-                    text(turn.as_str()),
-                    Value::Int(*epoch),
-                    Value::NoText,
-                    Value::NoInt,
-                    Value::Int(due_at.0),
-                ],
-            ),
-            Change::HoldTurn { turn, epoch } => (
-                Slot::Turn,
-                vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
-            ),
+            Change::CloseTurn { turn, epoch, outcome, at } => {
+                (Slot::Turn, held(turn, *epoch, text(outcome.as_str()), [Value::Int(at.0), Value::NoInt]))
+            }
+            Change::RetryTurn { turn, epoch, due_at } => {
+                (Slot::Turn, held(turn, *epoch, Value::NoText, [Value::NoInt, Value::Int(due_at.0)]))
+            }
+            Change::HoldTurn { turn, epoch } => {
+                (Slot::Turn, held(turn, *epoch, Value::NoText, [Value::NoInt, Value::NoInt]))
+            }
             Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
             Change::ModelCall { case, customer, at, call } => {
                 (Slot::ModelCall, model_call(case, customer, *at, call))
@@ -214,6 +207,11 @@ impl Rows {
             }
         }
     }
+}
+
+/// What becomes of a turn that is still held: its outcome, when it was closed, when it is due again.
+fn held(turn: &TurnId, epoch: i64, outcome: Value, [closed_at, due_at]: [Value; 2]) -> Vec<Value> {
+    vec![text(turn.as_str()), Value::Int(epoch), outcome, closed_at, due_at]
 }
 
 fn model_call(case: &CaseId, customer: &CustomerId, at: Timestamp, call: &CallRecord) -> Vec<Value> {

@@ -76,11 +76,12 @@ pub(super) enum Slot {
     Consent,
     Handoff,
     HandoffTaken,
+    WriteBack,
 }
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 23] = [
+pub(super) static STATEMENTS: [Statement; 24] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
@@ -255,6 +256,12 @@ pub(super) static STATEMENTS: [Statement; 23] = [
         head: "with v (id, taken_by, taken_at) as (values ",
         tail: ") update handoffs set taken_by = v.taken_by, taken_at = v.taken_at
                    from v where handoffs.id = v.id and handoffs.taken_by is null",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::WriteBack,
+        head: "insert into write_backs (id, case_id, event, at, state, attempts, due_at, holder) values ",
+        tail: " on conflict do nothing",
         guard: None,
     },
 ];

@@ -23,6 +23,9 @@ const TAGS_MAX: usize = 50;
 /// The one field of an answer that is not a field of a record.
 const EXTERNAL_ID: &str = "external_id";
 
+/// Why nothing was asked: it failed a moment ago.
+pub const PAUSED: &str = "paused";
+
 /// What a customer is looked up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By<'a> {
@@ -123,7 +126,7 @@ impl Crm {
     pub async fn ask(&self, by: By<'_>, now: Timestamp) -> Answer {
         let Some(origin) = self.places.get(by.key()) else { return Answer::Absent };
         if now.0 < self.asked_again_at.load(Ordering::Relaxed) {
-            return Answer::Failed("paused");
+            return Answer::Failed(PAUSED);
         }
         let answer = self.asked(by, origin).await.unwrap_or_else(Answer::Failed);
         if matches!(answer, Answer::Failed(_)) {
@@ -133,9 +136,9 @@ impl Crm {
     }
 
     async fn asked(&self, by: By<'_>, origin: &Origin) -> Result<Answer, &'static str> {
-        let (key, source) = (by.key(), by.source(&self.settings));
-        let context = by.context(&self.env);
-        let url = self.address(source, origin, &context).map_err(|_| key)?;
+        let (source, context) = (by.source(&self.settings), by.context(&self.env));
+        // Nobody has an id that cannot stand in an address.
+        let Ok(url) = self.address(source, origin, &context) else { return Ok(Answer::Absent) };
         let headers = self.headers(&self.settings.headers, &context).map_err(|_| "header")?;
         let limit = Duration::from_millis(self.settings.timeout_ms);
         let request = self.client.get(url).headers(headers).timeout(limit);
@@ -150,7 +153,7 @@ impl Crm {
         if arguments::depth(&body) > self.answer_depth_max {
             return Err("too_deep");
         }
-        Ok(Answer::Found(Box::new(self.read(status, body))))
+        Ok(Answer::Found(Box::new(self.read(status, &body))))
     }
 
     /// Sends a request and reads its bounded answer.
@@ -168,7 +171,7 @@ impl Crm {
     }
 
     /// What an answer says. A field that is not there, or that no record can hold, was not said.
-    fn read(&self, status: u16, body: Value) -> Found {
+    fn read(&self, status: u16, body: &Value) -> Found {
         let context = json!({"response": {"status": status, "body": body}});
         let value = |name: &str| {
             let expression = self.settings.fields.get(name)?;
@@ -224,9 +227,8 @@ impl Crm {
         let request = self.client.request(method(settings.method), url).headers(headers);
         let request = request.timeout(Duration::from_millis(settings.timeout_ms)).json(&body);
         match self.exchange(request).await {
-            Ok((200..=299, _)) => Ok(()),
-            // What it has already it has.
-            Ok((409, _)) => Ok(()),
+            // 409: what it has already it has.
+            Ok((200..=299 | 409, _)) => Ok(()),
             Ok((status @ (400 | 404 | 405 | 410 | 413 | 415 | 422), _)) => {
                 Err(Untold::Never(format!("it answered {status}")))
             }

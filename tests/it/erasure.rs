@@ -7,7 +7,7 @@ use std::sync::Arc;
 use firstline::domain::case::{Case, Doubt, DoubtStage, PendingWrite};
 use firstline::domain::crm::Crm;
 use firstline::domain::customer::{Customer, Identity};
-use firstline::domain::delivery::DeliveryState;
+use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::event::{Event, EventKind, first_broken};
 use firstline::domain::handoff::{Handoff, HandoffNote, Known};
 use firstline::domain::ids::{AttachmentId, HandoffId, TeamId};
@@ -44,99 +44,27 @@ fn canary(field: &str) -> String {
 
 /// A person with something in every table and the canary in every field that can hold it.
 async fn plant(record: &Record) {
-    let some = |field: &str| Some(canary(field));
-    let person = Customer {
-        external_id: some("external"),
-        name: some("name"),
-        email: some("email"),
-        phone: some("phone"),
-        crm: Crm { tier: some("tier"), owner: some("owner"), tags: vec![canary("tag")], ..Crm::default() },
-        ..customer("ann")
-    };
-    let said = Message {
-        text: canary("text"),
-        citations: vec![Citation { article: canary("article"), title: canary("title") }],
-        choices: vec![canary("choice")],
-        attachments: vec![Attachment {
-            name: canary("file"),
-            content_type: some("type"),
-            url: some("url"),
-            id: Some(AttachmentId::parse("file-1").unwrap()),
-            content: None,
-        }],
-        ..message("ann", 1)
-    };
-    let log =
-        Event::chained("", &case_id("ann"), 1, NOW, EventKind::Guarded, json!({"found": CANARY}).to_string());
+    let person = person();
+    let log = json!({"found": CANARY}).to_string();
+    let log = Event::chained("", &case_id("ann"), 1, NOW, EventKind::Guarded, log);
     let begun = Case {
         issue: some("issue"),
         conversation: CANARY.to_owned(),
         event_hash: log.hash.clone(),
         ..case("ann")
     };
-    let changes = vec![
+    let mut changes = vec![
         Change::NewCustomer(Arc::new(person.clone())),
         Change::NewIdentity(Identity { address: CANARY.to_owned(), ..identity("ann") }),
         Change::NewCase(begun.clone()),
-        Change::Inbox(InboxEntry {
-            external_id: CANARY.to_owned(),
-            digest: CANARY.to_owned(),
-            ..inbox("ann", "x")
-        }),
-        Change::Message(Arc::new(said)),
-        Change::Attachment(StoredAttachment {
-            id: AttachmentId::parse("file-1").unwrap(),
-            case: case_id("ann"),
-            message: message("ann", 1).id,
-            name: canary("file"),
-            content_type: some("type"),
-            content: CANARY.repeat(300).into_bytes().into(),
-            at: NOW,
-        }),
         Change::Event(log),
         Change::OpenTurn(turn("ann")),
-        Change::Receipt(Arc::new(Receipt {
-            arguments: json!({"a": CANARY}),
-            result: json!({"b": CANARY}),
-            ..receipt("ann", 1)
-        })),
-        Change::Claim(LedgerEntry {
-            arguments: json!({"a": CANARY}).to_string(),
-            ..claim("ann", "key-1", Some(900))
-        }),
-        Change::Deliver(firstline::domain::delivery::Delivery {
-            conversation: CANARY.to_owned(),
-            ..delivery("ann")
-        }),
-        Change::Heard(Conversation {
-            channel: "web_chat".to_owned(),
-            conversation: CANARY.to_owned(),
-            address: CANARY.to_owned(),
-            last_inbound_at: NOW,
-            threading: some("threading"),
-        }),
-        Change::Consent(Consent {
-            id: "consent-1".to_owned(),
-            channel: "web_chat".to_owned(),
-            address: CANARY.to_owned(),
-            opted_out: true,
-            word: CANARY.to_owned(),
-            at: NOW,
-        }),
-        Change::Handoff(Box::new(Handoff {
-            id: HandoffId::parse("handoff-1").unwrap(),
-            case: case_id("ann"),
-            team: TeamId::parse("support").unwrap(),
-            urgency: Urgency::High,
-            reason: "asked_for_a_person".to_owned(),
-            note: note(),
-            at: NOW,
-            taken_by: None,
-        })),
     ];
+    changes.extend(words());
+    changes.extend(effects());
     record.store.commit(unit("ann", changes)).await.unwrap();
     // Once more with other words, so that former rows lie about.
-    let changed = Case {
+    let later = Case {
         version: 2,
         memory: json!({"slot": CANARY}).to_string(),
         pending: Some(PendingWrite {
@@ -158,10 +86,94 @@ async fn plant(record: &Record) {
         provider_id: Some(CANARY.to_owned()),
         reason: some("reason"),
     };
-    let changes = vec![Change::Case(changed), Change::Customer(Arc::new(renamed)), failed];
+    let changes = vec![Change::Case(later), Change::Customer(Arc::new(renamed)), failed];
     record.store.commit(unit("ann", changes)).await.unwrap();
     let status = (DeliveryState::Read, Some(CANARY));
     record.store.keep_early_status("web_chat", CANARY, status, NOW).await.unwrap();
+}
+
+fn some(field: &str) -> Option<String> {
+    Some(canary(field))
+}
+
+fn person() -> Customer {
+    Customer {
+        external_id: some("external"),
+        name: some("name"),
+        email: some("email"),
+        phone: some("phone"),
+        crm: Crm { tier: some("tier"), owner: some("owner"), tags: vec![canary("tag")], ..Crm::default() },
+        ..customer("ann")
+    }
+}
+
+/// What was said, where, and what came along.
+fn words() -> Vec<Change> {
+    let said = Message {
+        text: canary("text"),
+        citations: vec![Citation { article: canary("article"), title: canary("title") }],
+        choices: vec![canary("choice")],
+        attachments: vec![Attachment {
+            name: canary("file"),
+            content_type: some("type"),
+            url: some("url"),
+            id: Some(AttachmentId::parse("file-1").unwrap()),
+            content: None,
+        }],
+        ..message("ann", 1)
+    };
+    let arrived =
+        InboxEntry { external_id: CANARY.to_owned(), digest: CANARY.to_owned(), ..inbox("ann", "x") };
+    vec![
+        Change::Inbox(arrived),
+        Change::Message(Arc::new(said)),
+        Change::Attachment(StoredAttachment {
+            id: AttachmentId::parse("file-1").unwrap(),
+            case: case_id("ann"),
+            message: message("ann", 1).id,
+            name: canary("file"),
+            content_type: some("type"),
+            content: CANARY.repeat(300).into_bytes().into(),
+            at: NOW,
+        }),
+        Change::Heard(Conversation {
+            channel: "web_chat".to_owned(),
+            conversation: CANARY.to_owned(),
+            address: CANARY.to_owned(),
+            last_inbound_at: NOW,
+            threading: some("threading"),
+        }),
+        Change::Consent(Consent {
+            id: "consent-1".to_owned(),
+            channel: "web_chat".to_owned(),
+            address: CANARY.to_owned(),
+            opted_out: true,
+            word: CANARY.to_owned(),
+            at: NOW,
+        }),
+    ]
+}
+
+/// What was done for them.
+fn effects() -> Vec<Change> {
+    let arguments = json!({"a": CANARY});
+    let called = Receipt { arguments: arguments.clone(), result: json!({"b": CANARY}), ..receipt("ann", 1) };
+    let claimed = LedgerEntry { arguments: arguments.to_string(), ..claim("ann", "key-1", Some(900)) };
+    vec![
+        Change::Receipt(Arc::new(called)),
+        Change::Claim(claimed),
+        Change::Deliver(Delivery { conversation: CANARY.to_owned(), ..delivery("ann") }),
+        Change::Handoff(Box::new(Handoff {
+            id: HandoffId::parse("handoff-1").unwrap(),
+            case: case_id("ann"),
+            team: TeamId::parse("support").unwrap(),
+            urgency: Urgency::High,
+            reason: "asked_for_a_person".to_owned(),
+            note: note(),
+            at: NOW,
+            taken_by: None,
+        })),
+    ]
 }
 
 fn note() -> HandoffNote {

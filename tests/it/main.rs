@@ -21,6 +21,7 @@ mod channel_sends;
 mod channels;
 mod console;
 mod crm;
+mod crm_asked;
 mod deliver;
 mod email;
 mod email_real;

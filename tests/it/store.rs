@@ -72,6 +72,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         work::NAMES,
         crate::attachments::NAMES,
         crate::crm::NAMES,
+        crate::crm_asked::NAMES,
         crate::deliver::NAMES,
         crate::email::NAMES,
         crate::erasure::NAMES,

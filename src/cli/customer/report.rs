@@ -48,7 +48,7 @@ impl Finding {
 
 /// The report, written as it grows.
 pub(super) enum Report {
-    Csv(csv::Writer<BufWriter<File>>),
+    Csv(Box<csv::Writer<BufWriter<File>>>),
     Json(BufWriter<File>, &'static str),
 }
 
@@ -60,7 +60,7 @@ impl Report {
             file.write_all(b"[")?;
             return Ok(Self::Json(file, "\n"));
         }
-        Ok(Self::Csv(csv::Writer::from_writer(file)))
+        Ok(Self::Csv(Box::new(csv::Writer::from_writer(file))))
     }
 
     /// Adds a finding.

@@ -105,7 +105,7 @@ fn row(columns: &[Column], record: &csv::ByteRecord, line: u64) -> Result<Row, F
         let text = std::str::from_utf8(cell)
             .map_err(|_| bad("it is not UTF-8; save the file as UTF-8".to_owned()))?;
         match column {
-            Column::ExternalId => row.external_id = text.trim().to_owned(),
+            Column::ExternalId => text.trim().clone_into(&mut row.external_id),
             Column::Field(field) => cells.push((*field, text.trim())),
         }
     }

@@ -25,7 +25,7 @@ use crate::domain::time::Timestamp;
 /// Begins what is kept in the place of something that named a person.
 const MARK: &str = "erased:";
 /// Numbers, ids and words of our own that stay in a log.
-const KEPT: [&str; 17] = [
+const KEPT: [&str; 18] = [
     "turn",
     "message",
     "receipt",
@@ -43,6 +43,7 @@ const KEPT: [&str; 17] = [
     "urgency",
     "model",
     "rule",
+    "outcome",
 ];
 /// How often the database is asked to forget former rows while others read it.
 const TRIES_MAX: usize = 5;
