@@ -8,12 +8,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod channels;
+mod identity;
 mod mcp;
 mod sections;
 mod telemetry;
 mod tools;
 
 pub use channels::{Channels, TelegramSettings};
+pub use identity::Identity;
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -61,6 +63,8 @@ pub struct Config {
     pub model_calls: ModelCalls,
     /// Logs, spans and metrics.
     pub telemetry: Telemetry,
+    /// Who somebody is, and how they prove it.
+    pub identity: Identity,
     /// The media that providers connect.
     pub channels: Channels,
     /// Groups of agents.
@@ -167,6 +171,7 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
+                identity: reader.section("identity")?,
                 channels: Channels { telegram: reader.section("telegram")? },
                 teams,
                 tools,

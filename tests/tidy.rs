@@ -39,7 +39,7 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 16] = [
+const STAGES: [(&str, &[&str]); 17] = [
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
@@ -49,7 +49,8 @@ const STAGES: [(&str, &[&str]); 16] = [
     ("guard", &[]),
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve"]),
-    ("ingest", &["which_case"]),
+    ("identity", &[]),
+    ("ingest", &["identity", "which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),

@@ -135,7 +135,11 @@ fn who(records: &Records<'_>) -> Option<String> {
 }
 
 fn verified(records: &Records<'_>) -> String {
-    let newest = records.identities.iter().max_by_key(|identity| identity.last_seen);
+    let newest = records
+        .identities
+        .iter()
+        .filter(|identity| identity.ended_at.is_none())
+        .max_by_key(|identity| identity.last_seen);
     let Some(newest) = newest else {
         return match records.case.assurance {
             Assurance::Anonymous => "not proven: nothing is known about who writes".to_owned(),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::Parts;
 use super::which_case::{self, Home};
+use super::{Parts, identity};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
-use crate::domain::customer::{Customer, Identity};
+use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId, TurnId};
 use crate::domain::message::{Author, InboundMessage, Message, Visibility};
@@ -22,8 +22,6 @@ use crate::language::extract;
 use crate::store::Draftbook;
 use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, Unit};
 
-/// Where the operator's own id of a person is kept as an identity.
-const OPERATOR: &str = "operator";
 /// A message may lose against other changes of its case this often before it is refused, with nothing promised.
 const TRIES_MAX: usize = 64;
 /// An identity's last sight is written at most this often.
@@ -145,7 +143,9 @@ fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, I
 /// The address a person is known by: the operator's id where it vouches, else the address on the channel.
 fn key_of(message: &InboundMessage) -> (String, String) {
     match &message.sender.external_id {
-        Some(id) if message.sender.assurance == Assurance::Verified => (OPERATOR.to_owned(), id.clone()),
+        Some(id) if message.sender.assurance == Assurance::Verified => {
+            (identity::OPERATOR.to_owned(), id.clone())
+        }
         _ => (message.channel.clone(), message.sender.address.clone()),
     }
 }
@@ -194,7 +194,10 @@ async fn compose(
 ) -> Result<Option<Plan>, IngestError> {
     let now = parts.clock.now();
     let mut changes = Vec::with_capacity(10);
+    let arrival = identity::still_theirs(parts, arrival, now, &mut changes);
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
+    let owner = arrival.identity.as_ref().map_or_else(|| customer.id.clone(), |one| one.customer.clone());
+    changes.extend(identity::typed(message, &owner, now));
     let home = which_case::home(parts, message, &arrival.cases, now).await;
     let Some(home) = home.map_err(|error| unavailable(&error))? else { return Ok(None) };
     let Placed { mut case, doubt, settled, opened } =
@@ -205,7 +208,7 @@ async fn compose(
     }
     case.channel.clone_from(&message.channel);
     case.conversation.clone_from(&message.conversation);
-    case.assurance = message.sender.assurance;
+    case.assurance = identity::assurance(message, arrival.identity.as_ref(), &case.id, now);
     if case.state == CaseState::Assistant && !settled {
         case.resolution = None;
         case.resolved_at = None;
@@ -248,7 +251,7 @@ async fn compose(
     changes.extend(heard(parts, message, now).map(Change::Heard));
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
-    let unit = if opened { book.open(changes) } else { book.close(changes) };
+    let unit = if opened { book.open_of(owner, changes) } else { book.close(changes) };
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
     Ok(Some(Plan { unit, accepted, turn, waits }))
@@ -323,7 +326,7 @@ fn customer_of(
             updated.name = newer(&sender.name, &customer.name);
             updated.email = newer(&sender.email, &customer.email);
             updated.phone = newer(&sender.phone, &customer.phone);
-        } else if customer.external_id.is_none() {
+        } else if customer.external_id.is_none() && identity.link == Link::FirstContact {
             updated.name = newer(&sender.name, &customer.name);
         }
         if updated == **customer {
@@ -352,8 +355,11 @@ fn customer_of(
         address,
         assurance: sender.assurance,
         proof: sender.proof.to_owned(),
+        link: identity::link_of(sender),
+        proven: None,
         first_seen: now,
         last_seen: now,
+        ended_at: None,
     }));
     (customer, true)
 }

@@ -41,6 +41,7 @@ mod effect;
 pub mod guard;
 mod handoff;
 mod housekeeping;
+pub mod identity;
 mod ingest;
 mod resolve;
 mod settle;

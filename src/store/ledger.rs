@@ -9,6 +9,7 @@ use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
+use super::people::same_person;
 use super::rows::storable;
 use super::{Store, StoreError};
 
@@ -37,9 +38,12 @@ impl Store {
         tool: &str,
         since: Timestamp,
     ) -> Result<LedgerSums, StoreError> {
-        let sql = "select count(*) as calls, cast(coalesce(sum(amount_minor), 0) as bigint) as amount_minor
-            from ledger where customer_id = $1 and tool = $2 and claimed_at >= $3
-            and (status is null or status in ('done', 'unknown'))";
+        let sql = concat!(
+            "select count(*) as calls, cast(coalesce(sum(amount_minor), 0) as bigint) as amount_minor
+            from ledger where customer_id in ",
+            same_person!(),
+            " and tool = $2 and claimed_at >= $3 and (status is null or status in ('done', 'unknown'))"
+        );
         let query = sqlx::query(sql).bind(customer.as_str()).bind(storable(tool)).bind(since.0);
         let Some(row) = self.row(query).await? else { return Ok(LedgerSums::default()) };
         let columns = Columns::of(&row, "ledger");

@@ -20,6 +20,7 @@ mod ledger;
 mod messages;
 mod model_calls;
 mod outbox;
+mod people;
 mod rows;
 mod statements;
 mod turns;
@@ -52,16 +53,18 @@ pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
+pub use people::{Evidence, Match, PersonChange, TypedContact};
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
     (4, "conversations", include_str!("migrations/0004_conversations.sql")),
     (5, "model calls", include_str!("migrations/0005_model_calls.sql")),
     (6, "channels", include_str!("migrations/0006_channels.sql")),
+    (7, "identity", include_str!("migrations/0007_identity.sql")),
 ];
 
 /// The limits of the store.

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
+use super::people::PersonChange;
 use super::rows::{Row, Rows};
 use super::unit::{Change, CommitError, Refusal, Unit};
 
@@ -284,6 +285,10 @@ fn touches(unit: &Unit) -> Vec<String> {
     for change in &unit.changes {
         match change {
             Change::Customer(customer) => keys.push(format!("customer {}", customer.id)),
+            Change::Person(PersonChange::Root { customer, .. }) => keys.push(format!("customer {customer}")),
+            Change::Person(PersonChange::EndIdentity { identity, .. }) => {
+                keys.push(format!("identity {identity}"))
+            }
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
                 keys.push(format!("case {}", case.id));
             }

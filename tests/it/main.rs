@@ -16,6 +16,7 @@ mod channels;
 mod console;
 mod deliver;
 mod evals;
+mod identity;
 mod limits;
 mod mcp;
 mod model_turns;

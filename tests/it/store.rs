@@ -71,6 +71,8 @@ fn says_how_many_postgres_tests_are_left_out() {
         queries::NAMES,
         work::NAMES,
         crate::deliver::NAMES,
+        crate::identity::NAMES,
+        crate::identity::merges::NAMES,
         crate::limits::NAMES,
         pipeline::NAMES,
         approvals::NAMES,

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::case::{CaseState, PendingWrite};
+use crate::domain::customer::Link;
 use crate::domain::ids::{ApprovalId, CaseId, CustomerId, IdentityId, MessageId, ReceiptId, TurnId};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::Sentiment;
@@ -95,8 +96,11 @@ fn identity(proof: &str, assurance: Assurance, last_seen: i64) -> Identity {
         address: "cust-7".to_owned(),
         assurance,
         proof: proof.to_owned(),
+        link: Link::FirstContact,
+        proven: None,
         first_seen: Timestamp(0),
         last_seen: Timestamp(last_seen),
+        ended_at: None,
     }
 }
 

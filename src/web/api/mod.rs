@@ -15,6 +15,7 @@ mod cases;
 mod customers;
 mod knowledge;
 mod messages;
+mod people;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,6 +50,10 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(approvals::refuse))
         .routes(routes!(customers::get_customer))
         .routes(routes!(customers::timeline))
+        .routes(routes!(people::link_identity, people::unlink_identity))
+        .routes(routes!(people::matches))
+        .routes(routes!(people::merge))
+        .routes(routes!(people::unmerge))
         .routes(routes!(knowledge::search_knowledge))
         .split_for_parts();
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
