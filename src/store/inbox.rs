@@ -78,7 +78,7 @@ impl Store {
             left join identities d on d.channel = $3 and d.address = $4 and d.ended_at is null
             left join customers o on o.id = d.customer_id
             left join customers c on c.id = coalesce(o.root_id, o.id)
-            left join customers m on coalesce(m.root_id, m.id) = c.id
+            left join customers m on coalesce(m.root_id, m.id) = coalesce(o.root_id, o.id)
             left join cases k on k.customer_id = m.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
         let query = sqlx::query(sql)

@@ -274,7 +274,7 @@ impl Store {
         let sql = match own.kind {
             "email" => concat!(
                 "with found (customer_id, place) as (
-                    select id, 'record' from customers where lower(email) = $2
+                    select id, 'record' from customers where email is not null and lower(email) = $2
                     union select customer_id, case when assurance in ('channel', 'verified') or link <> 'first_contact'
                         then 'proven' else 'address' end
                         from identities where address = $2 and channel = 'email' and ended_at is null
@@ -288,7 +288,7 @@ impl Store {
             ),
             "phone" => concat!(
                 "with found (customer_id, place) as (
-                    select id, 'record' from customers where ",
+                    select id, 'record' from customers where phone is not null and ",
                 bare_phone!("phone"),
                 " in ($2, '00' || $2)
                     union select customer_id, case when assurance in ('channel', 'verified') or link <> 'first_contact'
@@ -307,7 +307,7 @@ impl Store {
                 "select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.created_at, c.version,
                     'record' as place
                     from customers o join customers c on c.id = coalesce(o.root_id, o.id)
-                    where lower(o.name) = $2 and o.id not in ",
+                    where o.name is not null and lower(o.name) = $2 and o.id not in ",
                 same_person!(),
                 " order by c.id limit $3"
             ),
