@@ -12,6 +12,7 @@ use crate::assistant::Assistant;
 use crate::assistant::local::LocalAssistant;
 use crate::assistant::model::{self, ModelAssistant};
 use crate::channels::Channels;
+use crate::channels::customer_token::CustomerTokens;
 use crate::channels::web_chat::{SessionError, Sessions};
 use crate::config::Config;
 use crate::desk::Desk;
@@ -138,6 +139,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Signs and reads chat sessions.
     pub sessions: Arc<Sessions>,
+    /// Reads the tokens by which the operator's site says who is signed in.
+    pub tokens: CustomerTokens,
     /// Tasks that shutdown waits for.
     pub tasks: TaskTracker,
     /// Says when to stop.
@@ -207,7 +210,8 @@ impl App {
             shutdown: shutdown.clone(),
         });
         let sessions = Arc::new(Sessions::new(secret)?);
-        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tasks, shutdown, recorder })
+        let tokens = CustomerTokens::new(&config).map_err(BuildError::Problems)?;
+        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tokens, tasks, shutdown, recorder })
     }
 
     /// Sums up now and then what was measured: nobody may ever read it, and every measurement is kept until then.
@@ -255,5 +259,6 @@ pub fn store_settings(config: &Config) -> store::Settings {
 
 /// The ways in and out that this service has; for `check`.
 pub fn channel_names(config: &Config) -> Result<Vec<&'static str>, Vec<String>> {
-    Channels::new(config).map(|channels| channels.names())
+    let channels = Channels::new(config)?;
+    CustomerTokens::new(config).map(|_| channels.names())
 }

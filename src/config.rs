@@ -200,6 +200,7 @@ impl Config {
     fn contradictions(&self) -> Vec<String> {
         let mut wrong = self.telemetry.problems();
         wrong.extend(self.channels.problems());
+        wrong.extend(self.identity.problems());
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {

@@ -39,18 +39,19 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 17] = [
+const STAGES: [(&str, &[&str]); 18] = [
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
-    ("deliver", &["alert"]),
+    ("deliver", &["alert", "proof"]),
     ("doubt", TURN),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve"]),
     ("identity", &[]),
-    ("ingest", &["identity", "which_case"]),
+    ("ingest", &["identity", "proof", "which_case"]),
+    ("proof", &["identity", "resolve", "which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),
@@ -58,7 +59,7 @@ const STAGES: [(&str, &[&str]); 17] = [
     ("which_case", &[]),
     ("write", &["turn"]),
 ];
-const TURN: &[&str] = &["doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
+const TURN: &[&str] = &["doubt", "effect", "handoff", "proof", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 11] = [

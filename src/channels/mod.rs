@@ -14,6 +14,7 @@ use crate::domain::message::{InboundMessage, Message};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints;
 
+pub mod customer_token;
 pub mod in_app;
 pub mod json;
 pub mod outgoing;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Parts;
 use crate::channels::BadInput;
+use crate::channels::web_chat::{self, Person};
 use crate::domain::assurance::Assurance;
 use crate::domain::customer::{ContactKind, Customer, Ended, Identity, Link};
 use crate::domain::event::EventKind;
@@ -183,7 +184,7 @@ pub async fn merge(
 }
 
 /// Who is kept, and who is absorbed.
-fn order<'a>(
+pub(super) fn order<'a>(
     one: &'a Arc<Customer>,
     other: &'a Arc<Customer>,
 ) -> Result<(&'a Arc<Customer>, &'a Arc<Customer>), IdentityError> {
@@ -195,7 +196,7 @@ fn order<'a>(
 }
 
 /// What joining two tops changes, both as they were read.
-async fn merging(
+pub(super) async fn merging(
     parts: &Parts,
     kept: &Customer,
     absorbed: &Customer,
@@ -280,13 +281,69 @@ async fn told(
 }
 
 /// Commits a decision that is about no case of its own. `false`: something changed since it was read.
-async fn commit(parts: &Parts, changes: Vec<Change>) -> Result<bool, IdentityError> {
+pub(super) async fn commit(parts: &Parts, changes: Vec<Change>) -> Result<bool, IdentityError> {
     let case = CaseId::new(parts.clock.new_id());
     match parts.store.commit(Unit { case, changes }).await {
         Ok(()) => Ok(true),
         Err(CommitError::Refused(Refusal::Stale)) => Ok(false),
         Err(error) => Err(IdentityError::Unavailable(Box::new(error))),
     }
+}
+
+/// Whoever chatted in a browser as a visitor is now signed in there as this person: their session proves both ends, so
+/// the two are one and the visitor's case goes on. The visitor's own session is nobody's afterwards: whoever uses that
+/// browser next is not this person. `false`: there is nothing to join, or the visitor is somebody else already.
+pub async fn join_visitor(parts: &Parts, visitor: &str, person: &Person) -> Result<bool, IdentityError> {
+    for _ in 0..LOOKS_MAX {
+        let Some(known) = parts.store.identity(web_chat::NAME, visitor).await? else { return Ok(false) };
+        let before = parts.store.customer(&known.customer).await?.ok_or(IdentityError::NoCustomer)?;
+        let Some(customer) = parts.store.customer_by_external_id(&person.external_id).await? else {
+            commit(parts, first_seen(parts, person)).await?;
+            continue;
+        };
+        let now = parts.clock.now();
+        let changes = match (&before.external_id, before.id == customer.id) {
+            (_, true) => Vec::new(),
+            (Some(_), false) => return Ok(false),
+            (None, false) => merging(parts, &customer, &before, "session").await?,
+        };
+        let linked =
+            Change::SeenIdentity(Identity { link: Link::SessionToken, last_seen: now, ..known.clone() });
+        let last = [linked, ended(&known, Ended::Moved, now)];
+        if commit(parts, changes.into_iter().chain(last).collect()).await? {
+            return Ok(true);
+        }
+    }
+    Err(IdentityError::Unavailable("the record kept changing".into()))
+}
+
+/// A customer of the operator's who has not written yet.
+fn first_seen(parts: &Parts, person: &Person) -> Vec<Change> {
+    let now = parts.clock.now();
+    let customer = Customer {
+        id: CustomerId::new(parts.clock.new_id()),
+        external_id: Some(person.external_id.clone()),
+        name: person.name.clone(),
+        email: person.email.clone(),
+        phone: person.phone.clone(),
+        language: None,
+        created_at: now,
+        version: 1,
+    };
+    let identity = Identity {
+        id: IdentityId::new(parts.clock.new_id()),
+        customer: customer.id.clone(),
+        channel: OPERATOR.to_owned(),
+        address: person.external_id.clone(),
+        assurance: Assurance::Verified,
+        proof: "session_token".to_owned(),
+        link: Link::SessionToken,
+        proven: None,
+        first_seen: now,
+        last_seen: now,
+        ended_at: None,
+    };
+    vec![Change::NewCustomer(Arc::new(customer)), Change::NewIdentity(identity)]
 }
 
 /// Makes an address a customer's, on this evidence.

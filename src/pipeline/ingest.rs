@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::which_case::{self, Home};
-use super::{Parts, identity};
+use super::{Parts, identity, proof};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
 use crate::domain::customer::{Customer, Identity, Link};
@@ -79,10 +79,13 @@ pub(super) async fn ingest(
     message: InboundMessage,
     birth: impl Fn(&CaseId) -> Birth,
 ) -> Result<Stored, IngestError> {
-    let message = check(parts, message)?;
-    let digest = digest(&message);
+    // Taken out before anything is masked, kept or read.
+    let mut code = proof::code_in(parts, &message);
+    let mut message = check(parts, message)?;
+    let digest = digest(&message, code.is_some());
     let writer = key_of(&message);
     let _door = parts.doors.of(&writer).await;
+    let mut typed = None;
     for _ in 0..TRIES_MAX {
         let arrival = parts
             .store
@@ -92,7 +95,18 @@ pub(super) async fn ingest(
         if let Some(known) = &arrival.inbox {
             return duplicate(parts, known, &digest).await;
         }
-        let Some(plan) = compose(parts, &message, arrival, &digest, &birth).await? else { continue };
+        if let Some(code) = code.take() {
+            typed =
+                proof::typed(parts, &message, &arrival, &code).await.map_err(|error| unavailable(&error))?;
+            if typed.is_some() {
+                message.text = extract::mask_six_digits(&message.text).into_owned();
+                // Whose message it is may be known better now.
+                continue;
+            }
+        }
+        let Some(plan) = compose(parts, &message, arrival, (&digest, typed.as_ref()), &birth).await? else {
+            continue;
+        };
         if failpoints::planted("acknowledge_before_commit") {
             let (store, unit) = (parts.store.clone(), plan.unit);
             parts.tasks.spawn(async move {
@@ -150,11 +164,13 @@ fn key_of(message: &InboundMessage) -> (String, String) {
     }
 }
 
-fn digest(message: &InboundMessage) -> String {
+/// Of what was sent; never of a code in it, which could be found out from it.
+fn digest(message: &InboundMessage, has_code: bool) -> String {
     let mut hasher = Sha256::new();
     let sender = &message.sender;
     let attachments = serde_json::to_string(&message.attachments).unwrap_or_default();
-    for part in [&message.conversation, &sender.address, &message.text, &attachments] {
+    let text = if has_code { extract::mask_six_digits(&message.text) } else { Cow::Borrowed(&*message.text) };
+    for part in [&*message.conversation, &*sender.address, &*text, &*attachments] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
@@ -189,7 +205,7 @@ async fn compose(
     parts: &Parts,
     message: &InboundMessage,
     arrival: Arrival,
-    digest: &str,
+    (digest, typed): (&str, Option<&proof::Typed>),
     birth: &impl Fn(&CaseId) -> Birth,
 ) -> Result<Option<Plan>, IngestError> {
     let now = parts.clock.now();
@@ -198,7 +214,10 @@ async fn compose(
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
     let owner = arrival.identity.as_ref().map_or_else(|| customer.id.clone(), |one| one.customer.clone());
     changes.extend(identity::typed(message, &owner, now));
-    let home = which_case::home(parts, message, &arrival.cases, now).await;
+    let home = match proof::home(parts, &arrival.cases, typed).await {
+        Ok(None) => which_case::home(parts, message, &arrival.cases, now).await,
+        found => found,
+    };
     let Some(home) = home.map_err(|error| unavailable(&error))? else { return Ok(None) };
     let Placed { mut case, doubt, settled, opened } =
         place(parts, message, (&customer, fresh), home, &mut changes);
@@ -228,6 +247,12 @@ async fn compose(
         EventKind::Received,
         &json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel}),
     );
+    if let Some(typed) = typed {
+        book.event(
+            EventKind::Proven,
+            &json!({"by": "code", "outcome": typed.outcome(), "message": stored.id}),
+        );
+    }
     if was_settled && !settled {
         book.event(EventKind::Reopened, &json!({"reason": "customer_wrote", "message": stored.id}));
     }

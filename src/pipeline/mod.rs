@@ -43,6 +43,7 @@ mod handoff;
 mod housekeeping;
 pub mod identity;
 mod ingest;
+mod proof;
 mod resolve;
 mod settle;
 pub mod triage;

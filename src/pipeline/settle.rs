@@ -210,6 +210,7 @@ async fn finish(
         at: now,
         call: call.clone(),
     }));
+    changes.extend(carried.changes.iter().cloned());
     changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });
     let overtaken = end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant;
     // It answered what it had read; what came since gets a turn of its own.

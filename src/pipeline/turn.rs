@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, doubt, handoff};
+use super::{Parts, doubt, handoff, proof};
 use crate::assistant::AssistantError;
 use crate::domain::case::{CaseState, DoubtStage};
 use crate::domain::decision::HandOff;
@@ -172,6 +172,11 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    // A turn that begins again asks anew.
+    carried.changes.clear();
+    if let Some(ending) = proof::answer(parts, file, unread, carried).await? {
+        return Ok(ending);
+    }
     let mut taken = (file.clone(), unread.to_vec());
     if let Some(doubt) = doubt::due(&file.case, unread) {
         if doubt.stage == DoubtStage::Open {
@@ -185,7 +190,7 @@ async fn propose(
     let resolved = resolve::resolve(parts, turn, file, readings, carried).instrument(operation.span()).await;
     operation.end(resolved.as_ref().err().map(resolve::ResolveError::kind));
     match resolved {
-        Ok(ending) => Ok(ending),
+        Ok(ending) => Ok(proof::offer(parts, file, unread, ending, carried)),
         Err(resolve::ResolveError::Turn(error)) => Err(error),
         Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
     }
@@ -204,7 +209,8 @@ async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, T
             }
         };
         let message = parts.store.message(&delivery.message).await?;
-        if let Some(message) = message.filter(|message| handed.is_none_or(|at| message.at > at)) {
+        let ours = message.filter(|message| message.author != Author::Customer);
+        if let Some(message) = ours.filter(|message| handed.is_none_or(|at| message.at > at)) {
             reason.get_or_insert(why);
             unsent.push(message.text.clone());
         }

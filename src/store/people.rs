@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::domain::customer::{ContactKind, Customer, Ended};
-use crate::domain::ids::{CaseId, CustomerId, IdentityId};
+use crate::domain::ids::{CaseId, CustomerId, DeliveryId, IdentityId};
 use crate::domain::merge::Merge;
 use crate::domain::time::Timestamp;
 
+use super::challenges::{self, Challenge};
 use super::columns::Columns;
 use super::customers::customer as read;
 use super::rows::{Value, maybe, storable, text};
@@ -58,6 +59,24 @@ pub enum PersonChange {
     },
     /// Somebody typed a contact.
     Typed(TypedContact),
+    /// Somebody is asked for a proof.
+    Challenge(Challenge),
+    /// They gave it.
+    Proven {
+        /// The challenge.
+        challenge: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A code that a delivery carries.
+    Code {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// The code.
+        code: String,
+        /// Not to be sent after this.
+        expires_at: Timestamp,
+    },
 }
 
 /// The row of a change.
@@ -81,6 +100,11 @@ pub(super) fn row(change: &PersonChange) -> (Slot, Vec<Value>) {
         }
         PersonChange::Root { customer, root } => {
             (Slot::Root, vec![text(customer.as_str()), maybe(root.as_ref().map(CustomerId::as_str))])
+        }
+        PersonChange::Challenge(challenge) => (Slot::Challenge, challenges::row(challenge)),
+        PersonChange::Proven { challenge, at } => (Slot::Proven, vec![text(challenge), Value::Int(at.0)]),
+        PersonChange::Code { delivery, code, expires_at } => {
+            (Slot::Code, vec![text(delivery.as_str()), text(code), Value::Int(expires_at.0)])
         }
         PersonChange::Typed(typed) => (
             Slot::Typed,

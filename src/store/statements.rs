@@ -80,11 +80,14 @@ pub(super) enum Slot {
     Handoff,
     HandoffTaken,
     Typed,
+    Challenge,
+    Proven,
+    Code,
 }
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 27] = [
+pub(super) static STATEMENTS: [Statement; 30] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
@@ -289,6 +292,26 @@ pub(super) static STATEMENTS: [Statement; 27] = [
         slot: Slot::Typed,
         head: "insert into claims (customer_id, kind, value, at) values ",
         tail: " on conflict do nothing",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Challenge,
+        head: "insert into challenges (id, case_id, customer_id, target_id, contact, salt, hash, request, tries,
+                   created_at, expires_at) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Proven,
+        head: "with v (id, proven_at) as (values ",
+        tail: ") update challenges set proven_at = v.proven_at
+                   from v where challenges.id = v.id and challenges.proven_at is null",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Code,
+        head: "insert into code_texts (delivery_id, code, expires_at) values ",
+        tail: "",
         guard: None,
     },
 ];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
+use firstline::channels::web_chat::Person;
 use firstline::config::{Config, Sources};
 use firstline::domain::assurance::Assurance;
 use firstline::domain::customer::{ContactKind, Link};
@@ -18,6 +19,7 @@ use futures_util::future::BoxFuture;
 use crate::store::{Record, on_both};
 use crate::support::world::{ManualClock, clock, message, parts};
 
+pub(crate) mod codes;
 pub(crate) mod merges;
 
 on_both! {
@@ -28,6 +30,7 @@ on_both! {
     what_a_stranger_typed_replaces_nothing_that_was_proven
     possible_matches_name_their_evidence_and_join_nobody
     a_case_opened_while_joined_stays_with_whose_it_is
+    a_visitor_who_signs_in_goes_on_with_their_case_and_leaves_nothing_in_the_browser
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -284,4 +287,31 @@ async fn a_case_opened_while_joined_stays_with_whose_it_is(record: Arc<Record>) 
     let log = world.store().events(&opened.case, 0, 100).await.unwrap();
     let unmerged = log.iter().find(|event| event.kind == "unmerged").unwrap();
     assert!(unmerged.body.contains("agent:admin"), "{}", unmerged.body);
+}
+
+async fn a_visitor_who_signs_in_goes_on_with_their_case_and_leaves_nothing_in_the_browser(
+    record: Arc<Record>,
+) {
+    let world = World::new(&record).await;
+    let parts = world.pipeline.parts();
+    let person = |id: &str| Person { external_id: id.to_owned(), name: None, email: None, phone: None };
+    assert!(
+        !identity::join_visitor(parts, "v-1", &person("ann")).await.unwrap(),
+        "who wrote nothing has nothing"
+    );
+    let visitor = world.writes("w1", "web_chat", "v-1").await;
+    assert!(identity::join_visitor(parts, "v-1", &person("ann")).await.unwrap());
+    let ann = world.ann_writes("m1").await;
+    assert_eq!(ann.case, visitor.case, "the same case goes on");
+    assert_eq!(world.customer(&visitor.customer).await.external_id.as_deref(), Some("ann"));
+    let merge = record.database.read("select by_whom from merges").await;
+    assert_eq!(merge, ["session"], "and it is written down why");
+    // The next person at this browser.
+    let next = world.writes("w2", "web_chat", "v-1").await;
+    assert_ne!((&next.customer, &next.case), (&ann.customer, &ann.case));
+    assert!(identity::join_visitor(parts, "v-1", &person("bob")).await.unwrap());
+    assert_ne!(world.customer(&next.customer).await.id, ann.customer);
+    // Whose visitor was somebody already is not made somebody else.
+    identity::link(parts, &ann.customer, &at("web_chat", "v-2"), Link::Operator).await.unwrap();
+    assert!(!identity::join_visitor(parts, "v-2", &person("bob")).await.unwrap());
 }

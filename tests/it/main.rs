@@ -23,5 +23,6 @@ mod model_turns;
 mod model_wire;
 mod pipeline;
 mod readiness;
+mod signed_in;
 mod store;
 mod support;

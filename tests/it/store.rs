@@ -72,6 +72,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         work::NAMES,
         crate::deliver::NAMES,
         crate::identity::NAMES,
+        crate::identity::codes::NAMES,
         crate::identity::merges::NAMES,
         crate::limits::NAMES,
         pipeline::NAMES,

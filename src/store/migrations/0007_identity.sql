@@ -58,3 +58,34 @@ create table claims (
     primary key (customer_id, kind, value)
 );
 create index claims_value on claims (kind, value);
+
+-- One-time codes: for whom, in which case, and how it went. The code itself is only here as a salted hash.
+create table challenges (
+    id text primary key,
+    case_id text not null,
+    -- Who has to type it.
+    customer_id text not null,
+    -- Whom it proves; none where nobody has the contact, which sounds and takes the same.
+    target_id text,
+    -- The contact that was typed, hashed; none while nobody has typed one.
+    contact text,
+    salt text not null,
+    hash text not null,
+    -- The words that needed the proof.
+    request text not null,
+    tries bigint not null,
+    created_at bigint not null,
+    expires_at bigint not null,
+    proven_at bigint
+);
+create index challenges_customer on challenges (customer_id, created_at);
+create index challenges_case on challenges (case_id, created_at);
+create index challenges_contact on challenges (contact, created_at);
+
+-- The codes themselves, until they have been sent.
+create table code_texts (
+    delivery_id text primary key,
+    code text not null,
+    expires_at bigint not null
+);
+create index code_texts_expired on code_texts (expires_at);
