@@ -208,10 +208,10 @@ fn label(value: Option<Value>) -> Option<String> {
     fits.then_some(text)
 }
 
-/// A NumericDate of RFC 7519: seconds, perhaps with a fraction.
+/// A `NumericDate` of RFC 7519: seconds, perhaps with a fraction.
 fn moment(seconds: f64) -> Option<Timestamp> {
     // Years 1970 to 9999; what is outside is no date of ours.
-    (0.0..253_402_300_800.0).contains(&seconds).then(|| Timestamp((seconds * 1000.0) as i64))
+    (0.0..253_402_300_800.0).contains(&seconds).then_some(Timestamp((seconds * 1000.0) as i64))
 }
 
 /// Whether a text has the form of a customer token: three parts, where our own chat sessions have two.

@@ -155,7 +155,7 @@ pub(super) fn typed(message: &InboundMessage, owner: &CustomerId, at: Timestamp)
     let contact = |(kind, value): (ContactKind, &Option<String>)| {
         let value = kind.compared(value.as_ref()?);
         let contact = TypedContact { customer: owner.clone(), kind, value, at };
-        (!contact.value.is_empty()).then(|| Change::Person(PersonChange::Typed(contact)))
+        (!contact.value.is_empty()).then_some(Change::Person(PersonChange::Typed(contact)))
     };
     given.into_iter().filter_map(contact).collect()
 }

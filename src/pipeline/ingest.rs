@@ -214,11 +214,7 @@ async fn compose(
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
     let owner = arrival.identity.as_ref().map_or_else(|| customer.id.clone(), |one| one.customer.clone());
     changes.extend(identity::typed(message, &owner, now));
-    let home = match proof::home(parts, &arrival.cases, typed).await {
-        Ok(None) => which_case::home(parts, message, &arrival.cases, now).await,
-        found => found,
-    };
-    let Some(home) = home.map_err(|error| unavailable(&error))? else { return Ok(None) };
+    let Some(home) = home(parts, message, &arrival, typed).await? else { return Ok(None) };
     let Placed { mut case, doubt, settled, opened } =
         place(parts, message, (&customer, fresh), home, &mut changes);
     let was_settled = case.state == CaseState::Resolved || case.resolution.is_some();
@@ -280,6 +276,20 @@ async fn compose(
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
     Ok(Some(Plan { unit, accepted, turn, waits }))
+}
+
+/// Where the message belongs: a code to the case in which it was asked for.
+async fn home(
+    parts: &Parts,
+    message: &InboundMessage,
+    arrival: &Arrival,
+    typed: Option<&proof::Typed>,
+) -> Result<Option<Home>, IngestError> {
+    let home = match proof::home(parts, &arrival.cases, typed).await {
+        Ok(None) => which_case::home(parts, message, &arrival.cases, parts.clock.now()).await,
+        found => found,
+    };
+    home.map_err(|error| unavailable(&error))
 }
 
 /// The case that takes the message, as it was before.

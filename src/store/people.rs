@@ -234,7 +234,9 @@ impl Store {
                 }
             }
         }
-        found.iter_mut().for_each(|one| one.evidence.sort());
+        for one in &mut found {
+            one.evidence.sort();
+        }
         found.sort_by(|a, b| (b.evidence.len(), &a.customer.id).cmp(&(a.evidence.len(), &b.customer.id)));
         Ok(found)
     }

@@ -287,7 +287,7 @@ fn touches(unit: &Unit) -> Vec<String> {
             Change::Customer(customer) => keys.push(format!("customer {}", customer.id)),
             Change::Person(PersonChange::Root { customer, .. }) => keys.push(format!("customer {customer}")),
             Change::Person(PersonChange::EndIdentity { identity, .. }) => {
-                keys.push(format!("identity {identity}"))
+                keys.push(format!("identity {identity}"));
             }
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
                 keys.push(format!("case {}", case.id));
