@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::assistant::Assistant;
 use crate::assistant::local::LocalAssistant;
 use crate::assistant::model::{self, ModelAssistant};
+use crate::channels::customer_token::CustomerTokens;
 use crate::channels::email::{self, Mailroom, Taken};
 use crate::channels::web_chat::{SessionError, Sessions};
 use crate::channels::{Bounds, Channels};
@@ -141,6 +142,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Signs and reads chat sessions.
     pub sessions: Arc<Sessions>,
+    /// Reads the tokens by which the operator's site says who is signed in.
+    pub tokens: CustomerTokens,
     /// Tasks that shutdown waits for.
     pub tasks: TaskTracker,
     /// Says when to stop.
@@ -210,7 +213,8 @@ impl App {
             shutdown: shutdown.clone(),
         });
         let sessions = Arc::new(Sessions::new(secret)?);
-        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tasks, shutdown, recorder })
+        let tokens = CustomerTokens::new(&config).map_err(BuildError::Problems)?;
+        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tokens, tasks, shutdown, recorder })
     }
 
     /// Sums up now and then what was measured: nobody may ever read it, and every measurement is kept until then.
@@ -291,5 +295,6 @@ fn told(event: CrmEvent) -> EventKind {
 
 /// The ways in and out that this service has; for `check`.
 pub fn channel_names(config: &Config) -> Result<Vec<&'static str>, Vec<String>> {
-    Channels::new(config).map(|channels| channels.names())
+    let channels = Channels::new(config)?;
+    CustomerTokens::new(config).map(|_| channels.names())
 }

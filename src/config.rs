@@ -10,6 +10,7 @@ use toml::{Table, Value};
 mod channels;
 mod crm;
 mod email;
+mod identity;
 mod mcp;
 mod sections;
 mod telemetry;
@@ -21,6 +22,7 @@ pub use channels::{
 };
 pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use email::{EmailSettings, MailTls};
+pub use identity::Identity;
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -68,6 +70,8 @@ pub struct Config {
     pub model_calls: ModelCalls,
     /// Logs, spans and metrics.
     pub telemetry: Telemetry,
+    /// Who somebody is, and how they prove it.
+    pub identity: Identity,
     /// The media that providers connect.
     pub channels: Channels,
     /// The operator's CRM.
@@ -176,6 +180,7 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
+                identity: reader.section("identity")?,
                 crm: reader.section("crm")?,
                 channels: Channels {
                     in_app: reader.section("in_app")?,
@@ -215,6 +220,7 @@ impl Config {
     fn contradictions(&self) -> Vec<String> {
         let mut wrong = self.telemetry.problems();
         wrong.extend(self.channels.problems());
+        wrong.extend(self.identity.problems());
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {

@@ -39,19 +39,21 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 19] = [
+const STAGES: [(&str, &[&str]); 21] = [
     ("acquaint", &[]),
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
     ("consent", &[]),
-    ("deliver", &["alert"]),
+    ("deliver", &["alert", "proof"]),
     ("doubt", TURN),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve"]),
-    ("ingest", &["consent", "which_case"]),
+    ("identity", &[]),
+    ("ingest", &["consent", "identity", "proof", "which_case"]),
+    ("proof", &["identity", "resolve", "which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),
@@ -61,7 +63,7 @@ const STAGES: [(&str, &[&str]); 19] = [
     ("write_back", &[]),
 ];
 const TURN: &[&str] =
-    &["acquaint", "consent", "doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
+    &["acquaint", "consent", "doubt", "effect", "handoff", "proof", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 11] = [

@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::customer_token::{SignedIn, TokenError};
 use super::json::Fields;
 use super::{
     BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, NO_WEBHOOK, Outgoing, Webhook,
@@ -19,6 +20,7 @@ use crate::domain::time::Timestamp;
 pub const NAME: &str = "in_app";
 const CHANNEL_CHARS_MAX: usize = 40;
 const URL_CHARS_MAX: usize = 2000;
+const TOKEN_CHARS_MAX: usize = 8192;
 
 /// Messages that the operator's own server sends.
 pub struct InApp {
@@ -91,12 +93,13 @@ impl InApp {
     }
 }
 
-/// Reads the body of `POST /v1/messages`; never panics, whatever the bytes are.
-pub fn read(body: &[u8], bounds: Bounds) -> Result<InboundMessage, BadInput> {
+/// Reads the body of `POST /v1/messages`; never panics, whatever the bytes are. A customer token in it is checked by
+/// `signed`.
+pub fn read(body: &[u8], bounds: Bounds, signed: &Signed<'_>) -> Result<InboundMessage, BadInput> {
     let mut body = Fields::of_body(body, bounds.depth_max)?;
     let channel = channel_name(body.label("channel", CHANNEL_CHARS_MAX)?)?;
     let external_id = body.required_label("id", LABEL_CHARS_MAX)?;
-    let sender = sender(body.object("sender")?)?;
+    let sender = sender(body.object("sender")?, signed)?;
     let conversation = body.label("conversation", LABEL_CHARS_MAX)?.unwrap_or_else(|| sender.address.clone());
     let attachments = attachments(&mut body, bounds.attachments_max)?;
     let text = body.text("text", bounds.text_chars_max)?.unwrap_or_default();
@@ -127,8 +130,15 @@ fn channel_name(given: Option<String>) -> Result<String, BadInput> {
     Ok(name)
 }
 
-/// `verified` is the operator's own word that `id` is this person; without it the sender is only claimed.
-fn sender(mut fields: Fields) -> Result<Sender, BadInput> {
+/// What checks a customer token: who it says is signed in.
+pub type Signed<'a> = dyn Fn(&str) -> Result<SignedIn, TokenError> + 'a;
+
+/// `verified` is the operator's own word that `id` is this person; a customer token is the word of its site or app that
+/// `sub` is. Without either the sender is only claimed.
+fn sender(mut fields: Fields, signed: &Signed<'_>) -> Result<Sender, BadInput> {
+    if let Some(token) = fields.text("token", TOKEN_CHARS_MAX)? {
+        return signed_sender(fields, &token, signed);
+    }
     let address = fields.required_label("id", LABEL_CHARS_MAX)?;
     let name = fields.label("name", LABEL_CHARS_MAX)?;
     let email = fields.label("email", LABEL_CHARS_MAX)?;
@@ -143,6 +153,31 @@ fn sender(mut fields: Fields) -> Result<Sender, BadInput> {
         proof: if verified { "api_key" } else { "typed" },
         external_id: verified.then(|| address.clone()),
         address,
+    })
+}
+
+/// A sender who proves themselves; what is said of them beside the token is not needed and not believed.
+fn signed_sender(mut fields: Fields, token: &str, signed: &Signed<'_>) -> Result<Sender, BadInput> {
+    let id = fields.label("id", LABEL_CHARS_MAX)?;
+    for name in ["name", "email", "phone"] {
+        fields.label(name, LABEL_CHARS_MAX)?;
+    }
+    if fields.flag("verified")?.is_some() {
+        return Err(BadInput::new(
+            "sender.verified",
+            "stands beside `token`, which says who it is; remove one",
+        ));
+    }
+    fields.finish()?;
+    let person = signed(token).map_err(|error| BadInput::new("sender.token", error.to_string()))?.person;
+    Ok(Sender {
+        address: id.unwrap_or_else(|| person.external_id.clone()),
+        name: person.name,
+        email: person.email,
+        phone: person.phone,
+        assurance: Assurance::Verified,
+        proof: "token",
+        external_id: Some(person.external_id),
     })
 }
 
@@ -169,11 +204,24 @@ fn sent_at(text: Option<String>) -> Result<Option<Timestamp>, BadInput> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channels::web_chat::Person;
 
     const BOUNDS: Bounds = Bounds { text_chars_max: 10, attachments_max: 1, depth_max: 8 };
 
     fn parse(body: &str) -> Result<InboundMessage, String> {
-        read(body.as_bytes(), BOUNDS).map_err(|error| error.to_string())
+        let signed = |token: &str| match token {
+            "ann's" => Ok(SignedIn {
+                person: Person {
+                    external_id: "cust-0007".to_owned(),
+                    name: None,
+                    email: Some("ann@mail.example".to_owned()),
+                    phone: None,
+                },
+                expires_at: Timestamp(1),
+            }),
+            _ => Err(TokenError::Forged),
+        };
+        read(body.as_bytes(), BOUNDS, &signed).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -184,6 +232,25 @@ mod tests {
         assert_eq!(vouched.sender.assurance, Assurance::Verified);
         assert_eq!(vouched.sender.external_id.as_deref(), Some("u1"));
         assert_eq!((vouched.channel.as_str(), vouched.conversation.as_str()), ("in_app", "u1"));
+    }
+
+    #[test]
+    fn a_customer_token_says_who_it_is_whatever_stands_beside_it() {
+        let body =
+            r#"{"id":"1","sender":{"id":"phone-1","token":"ann's","email":"other@b.example"},"text":"hi"}"#;
+        let signed = parse(body).unwrap().sender;
+        assert_eq!((signed.assurance, signed.proof), (Assurance::Verified, "token"));
+        assert_eq!(signed.external_id.as_deref(), Some("cust-0007"));
+        assert_eq!(signed.email.as_deref(), Some("ann@mail.example"));
+        assert_eq!(
+            parse(r#"{"id":"1","sender":{"token":"ann's"},"text":"hi"}"#).unwrap().conversation,
+            "cust-0007"
+        );
+        let refused = parse(r#"{"id":"1","sender":{"id":"u","token":"no"},"text":"hi"}"#).unwrap_err();
+        assert!(refused.contains("`sender.token` the signature"), "{refused}");
+        let refused =
+            parse(r#"{"id":"1","sender":{"token":"ann's","verified":true},"text":"hi"}"#).unwrap_err();
+        assert!(refused.contains("`sender.verified` stands beside"), "{refused}");
     }
 
     #[test]

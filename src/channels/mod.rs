@@ -18,6 +18,7 @@ use crate::failpoints;
 use crate::templates::{Phrases, Templates};
 
 mod content;
+pub mod customer_token;
 pub mod email;
 pub mod in_app;
 pub mod instagram;

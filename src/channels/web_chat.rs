@@ -35,6 +35,8 @@ pub struct Person {
     pub name: Option<String>,
     /// Their email address on record.
     pub email: Option<String>,
+    /// Their phone number on record.
+    pub phone: Option<String>,
 }
 
 /// What a token says, once its signature and its end have been checked.
@@ -73,7 +75,7 @@ impl Session {
             address: self.address().to_owned(),
             name: person.and_then(|p| p.name.clone()),
             email: person.and_then(|p| p.email.clone()),
-            phone: None,
+            phone: person.and_then(|p| p.phone.clone()),
             assurance: if person.is_some() { Assurance::Verified } else { Assurance::Channel },
             proof: "session_token",
             external_id: person.map(|p| p.external_id.clone()),
@@ -199,7 +201,8 @@ mod tests {
     }
 
     fn session(person: Option<&str>) -> Session {
-        let person = person.map(|id| Person { external_id: id.to_owned(), name: None, email: None });
+        let person =
+            person.map(|id| Person { external_id: id.to_owned(), name: None, email: None, phone: None });
         Session::begin(uuid::Uuid::nil(), person, Timestamp(100))
     }
 

@@ -368,7 +368,7 @@ struct WebChat {
 impl WebChat {
     fn begin(desk: &Reached) -> Self {
         let DemoCustomer { id, name, email, .. } = desk.customer.clone();
-        let person = Person { external_id: id, name: Some(name), email: Some(email) };
+        let person = Person { external_id: id, name: Some(name), email: Some(email), phone: None };
         let until = desk.app.clock.now().plus_ms(SESSION_MS);
         let session = Session::begin(desk.app.clock.new_id(), Some(person), until);
         Self { desk: desk.clone(), token: desk.app.sessions.sign(&session), said: AtomicU64::new(0) }

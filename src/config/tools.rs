@@ -75,6 +75,9 @@ pub struct ToolLimits {
     /// Most calls per customer and day.
     #[serde(default)]
     pub per_day_calls: Option<i64>,
+    /// Most calls that the other side refused, per customer and hour: for what could be guessed by trying.
+    #[serde(default)]
+    pub failures_per_hour: Option<i64>,
 }
 
 /// An HTTP method.

@@ -81,7 +81,12 @@ async fn sign_in(State(front): State<Arc<Front>>, body: Bytes) -> Response {
         return refused(StatusCode::NOT_FOUND, "not_found", message);
     };
     let expires_at = front.clock.now().plus_ms(SESSION_MS);
-    let person = Person { external_id: customer.id, name: Some(customer.name), email: Some(customer.email) };
+    let person = Person {
+        external_id: customer.id,
+        name: Some(customer.name),
+        email: Some(customer.email),
+        phone: None,
+    };
     let session = Session::begin(front.clock.new_id(), Some(person), expires_at);
     Json(json!({"token": front.sessions.sign(&session), "expires_at": expires_at})).into_response()
 }

@@ -142,15 +142,18 @@ fn who(records: &Records<'_>) -> Option<String> {
 
 fn verified(records: &Records<'_>) -> String {
     // What the CRM named has not written yet, so it proves nothing about who does.
-    let wrote = records.identities.iter().filter(|identity| identity.proof != crm::PROOF);
-    let newest = wrote.max_by_key(|identity| identity.last_seen);
+    let wrote = |identity: &&Identity| identity.ended_at.is_none() && identity.proof != crm::PROOF;
+    let newest = records.identities.iter().filter(wrote).max_by_key(|identity| identity.last_seen);
     let Some(newest) = newest else {
         return match records.case.assurance {
             Assurance::Anonymous => "not proven: nothing is known about who writes".to_owned(),
             level => format!("{}; no address is on record", level.as_str()),
         };
     };
+    let typed = newest.proven.as_ref().is_some_and(|proven| proven.case == records.case.id);
+    let by_code = typed && records.case.assurance == Assurance::Verified;
     let by = match newest.proof.as_str() {
+        _ if by_code => "by a one-time code".to_owned(),
         "api_key" => "by the operator's API key".to_owned(),
         "session_token" => "by a signed chat session".to_owned(),
         "token" => "by a token signed by the operator's site".to_owned(),
@@ -158,7 +161,8 @@ fn verified(records: &Records<'_>) -> String {
         "typed" => "by nothing but what was typed".to_owned(),
         other => format!("by {}", other.replace('_', " ")),
     };
-    let level = match newest.assurance.min(records.case.assurance) {
+    let level = if by_code { Assurance::Verified } else { newest.assurance.min(records.case.assurance) };
+    let level = match level {
         Assurance::Anonymous => return "not proven: nothing is known about who writes".to_owned(),
         Assurance::Claimed => "claimed, not proven",
         Assurance::Channel => "the address is proven",

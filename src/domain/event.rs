@@ -54,6 +54,12 @@ pub enum EventKind {
     Returned,
     /// The case was opened again.
     Reopened,
+    /// Its customer was found to be another one too, or not to be.
+    Merged,
+    /// … and that was undone.
+    Unmerged,
+    /// The customer proved who they are, or failed to.
+    Proven,
     /// The case is over.
     Closed,
     /// The operator's CRM was asked who writes.
@@ -88,6 +94,9 @@ impl EventKind {
             Self::Snoozed => "snoozed",
             Self::Returned => "returned",
             Self::Reopened => "reopened",
+            Self::Merged => "merged",
+            Self::Unmerged => "unmerged",
+            Self::Proven => "proven",
             Self::Closed => "closed",
             Self::CrmAsked => "crm_asked",
             Self::Erased => "erased",

@@ -9,7 +9,7 @@ use super::Parts;
 use crate::domain::assurance::Assurance;
 use crate::domain::case::CaseState;
 use crate::domain::crm::{self, CrmRecord, OPERATOR, Reach};
-use crate::domain::customer::{Customer, Identity};
+use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::ids::IdentityId;
 use crate::domain::time::Timestamp;
 use crate::store::{CaseFile, Change, CommitError, StoreError, Unit};
@@ -122,8 +122,11 @@ async fn by_email(
         address: external_id.clone(),
         assurance: Assurance::Channel,
         proof: crm::PROOF.to_owned(),
+        link: Link::Operator,
+        proven: None,
         first_seen: now,
         last_seen: now,
+        ended_at: None,
     };
     recorded(parts, file, named, vec![Change::NewIdentity(anchor)], ("email", "joined")).await
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Parts, alert};
+use super::{Parts, alert, proof};
 use crate::channels::{ChannelAdapter, ChannelError, Outgoing, StatusUpdate};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::EventKind;
@@ -86,6 +86,10 @@ async fn send(parts: &Parts, delivery: Delivery) {
             return;
         }
     };
+    if message.author == Author::Customer {
+        // Their own words never leave: it is the code that they asked for.
+        return send_code(parts, &delivery, &file.case.language, thread.as_ref()).await;
+    }
     if outrun(&delivery, &message, &file) {
         let tried = Tried { attempts: delivery.attempts, ..Tried::default() };
         if let Err(error) = record(parts, &delivery, DeliveryState::Dropped, tried).await {
@@ -173,6 +177,44 @@ fn outrun(delivery: &Delivery, message: &Message, file: &CaseFile) -> bool {
     delivery.state == DeliveryState::Pending
         && message.author == Author::Assistant
         && file.messages.iter().any(|other| newer(&other))
+}
+
+/// Sends a one-time code, once, and forgets it. Nobody is told when that fails, or whoever asked would learn from it
+/// whether we know the address: they may ask for another one.
+async fn send_code(parts: &Parts, delivery: &Delivery, language: &str, thread: Option<&Conversation>) {
+    let tried = Tried { attempts: delivery.attempts + 1, ..Tried::default() };
+    let given = async {
+        if delivery.state == DeliveryState::Unknown {
+            return Err(ChannelError::Unknown("whoever sent it was stopped".to_owned()));
+        }
+        let words = proof::words(parts, delivery, language).await;
+        let words = words.map_err(|error| ChannelError::later(error.to_string()))?;
+        let (message, subject) =
+            words.ok_or_else(|| ChannelError::Permanent("its time is over".to_owned()))?;
+        let channel = parts.channels.named(&delivery.channel);
+        let channel =
+            channel.ok_or_else(|| ChannelError::Permanent("there is no such channel".to_owned()))?;
+        give(parts, channel, delivery, Said { message: &message, language, subject: Some(&subject) }, thread)
+            .await
+    };
+    let now = parts.clock.now();
+    let (state, tried) = match given.await {
+        Ok(provider_id) => (DeliveryState::Sent, Tried { due_at: now, provider_id, ..tried }),
+        Err(ChannelError::Later { .. }) if tried.attempts < parts.config.worker.delivery_attempts_max => {
+            let pause = pause(parts.config.worker.delivery_retry_ms, tried.attempts);
+            (DeliveryState::Pending, Tried { due_at: now.plus_ms(pause), ..tried })
+        }
+        Err(ChannelError::Unknown(why)) => (DeliveryState::Unknown, Tried { reason: Some(why), ..tried }),
+        Err(error) => (DeliveryState::Failed, Tried { reason: Some(error.to_string()), ..tried }),
+    };
+    let over = state != DeliveryState::Pending;
+    let recorded = record(parts, delivery, state, tried).await;
+    if let Err(error) = recorded {
+        tracing::error!(error = %error, "a delivery could not be recorded");
+    }
+    if over && let Err(error) = parts.store.forget_codes(Some(delivery.id.as_str()), now).await {
+        tracing::error!(error = %error, "a code that has been sent could not be forgotten");
+    }
 }
 
 /// What is to be said, and in what case.
@@ -325,7 +367,9 @@ async fn moved(parts: &Parts, channel: &str, update: &StatusUpdate) -> Result<bo
         provider_id: Some(update.provider_id.clone()),
         reason: update.reason.clone(),
     };
-    if update.state == DeliveryState::Failed {
+    let message = parts.store.message(&delivery.message).await?;
+    let code = message.is_some_and(|message| message.author == Author::Customer);
+    if update.state == DeliveryState::Failed && !code {
         undelivered(parts, &delivery, DeliveryState::Failed, tried).await?;
     } else {
         record(parts, &delivery, update.state, tried).await?;

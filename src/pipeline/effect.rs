@@ -67,12 +67,17 @@ pub(super) async fn call(
 ) -> Result<Called, TurnError> {
     let Asking { file, tool, arguments, .. } = &asking;
     let now = parts.clock.now();
-    let spent = match parts.toolbox.tool(tool) {
-        Some(spec) if spec.effect == Effect::Read => Spent::default(),
+    let spec = parts.toolbox.tool(tool);
+    let failures = match spec.as_ref().and_then(|spec| spec.failures_per_hour) {
+        Some(_) => failures(parts, file, tool, carried).await?,
+        None => 0,
+    };
+    let spent = match spec {
+        Some(spec) if spec.effect == Effect::Read => Spent { failures, ..Spent::default() },
         // Also for a tool that is not there: it may be there a moment later, when the rules look.
         Some(_) | None => {
             let sums = parts.store.ledger_today(&file.customer.id, tool, now.plus_ms(-DAY_MS)).await?;
-            Spent { calls: sums.calls, amount_minor: sums.amount_minor }
+            Spent { calls: sums.calls, amount_minor: sums.amount_minor, failures }
         }
     };
     let procedures = parts.knowledge.procedures();
@@ -113,6 +118,15 @@ pub(super) async fn call(
             write(parts, &asking, carried, key, amount_minor).await
         }
     }
+}
+
+/// How often the other side refused this customer's calls of a tool within the last hour, those of this turn too.
+async fn failures(parts: &Parts, file: &CaseFile, tool: &str, carried: &Carried) -> Result<i64, TurnError> {
+    let since = parts.clock.now().plus_ms(-HOUR_MS);
+    let stored = parts.store.refused_calls(&file.customer.id, tool, since).await?;
+    let refused =
+        |r: &&Arc<Receipt>| r.tool == tool && r.effect == Effect::Read && r.status == CallStatus::Refused;
+    Ok(stored + carried.receipts.iter().filter(refused).count() as i64)
 }
 
 /// A read: what this turn has already looked up is not looked up again.

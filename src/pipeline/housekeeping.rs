@@ -35,6 +35,7 @@ pub(super) async fn tidy_up(parts: &Parts) {
         for case in parts.store.resolved_before(settled_before, ROUND_MAX).await? {
             step(parts, &case, Move::Closed, EventKind::Closed, "reopen_window_over").await?;
         }
+        parts.store.forget_codes(None, now).await?;
         Ok::<(), StoreError>(())
     };
     if let Err(error) = work.await {

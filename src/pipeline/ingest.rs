@@ -6,23 +6,24 @@ use std::sync::Arc;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::Parts;
-use super::consent;
 use super::which_case::{self, Home};
+use super::{Parts, consent, identity, proof};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
 use crate::domain::crm::{Crm, Field, OPERATOR};
-use crate::domain::customer::{Customer, Identity};
+use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{AttachmentId, CaseId, CustomerId, IdentityId, MessageId, TurnId};
-use crate::domain::message::{Author, InboundMessage, Message, Visibility};
+use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId};
+use crate::domain::message::InboundMessage;
 use crate::domain::time::Timestamp;
-use crate::domain::triage::{Sentiment, Urgency};
 use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::extract;
-use crate::store::Draftbook;
-use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, StoredAttachment, Unit};
+use crate::store::{Arrival, Change, CommitError, Draftbook, InboxEntry, Refusal, Unit};
+
+mod stored;
+
+use stored::{files, heard, inbox_id, new_case, new_turn, thread_entry};
 
 /// A message may lose against other changes of its case this often before it is refused, with nothing promised.
 const TRIES_MAX: usize = 64;
@@ -81,10 +82,13 @@ pub(super) async fn ingest(
     message: InboundMessage,
     birth: impl Fn(&CaseId) -> Birth,
 ) -> Result<Stored, IngestError> {
-    let message = check(parts, message)?;
-    let digest = digest(&message);
+    // Taken out before anything is masked, kept or read.
+    let mut code = proof::code_in(parts, &message);
+    let mut message = check(parts, message)?;
+    let digest = digest(&message, code.is_some());
     let writer = key_of(&message);
     let _door = parts.doors.of(&writer).await;
+    let mut typed = None;
     for _ in 0..TRIES_MAX {
         let arrival = parts
             .store
@@ -94,7 +98,18 @@ pub(super) async fn ingest(
         if let Some(known) = &arrival.inbox {
             return duplicate(parts, known, &digest).await;
         }
-        let Some(plan) = compose(parts, &message, arrival, &digest, &birth).await? else { continue };
+        if let Some(code) = code.take() {
+            typed =
+                proof::typed(parts, &message, &arrival, &code).await.map_err(|error| unavailable(&error))?;
+            if typed.is_some() {
+                message.text = extract::mask_six_digits(&message.text).into_owned();
+                // Whose message it is may be known better now.
+                continue;
+            }
+        }
+        let Some(plan) = compose(parts, &message, arrival, (&digest, typed.as_ref()), &birth).await? else {
+            continue;
+        };
         if failpoints::planted("acknowledge_before_commit") {
             let (store, unit) = (parts.store.clone(), plan.unit);
             parts.tasks.spawn(async move {
@@ -156,11 +171,13 @@ fn key_of(message: &InboundMessage) -> (String, String) {
     }
 }
 
-fn digest(message: &InboundMessage) -> String {
+/// Of what was sent; never of a code in it, which could be found out from it.
+fn digest(message: &InboundMessage, has_code: bool) -> String {
     let mut hasher = Sha256::new();
     let sender = &message.sender;
     let attachments = serde_json::to_string(&message.attachments).unwrap_or_default();
-    for part in [&message.conversation, &sender.address, &message.text, &attachments] {
+    let text = if has_code { extract::mask_six_digits(&message.text) } else { Cow::Borrowed(&*message.text) };
+    for part in [&*message.conversation, &*sender.address, &*text, &*attachments] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
@@ -200,14 +217,16 @@ async fn compose(
     parts: &Parts,
     message: &InboundMessage,
     arrival: Arrival,
-    digest: &str,
+    (digest, typed): (&str, Option<&proof::Typed>),
     birth: &impl Fn(&CaseId) -> Birth,
 ) -> Result<Option<Plan>, IngestError> {
     let now = parts.clock.now();
     let mut changes = Vec::with_capacity(10);
+    let arrival = identity::still_theirs(parts, arrival, now, &mut changes);
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
-    let home = which_case::home(parts, message, &arrival.cases, now).await;
-    let Some(home) = home.map_err(|error| unavailable(&error))? else { return Ok(None) };
+    let owner = arrival.identity.as_ref().map_or_else(|| customer.id.clone(), |one| one.customer.clone());
+    changes.extend(identity::typed(message, &owner, now));
+    let Some(home) = home(parts, message, &arrival, typed).await? else { return Ok(None) };
     let Placed { mut case, doubt, settled, opened } =
         place(parts, message, (&customer, fresh), home, &mut changes);
     let was_settled = case.state == CaseState::Resolved || case.resolution.is_some();
@@ -216,7 +235,7 @@ async fn compose(
     }
     case.channel.clone_from(&message.channel);
     case.conversation.clone_from(&message.conversation);
-    case.assurance = message.sender.assurance;
+    case.assurance = identity::assurance(message, arrival.identity.as_ref(), &case.id, now);
     if case.state == CaseState::Assistant && !settled {
         case.resolution = None;
         case.resolved_at = None;
@@ -237,6 +256,12 @@ async fn compose(
         EventKind::Received,
         &json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel}),
     );
+    if let Some(typed) = typed {
+        book.event(
+            EventKind::Proven,
+            &json!({"by": "code", "outcome": typed.outcome(), "message": stored.id}),
+        );
+    }
     if was_settled && !settled {
         book.event(EventKind::Reopened, &json!({"reason": "customer_wrote", "message": stored.id}));
     }
@@ -261,10 +286,24 @@ async fn compose(
     changes.extend(consent::given(parts, message, now).map(Change::Consent));
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
-    let unit = if opened { book.open(changes) } else { book.close(changes) };
+    let unit = if opened { book.open_of(owner, changes) } else { book.close(changes) };
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
     Ok(Some(Plan { unit, accepted, turn, waits }))
+}
+
+/// Where the message belongs: a code to the case in which it was asked for.
+async fn home(
+    parts: &Parts,
+    message: &InboundMessage,
+    arrival: &Arrival,
+    typed: Option<&proof::Typed>,
+) -> Result<Option<Home>, IngestError> {
+    let home = match proof::home(parts, &arrival.cases, typed).await {
+        Ok(None) => which_case::home(parts, message, &arrival.cases, parts.clock.now()).await,
+        found => found,
+    };
+    home.map_err(|error| unavailable(&error))
 }
 
 /// The case that takes the message, as it was before.
@@ -339,7 +378,7 @@ fn customer_of(
             updated.name = newer(Field::Name, &sender.name, &customer.name);
             updated.email = newer(Field::Email, &sender.email, &customer.email);
             updated.phone = newer(Field::Phone, &sender.phone, &customer.phone);
-        } else if customer.external_id.is_none() {
+        } else if customer.external_id.is_none() && identity.link == Link::FirstContact {
             updated.name = newer(Field::Name, &sender.name, &customer.name);
         }
         if updated == **customer {
@@ -369,121 +408,11 @@ fn customer_of(
         address,
         assurance: sender.assurance,
         proof: sender.proof.to_owned(),
+        link: identity::link_of(sender),
+        proven: None,
         first_seen: now,
         last_seen: now,
+        ended_at: None,
     }));
     (customer, true)
-}
-
-fn new_case(
-    parts: &Parts,
-    message: &InboundMessage,
-    customer: &Customer,
-    follows: Option<CaseId>,
-    now: Timestamp,
-) -> Case {
-    Case {
-        id: CaseId::new(parts.clock.new_id()),
-        customer: customer.id.clone(),
-        state: CaseState::Assistant,
-        version: 0,
-        channel: message.channel.clone(),
-        conversation: message.conversation.clone(),
-        assurance: message.sender.assurance,
-        intent: None,
-        issue: None,
-        language: customer.language.clone().unwrap_or_else(|| parts.config.business.language.clone()),
-        urgency: Urgency::Normal,
-        sentiment: Sentiment::Neutral,
-        team: None,
-        agent: None,
-        resolution: None,
-        follows,
-        pending: None,
-        memory: String::new(),
-        message_seq: 0,
-        inbound_seq: 0,
-        answered_seq: 0,
-        event_seq: 0,
-        event_hash: String::new(),
-        opened_at: now,
-        updated_at: now,
-        resolved_at: None,
-        snoozed_until: None,
-        doubt: None,
-    }
-}
-
-fn thread_entry(parts: &Parts, message: &InboundMessage, case: &Case, now: Timestamp) -> Message {
-    Message {
-        id: MessageId::new(parts.clock.new_id()),
-        case: case.id.clone(),
-        seq: case.message_seq + 1,
-        author: Author::Customer,
-        agent: None,
-        channel: message.channel.clone(),
-        text: message.text.clone(),
-        at: now,
-        visibility: Visibility::Public,
-        citations: Vec::new(),
-        choices: Vec::new(),
-        attachments: message.attachments.clone(),
-        turn: None,
-    }
-}
-
-/// The files that the message brought, each named in the thread by its id alone.
-fn files(parts: &Parts, message: &InboundMessage, stored: &mut Message) -> Vec<StoredAttachment> {
-    let mut files = Vec::new();
-    for (sent, kept) in message.attachments.iter().zip(&mut stored.attachments) {
-        let Some(content) = &sent.content else { continue };
-        let id = AttachmentId::new(parts.clock.new_id());
-        kept.id = Some(id.clone());
-        kept.content = None;
-        files.push(StoredAttachment {
-            id,
-            case: stored.case.clone(),
-            message: stored.id.clone(),
-            name: sent.name.clone(),
-            content_type: sent.content_type.clone(),
-            content: content.clone(),
-            at: stored.at,
-        });
-    }
-    files
-}
-
-/// What answering by a channel that has to be pushed needs.
-fn heard(parts: &Parts, message: &InboundMessage, now: Timestamp) -> Option<Conversation> {
-    let pushed = parts.channels.get(&message.channel).is_some_and(|channel| !channel.follows_the_record());
-    pushed.then(|| Conversation {
-        channel: message.channel.clone(),
-        conversation: message.conversation.clone(),
-        address: message.sender.address.clone(),
-        last_inbound_at: now,
-        threading: message.threading.clone(),
-    })
-}
-
-/// The channel's own id of the message, under which it is stored once.
-fn inbox_id(parts: &Parts, message: &InboundMessage) -> String {
-    let id = message.external_id.clone();
-    if failpoints::planted("no_unique_index") { format!("{id}#{}", parts.clock.new_id()) } else { id }
-}
-
-fn new_turn(parts: &Parts, case: &CaseId, now: Timestamp, birth: &impl Fn(&CaseId) -> Birth) -> Turn {
-    let (holder, epoch, leased_until) = match birth(case) {
-        Birth::Held => (parts.holder.clone(), 1, now.plus_ms(parts.config.worker.lease_ms)),
-        Birth::Free => (String::new(), 0, Timestamp(0)),
-    };
-    Turn {
-        id: TurnId::new(parts.clock.new_id()),
-        case: case.clone(),
-        epoch,
-        holder,
-        leased_until,
-        attempts: epoch,
-        due_at: now,
-        opened_at: now,
-    }
 }

@@ -23,7 +23,7 @@ use crate::domain::usage::CallRecord;
 use crate::knowledge::{Hit, Search};
 use crate::language::detect;
 use crate::llm::usage::Tally;
-use crate::store::CaseFile;
+use crate::store::{CaseFile, Change};
 
 /// Why the loop did not come to an ending.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,8 @@ pub(super) struct Carried {
     pub(super) events: Vec<(EventKind, Value)>,
     /// Receipts of reads; they are committed with what was said on their strength.
     pub(super) receipts: Vec<Arc<Receipt>>,
+    /// Changes that go with the outcome.
+    pub(super) changes: Vec<Change>,
     /// Searches made.
     pub(super) searches: Vec<Arc<Search>>,
     /// Searches made for the same words while they were read.

@@ -214,6 +214,7 @@ async fn finish(
         at: now,
         call: call.clone(),
     }));
+    changes.extend(carried.changes.iter().cloned());
     // What is given to people outside any turn has none to close.
     if end.turn.epoch > 0 {
         changes.push(Change::CloseTurn {

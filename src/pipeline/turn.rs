@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, acquaint, consent, doubt, handoff};
+use super::{Parts, acquaint, consent, doubt, handoff, proof};
 use crate::assistant::AssistantError;
 use crate::domain::case::{CaseState, DoubtStage, Move};
 use crate::domain::decision::HandOff;
@@ -235,6 +235,11 @@ async fn propose(
         }
         None => {}
     }
+    // A turn that begins again asks anew.
+    carried.changes.clear();
+    if let Some(ending) = proof::answer(parts, file, unread, carried).await? {
+        return Ok(ending);
+    }
     let mut taken = (file.clone(), unread.to_vec());
     if let Some(doubt) = doubt::due(&file.case, unread) {
         if doubt.stage == DoubtStage::Open {
@@ -248,7 +253,7 @@ async fn propose(
     let resolved = resolve::resolve(parts, turn, file, readings, carried).instrument(operation.span()).await;
     operation.end(resolved.as_ref().err().map(resolve::ResolveError::kind));
     match resolved {
-        Ok(ending) => Ok(ending),
+        Ok(ending) => Ok(proof::offer(parts, file, unread, ending, carried)),
         Err(resolve::ResolveError::Turn(error)) => Err(error),
         Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
     }
@@ -271,7 +276,8 @@ async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, T
             }
         };
         let message = parts.store.message(&delivery.message).await?;
-        if let Some(message) = message.filter(|message| handed.is_none_or(|at| message.at > at)) {
+        let ours = message.filter(|message| message.author != Author::Customer);
+        if let Some(message) = ours.filter(|message| handed.is_none_or(|at| message.at > at)) {
             reason.get_or_insert(why);
             unsent.push(message.text.clone());
         }

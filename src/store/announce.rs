@@ -78,7 +78,9 @@ impl Announcements {
         for change in &unit.changes {
             match change {
                 Change::Message(message) => words.push(Announcement::Message(Arc::clone(message))),
-                Change::NewCase(case) | Change::Case(case) if case.id == unit.case => {
+                Change::NewCase(case) | Change::NewCaseOf { case, .. } | Change::Case(case)
+                    if case.id == unit.case =>
+                {
                     states.push(Announcement::State { state: case.state, version: case.version });
                 }
                 Change::CloseTurn { turn, outcome, .. } => {

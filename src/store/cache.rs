@@ -16,6 +16,7 @@ use crate::domain::ids::{CaseId, CustomerId};
 use crate::domain::message::Message;
 use crate::domain::receipt::Receipt;
 
+use super::people::PersonChange;
 use super::unit::{Change, Unit};
 
 /// A case with what a turn needs to know about it.
@@ -108,6 +109,11 @@ impl CaseFiles {
             if let Change::NewCustomer(customer) | Change::Customer(customer) = change {
                 self.keep_customer(customer);
             }
+            // Whoever decided it changed the cases that are not closed, so that everybody reads them again; here the
+            // others go too.
+            if let Change::Person(PersonChange::Root { .. }) = change {
+                self.files.invalidate_all();
+            }
         }
         for change in &unit.changes {
             // Of another case only the database knows what else is in its file.
@@ -151,8 +157,12 @@ impl CaseFiles {
         for change in &unit.changes {
             match change {
                 // Text with a NUL is stored without it, so only the database knows what became of it.
-                Change::NewCase(_) | Change::Case(_) | Change::Message(_) if has_nul(change) => return None,
-                Change::NewCase(case) if case.id == unit.case => {
+                Change::NewCase(_) | Change::NewCaseOf { .. } | Change::Case(_) | Change::Message(_)
+                    if has_nul(change) =>
+                {
+                    return None;
+                }
+                Change::NewCase(case) | Change::NewCaseOf { case, .. } if case.id == unit.case => {
                     let customer = self.customers.get(&case.customer)?;
                     file = Some(CaseFile {
                         case: case.clone(),
@@ -196,14 +206,21 @@ fn keep_newest<T>(list: &mut Vec<T>, max: usize) {
 }
 
 fn in_a_file(change: &Change) -> bool {
-    matches!(change, Change::NewCase(_) | Change::Case(_) | Change::Message(_) | Change::Receipt(_))
+    matches!(
+        change,
+        Change::NewCase(_)
+            | Change::NewCaseOf { .. }
+            | Change::Case(_)
+            | Change::Message(_)
+            | Change::Receipt(_)
+    )
 }
 
 fn has_nul(change: &Change) -> bool {
     let nul = |text: &str| text.contains('\0');
     match change {
         Change::Message(message) => nul(&message.text) || nul(&message.channel),
-        Change::NewCase(case) | Change::Case(case) => {
+        Change::NewCase(case) | Change::NewCaseOf { case, .. } | Change::Case(case) => {
             nul(&case.conversation)
                 || nul(&case.channel)
                 || nul(&case.memory)

@@ -85,10 +85,11 @@ impl Store {
     }
 
     async fn read_case_file(&self, id: &CaseId) -> Result<Option<CaseFile>, StoreError> {
-        let sql = "select id, customer_id, state, version, channel, conversation, assurance, intent, issue, language,
-            urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
-            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt
-            from cases where id = $1";
+        let sql = "select k.id, coalesce(o.root_id, k.customer_id) as customer_id, k.state, k.version, k.channel,
+            k.conversation, k.assurance, k.intent, k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id,
+            k.resolution, k.follows, k.pending, k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq,
+            k.event_hash, k.opened_at, k.updated_at, k.resolved_at, k.snoozed_until, k.doubt
+            from cases k left join customers o on o.id = k.customer_id where k.id = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(id.as_str())).await? else { return Ok(None) };
         let case = case(&row)?;
         let sql = "select id, external_id, name, email, phone, language, crm, created_at, version
@@ -111,7 +112,8 @@ impl Store {
         page: &Page,
     ) -> Result<(Vec<Case>, Option<String>), StoreError> {
         let (before_at, before_id) = cursor(page)?;
-        let sql = "select id, customer_id, state, version, channel, conversation, assurance, intent, issue, language,
+        let sql = "select id, coalesce((select root_id from customers where customers.id = cases.customer_id), customer_id)
+            as customer_id, state, version, channel, conversation, assurance, intent, issue, language,
             urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
             answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt
             from cases
@@ -119,7 +121,8 @@ impl Store {
               and (cast($2 as text) is null or team = $2)
               and (cast($3 as text) is null or agent_id = $3)
               and (cast($4 as text) is null or channel = $4)
-              and (cast($5 as text) is null or customer_id = $5)
+              and (cast($5 as text) is null or cases.customer_id in (select id from customers
+                where coalesce(root_id, id) = (select coalesce(root_id, id) from customers where id = $5)))
               and (cast($6 as text) is null or intent = $6)
               and (cast($7 as bigint) is null or opened_at >= $7)
               and (cast($8 as bigint) is null or opened_at < $8)

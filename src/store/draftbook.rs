@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::unit::{Change, Unit};
 use crate::domain::case::Case;
 use crate::domain::event::{Event, EventKind};
+use crate::domain::ids::CustomerId;
 use crate::domain::message::Message;
 use crate::domain::time::Timestamp;
 
@@ -58,7 +59,15 @@ impl Draftbook {
         self.finish(others, Change::NewCase)
     }
 
-    fn finish(mut self, others: Vec<Change>, wrap: fn(Case) -> Change) -> Unit {
+    /// The unit that brings a new case of `owner`, who may be known as another customer.
+    pub fn open_of(self, owner: CustomerId, others: Vec<Change>) -> Unit {
+        if owner == self.case.customer {
+            return self.open(others);
+        }
+        self.finish(others, |case| Change::NewCaseOf { case, owner })
+    }
+
+    fn finish(mut self, others: Vec<Change>, wrap: impl FnOnce(Case) -> Change) -> Unit {
         self.case.version += 1;
         self.case.updated_at = self.now;
         let id = self.case.id.clone();

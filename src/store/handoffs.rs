@@ -33,7 +33,8 @@ impl Store {
 
     /// The cases that wait for a person, of one team or of all: the most urgent first, then the longest waiting.
     pub async fn queue(&self, team: Option<&TeamId>, limit: i64) -> Result<Vec<QueuedCase>, StoreError> {
-        let sql = "select k.id, k.customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
+        let sql = "select k.id,
+            coalesce((select root_id from customers where customers.id = k.customer_id), k.customer_id) as customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
             k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id, k.resolution, k.follows, k.pending,
             k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq, k.event_hash, k.opened_at,
             k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, h.reason as reason,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::domain::assurance::Assurance;
 use crate::domain::case::CaseState;
-use crate::domain::customer::{Customer, Identity};
+use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::ids::{CaseId, ProcedureId};
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
+use super::customers::proven;
 use super::rows::storable;
 use super::unit::InboxEntry;
 use super::{Store, StoreError};
@@ -20,9 +21,9 @@ pub struct Arrival {
     pub inbox: Option<InboxEntry>,
     /// Who writes from that address.
     pub identity: Option<Identity>,
-    /// The customer of that identity.
+    /// The customer of that identity, as whom they are known: the identity itself may be of one merged into them.
     pub customer: Option<Arc<Customer>>,
-    /// The customer's cases that are not closed, the last changed first, at most 20.
+    /// That person's cases that are not closed, the last changed first, at most 20.
     pub cases: Vec<OpenCase>,
 }
 
@@ -64,7 +65,9 @@ impl Store {
             i.message_id as i_message_id, i.channel as i_channel, i.external_id as i_external_id, i.digest as i_digest,
             i.case_id as i_case_id, i.customer_id as i_customer_id, i.at as i_at,
             d.id as d_id, d.customer_id as d_customer_id, d.channel as d_channel, d.address as d_address,
-            d.assurance as d_assurance, d.proof as d_proof, d.first_seen as d_first_seen, d.last_seen as d_last_seen,
+            d.assurance as d_assurance, d.proof as d_proof, d.link as d_link, d.proven_case as d_proven_case,
+            d.proven_conversation as d_proven_conversation, d.proven_until as d_proven_until,
+            d.first_seen as d_first_seen, d.last_seen as d_last_seen,
             c.id as c_id, c.external_id as c_external_id, c.name as c_name, c.email as c_email, c.phone as c_phone,
             c.language as c_language, c.crm as c_crm, c.created_at as c_created_at, c.version as c_version,
             k.id as k_id, k.state as k_state, k.version as k_version, k.conversation as k_conversation,
@@ -72,9 +75,11 @@ impl Store {
             k.resolved_at as k_resolved_at, k.follows as k_follows
             from (select 1 as one) q
             left join inbox i on i.channel = $1 and i.external_id in ($2, $5)
-            left join identities d on d.channel = $3 and d.address = $4
-            left join customers c on c.id = d.customer_id
-            left join cases k on k.customer_id = c.id and k.state <> 'closed'
+            left join identities d on d.channel = $3 and d.address = $4 and d.ended_at is null
+            left join customers o on o.id = d.customer_id
+            left join customers c on c.id = coalesce(o.root_id, o.id)
+            left join customers m on coalesce(m.root_id, m.id) = coalesce(o.root_id, o.id)
+            left join cases k on k.customer_id = m.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
         // A message of somebody who was erased is known by its hash.
         let query = sqlx::query(sql)
@@ -137,8 +142,11 @@ fn identity(columns: &Columns<'_>) -> Result<Identity, StoreError> {
         address: columns.text("d_address")?,
         assurance: columns.named("d_assurance", Assurance::parse)?,
         proof: columns.text("d_proof")?,
+        link: columns.named("d_link", Link::parse)?,
+        proven: proven(columns, ["d_proven_case", "d_proven_conversation", "d_proven_until"])?,
         first_seen: columns.at("d_first_seen")?,
         last_seen: columns.at("d_last_seen")?,
+        ended_at: None,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
+use super::people::same_person;
 use super::rows::storable;
 use super::{Store, StoreError};
 
@@ -37,13 +38,34 @@ impl Store {
         tool: &str,
         since: Timestamp,
     ) -> Result<LedgerSums, StoreError> {
-        let sql = "select count(*) as calls, cast(coalesce(sum(amount_minor), 0) as bigint) as amount_minor
-            from ledger where customer_id = $1 and tool = $2 and claimed_at >= $3
-            and (status is null or status in ('done', 'unknown'))";
+        let sql = concat!(
+            "select count(*) as calls, cast(coalesce(sum(amount_minor), 0) as bigint) as amount_minor
+            from ledger where customer_id in ",
+            same_person!(),
+            " and tool = $2 and claimed_at >= $3 and (status is null or status in ('done', 'unknown'))"
+        );
         let query = sqlx::query(sql).bind(customer.as_str()).bind(storable(tool)).bind(since.0);
         let Some(row) = self.row(query).await? else { return Ok(LedgerSums::default()) };
         let columns = Columns::of(&row, "ledger");
         Ok(LedgerSums { calls: columns.int("calls")?, amount_minor: columns.int("amount_minor")? })
+    }
+
+    /// How many calls of a tool the other side refused a customer since a moment.
+    pub async fn refused_calls(
+        &self,
+        customer: &CustomerId,
+        tool: &str,
+        since: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let sql = concat!(
+            "select count(*) as calls from cases k join receipts r on r.case_id = k.id
+            where k.customer_id in ",
+            same_person!(),
+            " and r.tool = $2 and r.at >= $3 and r.status = 'refused'"
+        );
+        let query = sqlx::query(sql).bind(customer.as_str()).bind(storable(tool)).bind(since.0);
+        let row = self.row(query).await?;
+        row.map_or(Ok(0), |row| Columns::of(&row, "receipts").int("calls"))
     }
 
     /// Effects that were claimed before a moment, never settled, and whose case has no open turn that could still

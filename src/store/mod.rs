@@ -8,6 +8,7 @@ mod announce;
 mod attachments;
 mod cache;
 mod cases;
+mod challenges;
 mod columns;
 mod connection;
 mod conversations;
@@ -17,6 +18,7 @@ mod events;
 mod handoffs;
 mod inbox;
 mod keys;
+mod known_people;
 mod ledger;
 mod messages;
 mod model_calls;
@@ -52,25 +54,28 @@ pub use announce::{Announcement, Subscription};
 pub use attachments::StoredAttachment;
 pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
+pub use challenges::{Challenge, CodesSent};
 pub use draftbook::Draftbook;
 pub use handoffs::QueuedCase;
 pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
+pub use known_people::{ASKED_MAX, Contact, Holder, KnownPerson};
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
-pub use people::{ASKED_MAX, Contact, Holder, KnownPerson};
+pub use people::{Evidence, Match, PersonChange, TypedContact};
 pub use person::Erased;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 pub use write_backs::{Told, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
     (4, "conversations", include_str!("migrations/0004_conversations.sql")),
     (5, "model calls", include_str!("migrations/0005_model_calls.sql")),
     (6, "channels", include_str!("migrations/0006_channels.sql")),
+    (7, "identity", include_str!("migrations/0007_identity.sql")),
     (8, "the operator's CRM, files, erasure", include_str!("migrations/0008_crm.sql")),
 ];
 

@@ -5,6 +5,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::usage::Spent;
 
 use super::columns::Columns;
+use super::people::same_person;
 use super::{Store, StoreError};
 
 /// What the models took for one case.
@@ -55,11 +56,15 @@ impl Store {
 
     /// What was spent on models since a moment, for this customer and for everybody, and ever.
     pub async fn model_spent(&self, customer: &CustomerId, since: Timestamp) -> Result<Spent, StoreError> {
-        let sql = "select
+        let sql = concat!(
+            "select
             cast((select coalesce(sum(cost_micros), 0) from model_calls
-                where customer_id = $1 and at >= $2) as bigint) as customer_day,
+                where customer_id in ",
+            same_person!(),
+            " and at >= $2) as bigint) as customer_day,
             cast((select coalesce(sum(cost_micros), 0) from model_calls where at >= $2) as bigint) as day,
-            cast((select coalesce(sum(cost_micros), 0) from model_calls) as bigint) as total";
+            cast((select coalesce(sum(cost_micros), 0) from model_calls) as bigint) as total"
+        );
         let query = sqlx::query(sql).bind(customer.as_str()).bind(since.0);
         let Some(row) = self.row(query).await? else { return Ok(Spent::default()) };
         let columns = Columns::of(&row, "model_calls");

@@ -17,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
 
+use super::people;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
 use super::{attachments, write_backs};
@@ -137,17 +138,11 @@ impl Rows {
             Change::NewCustomer(new) => (Slot::NewCustomer, customer(new)?),
             Change::Customer(changed) => (Slot::Customer, customer(changed)?),
             Change::NewIdentity(new) => (Slot::NewIdentity, identity(new)),
-            Change::SeenIdentity(seen) => (
-                Slot::SeenIdentity,
-                vec![
-                    text(seen.id.as_str()),
-                    text(seen.assurance.as_str()),
-                    text(&seen.proof),
-                    Value::Int(seen.last_seen.0),
-                ],
-            ),
-            Change::NewCase(new) => (Slot::NewCase, case(new)?),
-            Change::Case(changed) => (Slot::Case, case(changed)?),
+            Change::SeenIdentity(seen) => (Slot::SeenIdentity, seen_identity(seen)),
+            Change::Person(change) => people::row(change),
+            Change::NewCase(new) => (Slot::NewCase, case(new, &new.customer)?),
+            Change::NewCaseOf { case: new, owner } => (Slot::NewCase, case(new, owner)?),
+            Change::Case(changed) => (Slot::Case, case(changed, &changed.customer)?),
             Change::SeenCase { case, version } => {
                 (Slot::SeenCase, vec![text(case.as_str()), Value::Int(*version)])
             }
@@ -254,15 +249,32 @@ fn identity(identity: &Identity) -> Vec<Value> {
         text(&identity.address),
         text(identity.assurance.as_str()),
         text(&identity.proof),
+        text(identity.link.as_str()),
+        maybe(identity.proven.as_ref().map(|proven| proven.case.as_str())),
+        maybe(identity.proven.as_ref().map(|proven| proven.conversation.as_str())),
+        moment(identity.proven.as_ref().map(|proven| proven.until)),
         Value::Int(identity.first_seen.0),
         Value::Int(identity.last_seen.0),
     ]
 }
 
-fn case(case: &Case) -> Result<Vec<Value>, sqlx::Error> {
+fn seen_identity(seen: &Identity) -> Vec<Value> {
+    vec![
+        text(seen.id.as_str()),
+        text(seen.assurance.as_str()),
+        text(&seen.proof),
+        text(seen.link.as_str()),
+        maybe(seen.proven.as_ref().map(|proven| proven.case.as_str())),
+        maybe(seen.proven.as_ref().map(|proven| proven.conversation.as_str())),
+        moment(seen.proven.as_ref().map(|proven| proven.until)),
+        Value::Int(seen.last_seen.0),
+    ]
+}
+
+fn case(case: &Case, owner: &CustomerId) -> Result<Vec<Value>, sqlx::Error> {
     Ok(vec![
         text(case.id.as_str()),
-        text(case.customer.as_str()),
+        text(owner.as_str()),
         text(case.state.as_str()),
         Value::Int(case.version),
         text(&case.channel),

@@ -55,8 +55,12 @@ impl Statement {
 pub(super) enum Slot {
     NewCustomer,
     Customer,
+    EndIdentity,
     NewIdentity,
     SeenIdentity,
+    Unmerge,
+    Merge,
+    Root,
     NewCase,
     Case,
     SeenCase,
@@ -77,11 +81,15 @@ pub(super) enum Slot {
     Handoff,
     HandoffTaken,
     WriteBack,
+    Typed,
+    Challenge,
+    Proven,
+    Code,
 }
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 24] = [
+pub(super) static STATEMENTS: [Statement; 32] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
@@ -96,17 +104,47 @@ pub(super) static STATEMENTS: [Statement; 24] = [
                    from v where customers.id = v.id and customers.version = v.version - 1",
         guard: Some(Guard { returning: "customers.id", refusal: Refusal::Stale }),
     },
+    // Before the new ones: an address that passes on is nobody's for a moment.
+    Statement {
+        slot: Slot::EndIdentity,
+        head: "with v (id, ended_at, ended_because) as (values ",
+        tail: ") update identities set ended_at = v.ended_at, ended_because = v.ended_because
+                   from v where identities.id = v.id and identities.ended_at is null",
+        guard: Some(Guard { returning: "identities.id", refusal: Refusal::Stale }),
+    },
     Statement {
         slot: Slot::NewIdentity,
-        head: "insert into identities (id, customer_id, channel, address, assurance, proof, first_seen, last_seen) values ",
+        head: "insert into identities (id, customer_id, channel, address, assurance, proof, link, proven_case,
+                   proven_conversation, proven_until, first_seen, last_seen) values ",
         tail: " on conflict do nothing",
         guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::SeenIdentity,
-        head: "with v (id, assurance, proof, last_seen) as (values ",
-        tail: ") update identities set assurance = v.assurance, proof = v.proof, last_seen = v.last_seen
+        head: "with v (id, assurance, proof, link, proven_case, proven_conversation, proven_until, last_seen) as (values ",
+        tail: ") update identities set assurance = v.assurance, proof = v.proof, link = v.link,
+                   proven_case = v.proven_case, proven_conversation = v.proven_conversation,
+                   proven_until = v.proven_until, last_seen = v.last_seen
                    from v where identities.id = v.id",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Unmerge,
+        head: "with v (id, undone_by, undone_at) as (values ",
+        tail: ") update merges set undone_by = v.undone_by, undone_at = v.undone_at
+                   from v where merges.id = v.id and merges.undone_at is null",
+        guard: Some(Guard { returning: "merges.id", refusal: Refusal::Stale }),
+    },
+    Statement {
+        slot: Slot::Merge,
+        head: "insert into merges (id, kept, absorbed, by_whom, at) values ",
+        tail: " on conflict do nothing",
+        guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
+    },
+    Statement {
+        slot: Slot::Root,
+        head: "with v (id, root_id) as (values ",
+        tail: ") update customers set root_id = v.root_id from v where customers.id = v.id",
         guard: None,
     },
     Statement {
@@ -262,6 +300,32 @@ pub(super) static STATEMENTS: [Statement; 24] = [
         slot: Slot::WriteBack,
         head: "insert into write_backs (id, case_id, event, at, state, attempts, due_at, holder) values ",
         tail: " on conflict do nothing",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Typed,
+        head: "insert into claims (customer_id, kind, value, at) values ",
+        tail: " on conflict do nothing",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Challenge,
+        head: "insert into challenges (id, case_id, customer_id, target_id, contact, salt, hash, request, tries,
+                   created_at, expires_at) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Proven,
+        head: "with v (id, proven_at) as (values ",
+        tail: ") update challenges set proven_at = v.proven_at
+                   from v where challenges.id = v.id and challenges.proven_at is null",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::Code,
+        head: "insert into code_texts (delivery_id, code, expires_at) values ",
+        tail: "",
         guard: None,
     },
 ];

@@ -19,6 +19,7 @@ use crate::domain::turn::{Outcome, Turn};
 use crate::domain::usage::CallRecord;
 
 use super::attachments::StoredAttachment;
+use super::people::PersonChange;
 
 /// Where a message came in: unique on channel and external id, kept for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +83,19 @@ pub enum Change {
     Customer(Arc<Customer>),
     /// A new identity. Refuses with [`Refusal::Stale`] when channel and address are taken.
     NewIdentity(Identity),
-    /// An identity wrote again, at this assurance and by this proof.
+    /// An identity wrote again, at this assurance and by this proof; its link and what was proven are kept as given.
     SeenIdentity(Identity),
+    /// Who is who has changed.
+    Person(PersonChange),
     /// A new case.
     NewCase(Case),
+    /// A new case of a customer who is known as another one: it stays theirs when the two are separated again.
+    NewCaseOf {
+        /// The case, with the customer they are known as.
+        case: Case,
+        /// Whose it is.
+        owner: CustomerId,
+    },
     /// Replaces a case; its `version` is one above the stored one, else [`Refusal::Stale`].
     Case(Case),
     /// Demands that another case is still as it was read, else [`Refusal::Stale`].

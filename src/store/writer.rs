@@ -14,6 +14,7 @@ use crate::domain::event::EventKind;
 use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
+use super::people::PersonChange;
 use super::rows::{Row, Rows};
 use super::unit::{Change, CommitError, Refusal, Unit};
 
@@ -289,6 +290,10 @@ fn touches(unit: &Unit) -> Vec<String> {
     for change in &unit.changes {
         match change {
             Change::Customer(customer) => keys.push(format!("customer {}", customer.id)),
+            Change::Person(PersonChange::Root { customer, .. }) => keys.push(format!("customer {customer}")),
+            Change::Person(PersonChange::EndIdentity { identity, .. }) => {
+                keys.push(format!("identity {identity}"));
+            }
             Change::Case(case) | Change::NewCase(case) if case.id != unit.case => {
                 keys.push(format!("case {}", case.id));
             }

@@ -22,6 +22,8 @@ pub struct Spent {
     pub calls: i64,
     /// Their sum, minor units.
     pub amount_minor: i64,
+    /// Calls that the other side refused in the last hour.
+    pub failures: i64,
 }
 
 /// Who asks for a call, in which state of the case.
@@ -255,6 +257,14 @@ fn limit_passed(tool: &ToolSpec, asking: &Asking<'_>, amount_minor: Option<i64>)
         && amount > max
     {
         return Some(format!("{} is above the limit of {} for one call", shown(amount), shown(max)));
+    }
+    if let Some(max) = tool.failures_per_hour
+        && asking.spent.failures >= max
+    {
+        return Some(format!(
+            "{} refused calls within an hour reach the limit of {max}",
+            asking.spent.failures
+        ));
     }
     if let Some(max) = tighter(tool.limits.per_day_amount_minor, procedure.per_day_amount_minor)
         && asking.spent.amount_minor.saturating_add(amount) > max

@@ -49,6 +49,8 @@ pub struct ToolSpec {
     pub currency: Option<String>,
     /// What its calls may move.
     pub limits: Limits,
+    /// Most refused calls of one customer in an hour.
+    pub failures_per_hour: Option<i64>,
     /// Whether a template uses the operator's own id of the customer, which must then be known.
     pub needs_external_id: bool,
     pub(super) validator: jsonschema::Validator,
@@ -118,6 +120,7 @@ impl ToolSpec {
             amount: settings.amount.clone(),
             currency: settings.currency.clone(),
             limits: limits(settings.limits),
+            failures_per_hour: settings.limits.failures_per_hour,
             needs_external_id: names.contains("customer.external_id"),
             validator,
             reach: Reach::Http(Box::new(HttpReach {
@@ -184,7 +187,12 @@ impl<'a> Terms<'a> {
         } else if self.amount.is_some() {
             problems.push("only a write moves an amount".to_owned());
         }
-        let all = [limits.max_amount_minor, limits.per_day_amount_minor, limits.per_day_calls];
+        let all = [
+            limits.max_amount_minor,
+            limits.per_day_amount_minor,
+            limits.per_day_calls,
+            limits.failures_per_hour,
+        ];
         if all.into_iter().flatten().any(|limit| limit < 0) {
             problems.push("a limit cannot be negative".to_owned());
         }

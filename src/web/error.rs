@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::channels::{BadInput, ChannelError};
 use crate::desk::act::ActError;
+use crate::pipeline::identity::IdentityError;
 use crate::pipeline::{DecideError, IngestError};
 use crate::store::StoreError;
 
@@ -155,6 +156,25 @@ impl From<ActError> for ApiError {
             ActError::NotFailed(_) => conflict("not_failed", &error),
             ActError::Unavailable(source) => {
                 tracing::error!(error = ?source, "an act of an agent was not recorded");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl From<IdentityError> for ApiError {
+    fn from(error: IdentityError) -> Self {
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match &error {
+            IdentityError::NoCustomer => Self::not_found("customer"),
+            IdentityError::NotLinked => Self::not_found("address of this customer"),
+            IdentityError::TwoIds(..) => conflict("two_ids"),
+            IdentityError::NotMerged => conflict("not_merged"),
+            IdentityError::Taken(holder) => {
+                Self { details: Some(serde_json::json!({"customer_id": holder})), ..conflict("taken") }
+            }
+            IdentityError::Unavailable(source) => {
+                tracing::error!(error = %source, "who is who could not be changed");
                 Self::unavailable()
             }
         }

@@ -28,6 +28,8 @@ pub enum Scope {
     CasesRead,
     /// Act on cases.
     CasesWrite,
+    /// Say whose an address is, and which customers are one person.
+    Customers,
     /// Approve or refuse the writes that wait for a person.
     Approvals,
     /// Search the knowledge base.
@@ -40,10 +42,11 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Messages,
         Self::CasesRead,
         Self::CasesWrite,
+        Self::Customers,
         Self::Approvals,
         Self::Knowledge,
         Self::Metrics,
@@ -56,6 +59,7 @@ impl Scope {
             Self::Messages => "messages",
             Self::CasesRead => "cases:read",
             Self::CasesWrite => "cases:write",
+            Self::Customers => "customers",
             Self::Approvals => "approvals",
             Self::Knowledge => "knowledge",
             Self::Metrics => "metrics",

@@ -10,9 +10,10 @@ use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::CaseId;
+use crate::domain::merge::Merge;
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
-use crate::store::{Erased, ModelTotals};
+use crate::store::{Erased, Match, ModelTotals};
 
 /// A part of a list; `next` is the `cursor` of the part after it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -292,8 +293,64 @@ pub(super) struct IdentityBody {
     address: String,
     assurance: &'static str,
     proof: String,
+    /// How it came to be theirs: `first_contact`, `api_key`, `operator`, `code` or `session_token`.
+    link: &'static str,
     first_seen: String,
     last_seen: String,
+    /// Since when it is theirs no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+}
+
+/// A merge that stands: who was found to be whom, by whom and when.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MergeBody {
+    kept: String,
+    absorbed: String,
+    /// `agent:…`, `key:…`, `code` or `session`.
+    by: String,
+    at: String,
+}
+
+/// A customer who may be this one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MatchBody {
+    customer_id: String,
+    external_id: Option<String>,
+    name: Option<String>,
+    /// What both have in common. None of it is proof.
+    evidence: Vec<EvidenceBody>,
+}
+
+/// One thing that two customers have in common.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EvidenceBody {
+    /// `email`, `phone` or `name`.
+    kind: String,
+    value: String,
+    /// Where this customer's stands: `record`, `address` (they write from it) or `typed`.
+    here: String,
+    /// Where the other's stands: as `here`, or `proven` (they proved that they write from it).
+    there: String,
+}
+
+impl From<Match> for MatchBody {
+    fn from(found: Match) -> Self {
+        let evidence = found.evidence.into_iter();
+        Self {
+            customer_id: found.customer.id.to_string(),
+            external_id: found.customer.external_id,
+            name: found.customer.name,
+            evidence: evidence
+                .map(|one| EvidenceBody {
+                    kind: one.kind,
+                    value: one.value,
+                    here: one.here,
+                    there: one.there,
+                })
+                .collect(),
+        }
+    }
 }
 
 /// A person we serve.
@@ -316,17 +373,27 @@ pub(super) struct CustomerBody {
     crm_changed_at: Option<String>,
     created_at: String,
     identities: Vec<IdentityBody>,
+    /// Customers of ours that were found to be this person.
+    merges: Vec<MergeBody>,
 }
 
 impl CustomerBody {
-    pub(super) fn of(customer: &Customer, identities: Vec<Identity>) -> Self {
+    pub(super) fn of(customer: &Customer, identities: Vec<Identity>, merges: Vec<Merge>) -> Self {
         let identity = |one: Identity| IdentityBody {
             channel: one.channel,
             address: one.address,
             assurance: one.assurance.as_str(),
             proof: one.proof,
+            link: one.link.as_str(),
             first_seen: one.first_seen.to_string(),
             last_seen: one.last_seen.to_string(),
+            ended_at: one.ended_at.map(|at| at.to_string()),
+        };
+        let merge = |one: Merge| MergeBody {
+            kept: one.kept.to_string(),
+            absorbed: one.absorbed.to_string(),
+            by: one.by,
+            at: one.at.to_string(),
         };
         Self {
             id: customer.id.to_string(),
@@ -342,6 +409,7 @@ impl CustomerBody {
             crm_changed_at: customer.crm.changed_at.map(|at| at.to_string()),
             created_at: customer.created_at.to_string(),
             identities: identities.into_iter().map(identity).collect(),
+            merges: merges.into_iter().map(merge).collect(),
         }
     }
 }

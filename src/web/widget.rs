@@ -18,7 +18,10 @@ use super::extract::{Asked, JsonBytes, Peer, bearer};
 use super::shapes::MessageBody;
 use super::stream::{self, Arrived, Live, Places, Source, chat_cases, in_chat};
 use crate::channels::ChannelError;
+use crate::channels::customer_token::{self, SignedIn};
+use crate::channels::json::Fields;
 use crate::channels::web_chat::{self, Session, SessionError};
+use crate::pipeline::identity;
 
 /// One file for the page that embeds it: the parts are separate only for whoever reads them.
 const SCRIPT: &str = concat!(
@@ -31,6 +34,7 @@ const SCRIPT: &str = concat!(
 );
 /// Newest messages of a case that a thread begins with.
 const HISTORY_MAX: i64 = 200;
+const CUSTOMER_TOKEN_CHARS_MAX: usize = 8192;
 
 /// The widget's calls, open to this site and to the sites that may embed it.
 pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
@@ -92,14 +96,21 @@ impl axum::extract::FromRequestParts<Arc<Edge>> for Chatting {
     }
 }
 
-/// Begins a visitor's session, or goes on with the one that the token proves.
+/// Begins a visitor's session, or goes on with the one that the token proves, or begins that of a customer whom the
+/// operator's site has signed in.
 async fn begin(
     State(edge): State<Arc<Edge>>,
     Peer(address): Peer,
     known: Option<Chatting>,
     headers: HeaderMap,
+    JsonBytes(body): JsonBytes,
 ) -> Result<Json<Value>, ApiError> {
     let now = edge.app.clock.now();
+    if let Some(token) = customer_token(&edge, &headers, &body)? {
+        let signed = edge.app.tokens.verify(&token, now);
+        let signed = signed.map_err(|error| ApiError::unauthorized(error.to_string()))?;
+        return signed_in(&edge, known.map(|known| known.0), signed).await;
+    }
     let until = now.plus_ms(edge.app.config.server.chat_session_ms);
     let session = match known {
         // What the operator's site has signed ends when the site has said; a visitor's own is prolonged.
@@ -115,12 +126,43 @@ async fn begin(
             Session::begin(edge.app.clock.new_id(), None, until)
         }
     };
-    Ok(Json(json!({
-        "token": edge.app.sessions.sign(&session),
+    Ok(begun(&edge, &session))
+}
+
+fn begun(edge: &Edge, session: &Session) -> Json<Value> {
+    Json(json!({
+        "token": edge.app.sessions.sign(session),
         "conversation": session.conversation,
         "name": session.person.as_ref().and_then(|person| person.name.as_deref()),
         "expires_at": session.expires_at,
-    })))
+    }))
+}
+
+/// The token of the operator's site: in the body, or where a session's would be.
+fn customer_token(edge: &Edge, headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let mut fields = Fields::of_body(body, edge.app.config.server.json_depth_max)?;
+    let given = fields.text("customer_token", CUSTOMER_TOKEN_CHARS_MAX)?;
+    fields.finish()?;
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let in_header =
+        header.map(|(_, token)| token.trim()).filter(|token| customer_token::looks_like_one(token));
+    Ok(given.or_else(|| in_header.map(str::to_owned)))
+}
+
+/// Begins the session of a customer who is signed in on the operator's site. Their thread is the same on all their
+/// devices, and another one for every customer. What this browser's visitor wrote before is theirs: one live session
+/// proves both ends.
+async fn signed_in(
+    edge: &Edge,
+    before: Option<Session>,
+    SignedIn { person, expires_at }: SignedIn,
+) -> Result<Json<Value>, ApiError> {
+    if let Some(visitor) = before.filter(|session| session.person.is_none()) {
+        identity::join_visitor(edge.app.pipeline.parts(), visitor.address(), &person).await?;
+    }
+    let until = expires_at.min(edge.app.clock.now().plus_ms(edge.app.config.server.chat_session_ms));
+    Ok(begun(edge, &Session::begin(edge.app.clock.new_id(), Some(person), until)))
 }
 
 impl axum::extract::OptionalFromRequestParts<Arc<Edge>> for Chatting {

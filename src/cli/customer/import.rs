@@ -15,7 +15,7 @@ use super::table::{Row, Table};
 use crate::app::SystemClock;
 use crate::domain::assurance::Assurance;
 use crate::domain::crm::{self, Crm, Reach};
-use crate::domain::customer::{Customer, Identity};
+use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::ids::{CaseId, CustomerId, IdentityId};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::{ASKED_MAX, Change, CommitError, Contact, KnownPerson, Refusal, Store, Unit};
@@ -241,7 +241,7 @@ impl Importing<'_> {
             };
             let said: Vec<(&Row, String)> = rows.iter().filter_map(|row| Some((row, value(row)?))).collect();
             let asked: Vec<&str> = said.iter().map(|(_, value)| value.as_str()).collect();
-            let holders = self.store.holders(contact, &asked).await.context("the record failed")?;
+            let holders = self.store.holders_of(contact, &asked).await.context("the record failed")?;
             for (row, value) in &said {
                 // Capital letters make no other mailbox.
                 let key = (field, value.to_lowercase());
@@ -297,7 +297,10 @@ fn anchor(row: &Row, customer: &Customer, now: Timestamp) -> Identity {
         address: row.external_id.clone(),
         assurance: Assurance::Verified,
         proof: crm::PROOF.to_owned(),
+        link: Link::Operator,
+        proven: None,
         first_seen: now,
         last_seen: now,
+        ended_at: None,
     }
 }

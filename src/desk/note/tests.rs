@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::case::{CaseState, PendingWrite};
+use crate::domain::customer::{Link, Proven};
 use crate::domain::ids::{ApprovalId, CaseId, CustomerId, IdentityId, MessageId, ReceiptId, TurnId};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::Sentiment;
@@ -96,9 +97,50 @@ fn identity(proof: &str, assurance: Assurance, last_seen: i64) -> Identity {
         address: "cust-7".to_owned(),
         assurance,
         proof: proof.to_owned(),
+        link: Link::FirstContact,
+        proven: None,
         first_seen: Timestamp(0),
         last_seen: Timestamp(last_seen),
+        ended_at: None,
     }
+}
+
+#[test]
+fn a_code_that_was_typed_in_this_case_says_how_they_are_verified() {
+    let (mut case, customer) = (case(), customer(Some("Ida Berg")));
+    let proven = |in_case: &CaseId| Proven {
+        case: in_case.clone(),
+        conversation: "w".to_owned(),
+        until: Timestamp(9),
+    };
+    let here =
+        Identity { proven: Some(proven(&case.id)), ..identity("session_token", Assurance::Channel, 2) };
+    let identities = [here.clone()];
+    let (handoff, empty, declared) = (HandOff::because("error"), BTreeMap::new(), Declared::default());
+    let said = |case: &Case, identities: &[Identity]| {
+        verified(&Records {
+            case,
+            customer: &customer,
+            identities,
+            transcript: &[],
+            receipts: &[],
+            gathered: &empty,
+            procedure: None,
+            citations: &[],
+            handoff: &handoff,
+            approval: None,
+            declared: &declared,
+            unsent: None,
+            told: "",
+            urgency: Urgency::Normal,
+        })
+    };
+    assert_eq!(said(&case, &identities), "verified by a one-time code (in_app cust-7)");
+    let elsewhere = CaseId::parse("c-2").unwrap();
+    let identities = [Identity { proven: Some(proven(&elsewhere)), ..here }];
+    assert_eq!(said(&case, &identities), "the address is proven by a signed chat session (in_app cust-7)");
+    case.assurance = Assurance::Claimed;
+    assert!(said(&case, &identities).starts_with("claimed, not proven"));
 }
 
 #[test]

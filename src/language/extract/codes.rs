@@ -49,6 +49,36 @@ const DISCOUNTS: &str = "discount|promo|promotion|promotional|voucher|coupon|gif
 const OTHER_NUMBERS: &str = "order|number|bestellung|bestellnummer|nummer|commande|numéro|pedido|número|ordine|numero|encomenda|bestelling|\
     phone|telephone|tracking|zip|total|amount|price|year|invoice|street";
 
+/// Six digits that stand alone, together or in groups.
+static SIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    own(r"(?:^|[^\w.,+-])(?P<code>\d{6}|\d{3}[ -]\d{3}|\d{2}(?:[ -]\d{2}){2}|\d(?: \d){5})(?:$|[^\w-])")
+});
+
+/// The six digits in a text, where there are some and no others: what somebody types who was asked for a code.
+pub fn six_digits(text: &str) -> Option<String> {
+    let mut found =
+        SIX.iter().flat_map(|form| form.captures_iter(text)).filter_map(|parts| parts.name("code"));
+    let (first, more) = (found.next()?, found.next());
+    more.is_none().then(|| first.as_str().chars().filter(char::is_ascii_digit).collect())
+}
+
+/// The text without its six digits.
+pub fn mask_six_digits(text: &str) -> Cow<'_, str> {
+    match SIX.iter().flat_map(|form| form.captures_iter(text)).find_map(|parts| parts.name("code")) {
+        None => Cow::Borrowed(text),
+        Some(code) => {
+            let (before, after) = (text.get(..code.start()), text.get(code.end()..));
+            let rest = mask_six_digits(after.unwrap_or_default());
+            Cow::Owned(format!("{}{MASK}{rest}", before.unwrap_or_default()))
+        }
+    }
+}
+
+/// Whether a code was taken out of the text.
+pub fn is_masked(text: &str) -> bool {
+    text.contains(MASK)
+}
+
 /// The text with every one-time code as `••••`. Bare digits are nobody's code until a word says so; discount codes, order
 /// numbers, postcodes and amounts stay.
 pub(super) fn mask_codes(text: &str) -> Cow<'_, str> {
@@ -172,6 +202,27 @@ mod tests {
             assert_eq!(mask_codes(text), masked, "{text}");
             assert_eq!(mask_codes(masked), masked, "{masked}");
         }
+    }
+
+    #[test]
+    fn six_digits_that_stand_alone_are_found_and_taken_out() {
+        for (text, code, masked) in [
+            ("482913", "482913", "••••"),
+            ("48 29 13", "482913", "••••"),
+            ("482-913", "482913", "••••"),
+            ("4 8 2 9 1 3", "482913", "••••"),
+            ("it says 482 913.", "482913", "it says ••••."),
+            ("my code is 482913, thanks", "482913", "my code is ••••, thanks"),
+        ] {
+            assert_eq!(six_digits(text).as_deref(), Some(code), "{text}");
+            assert_eq!(mask_six_digits(text), masked);
+        }
+        for text in ["", "48291", "4829130", "HP-482913", "482913-1", "1,482913", "a482913", "+482913"] {
+            assert_eq!(six_digits(text), None, "{text}");
+            assert_eq!(mask_six_digits(text), text);
+        }
+        assert_eq!(six_digits("482913 or 482914"), None, "one try at a time");
+        assert_eq!(mask_six_digits("482913 or 482914"), "•••• or ••••");
     }
 
     #[test]

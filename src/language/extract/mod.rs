@@ -14,6 +14,7 @@ mod days;
 
 pub use addresses::address;
 pub use amounts::{Amount, amounts};
+pub use codes::{is_masked, mask_six_digits, six_digits};
 pub use days::dates;
 
 /// Texts are read up to this many characters; what a message asks for stands before that.

@@ -2,8 +2,6 @@
 -- everything of a customer was erased: their row stays without a word, so that counts stay right.
 alter table customers add column crm text;
 alter table customers add column erased_at bigint;
-create index customers_email on customers (email) where email is not null;
-create index customers_phone on customers (phone) where phone is not null;
 create index customers_erased on customers (erased_at) where erased_at is not null;
 
 -- Files that came with messages. The bytes are base64: the two databases share no other type for them.

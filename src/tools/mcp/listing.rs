@@ -99,6 +99,7 @@ fn spec(
         amount: settings.amount.clone(),
         currency: settings.currency.clone(),
         limits: spec::limits(settings.limits),
+        failures_per_hour: settings.limits.failures_per_hour,
         needs_external_id: classified.names.contains("customer.external_id"),
         reach: Reach::Mcp(reach),
         env: classified.env.clone(),

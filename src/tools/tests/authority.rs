@@ -255,11 +255,19 @@ fn the_tighter_limit_holds_and_quarters_of_a_large_refund_add_up() {
     for (limits, spent, expected) in [
         (limits(Some(5000), None, None), Spent::default(), "allowed"),
         (limits(Some(4999), None, None), Spent::default(), "needs_approval"),
-        (limits(None, Some(15_000), None), Spent { calls: 2, amount_minor: 10_000 }, "allowed"),
-        (limits(None, Some(15_000), None), Spent { calls: 3, amount_minor: 10_001 }, "needs_approval"),
-        (limits(None, Some(15_000), None), Spent { calls: 3, amount_minor: i64::MAX }, "needs_approval"),
-        (limits(None, None, Some(3)), Spent { calls: 2, amount_minor: 0 }, "allowed"),
-        (limits(None, None, Some(3)), Spent { calls: 3, amount_minor: 0 }, "needs_approval"),
+        (limits(None, Some(15_000), None), Spent { calls: 2, amount_minor: 10_000, failures: 0 }, "allowed"),
+        (
+            limits(None, Some(15_000), None),
+            Spent { calls: 3, amount_minor: 10_001, failures: 0 },
+            "needs_approval",
+        ),
+        (
+            limits(None, Some(15_000), None),
+            Spent { calls: 3, amount_minor: i64::MAX, failures: 0 },
+            "needs_approval",
+        ),
+        (limits(None, None, Some(3)), Spent { calls: 2, amount_minor: 0, failures: 0 }, "allowed"),
+        (limits(None, None, Some(3)), Spent { calls: 3, amount_minor: 0, failures: 0 }, "needs_approval"),
     ] {
         let mut world = agreed();
         world.procedure = Some(procedure(limits));
@@ -268,6 +276,33 @@ fn the_tighter_limit_holds_and_quarters_of_a_large_refund_add_up() {
     }
     let large = json!({"order_id": "HP-10042", "amount_minor": 20_001});
     assert_eq!(reason(&agreed().rule("refund_order", &large)), "needs_approval", "the tool's own limit");
+}
+
+#[test]
+fn what_could_be_guessed_by_trying_is_refused_after_some_failures() {
+    let guarded =
+        TOOLS.replace("limits = { max_amount_minor = 20000 }", "limits = { failures_per_hour = 5 }");
+    let read = "name = \"order_status\"";
+    assert!(guarded.contains(read));
+    let guarded = guarded.replace(read, &format!("{read}\nlimits = {{ failures_per_hour = 5 }}"));
+    let toolbox = toolbox_of(&guarded, "http://127.0.0.1:1").unwrap();
+    let mut world = agreed();
+    for (failures, expected) in [(4, ["allowed", "allowed"]), (5, ["limit", "needs_approval"])] {
+        world.spent = Spent { failures, ..Spent::default() };
+        let order = json!({"order_id": "HP-10042"});
+        let asking = world.asking();
+        let ruling = |tool: &str, arguments| {
+            let permitted = permit(&toolbox, tool, arguments, &asking);
+            reason(&permitted).to_owned()
+        };
+        assert_eq!(
+            [ruling("order_status", &order), ruling("refund_order", &refund())],
+            expected,
+            "{failures}"
+        );
+    }
+    let negative = guarded.replace("failures_per_hour = 5", "failures_per_hour = -1");
+    assert!(toolbox_of(&negative, "http://127.0.0.1:1").is_err());
 }
 
 proptest! {

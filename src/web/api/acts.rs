@@ -107,7 +107,7 @@ impl<'a> Call<'a> {
     }
 }
 
-async fn agent(edge: &Edge, name: &str) -> Result<AgentId, ApiError> {
+pub(super) async fn agent(edge: &Edge, name: &str) -> Result<AgentId, ApiError> {
     let store = &edge.app.store;
     if let Some(agent) = store.agent_by_login(name).await? {
         return Ok(agent.id);

@@ -11,10 +11,12 @@ use super::super::extract::{Asked, customer_id};
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{CustomerBody, ErasedBody, List, MessageBody};
 use super::cases::{Part, limit};
+use crate::domain::customer::Customer;
 use crate::store::Page;
 
 /// One customer and their addresses, each with its evidence.
-#[utoipa::path(get, path = "/v1/customers/{id}", tag = "customers", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/v1/customers/{id}", tag = "customers", 
+    params(("id" = String, Path, description = "The customer's id, or `external:` and the operator's own id of them")), responses(
     (status = 200, body = CustomerBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
 ))]
 pub(super) async fn get_customer(
@@ -23,14 +25,28 @@ pub(super) async fn get_customer(
     Path(id): Path<String>,
 ) -> Result<Json<CustomerBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let id = customer_id(&id)?;
-    let customer = edge.app.store.customer(&id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
-    let identities = edge.app.store.identities(&id).await?;
-    Ok(Json(CustomerBody::of(&customer, identities)))
+    let customer = whose(&edge, &id).await?;
+    customer_body(&edge, &customer).await.map(Json)
+}
+
+/// The customer that an address of the API names: by our id, or by `external:` and the operator's own.
+pub(super) async fn whose(edge: &Edge, id: &str) -> Result<Arc<Customer>, ApiError> {
+    let customer = match id.strip_prefix("external:") {
+        Some(external_id) => edge.app.store.customer_by_external_id(external_id).await?,
+        None => edge.app.store.customer(&customer_id(id)?).await?,
+    };
+    customer.ok_or_else(|| ApiError::not_found("customer"))
+}
+
+/// A customer with their addresses and the merges that stand.
+pub(super) async fn customer_body(edge: &Edge, customer: &Customer) -> Result<CustomerBody, ApiError> {
+    let store = &edge.app.store;
+    let (identities, merges) = (store.identities(&customer.id).await?, store.merges(&customer.id).await?);
+    Ok(CustomerBody::of(customer, identities, merges))
 }
 
 /// What was said in all their cases, on every channel, newest first.
-#[utoipa::path(get, path = "/v1/customers/{id}/timeline", tag = "customers", params(("id" = String, Path), Part),
+#[utoipa::path(get, path = "/v1/customers/{id}/timeline", tag = "customers", params(("id" = String, Path, description = "The customer's id, or `external:` and the operator's own id of them"), Part),
     responses(
     (status = 200, body = List<MessageBody>), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
 ))]
@@ -41,10 +57,9 @@ pub(super) async fn timeline(
     Asked(part): Asked<Part>,
 ) -> Result<Json<List<MessageBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let id = customer_id(&id)?;
-    edge.app.store.customer(&id).await?.ok_or_else(|| ApiError::not_found("customer"))?;
+    let id = &whose(&edge, &id).await?.id;
     let page = Page { limit: limit(&edge, part.limit)?, cursor: part.cursor };
-    let (messages, next) = edge.app.store.timeline(&id, &page).await?;
+    let (messages, next) = edge.app.store.timeline(id, &page).await?;
     Ok(Json(List { items: messages.iter().map(|message| MessageBody::from(&**message)).collect(), next }))
 }
 

@@ -30,8 +30,10 @@ pub(super) struct Wait {
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read field by field in channels::in_app, so that refusals name the field")]
 pub(super) struct SenderBody {
-    /// The operator's own id of the person on this channel.
-    id: String,
+    /// The operator's own id of the person on this channel; not needed beside `token`.
+    id: Option<String>,
+    /// A customer token (JWT) that the operator's site or app has signed: `sub` is the customer's external id.
+    token: Option<String>,
     name: Option<String>,
     email: Option<String>,
     phone: Option<String>,
@@ -136,7 +138,9 @@ pub(super) async fn post_message(
     JsonBytes(body): JsonBytes,
 ) -> Result<Response, ApiError> {
     caller.may(Scope::Messages)?;
-    let message = in_app::read(&body, edge.bounds).map_err(ChannelError::from)?;
+    let now = edge.app.clock.now();
+    let signed = |token: &str| edge.app.tokens.verify(token, now);
+    let message = in_app::read(&body, edge.bounds, &signed).map_err(ChannelError::from)?;
     let accepted = edge.app.pipeline.ingest(message).await?;
     let Some(wait_ms) = wait.wait_ms else {
         return Ok((StatusCode::ACCEPTED, Json(MessageAnswer::of(&accepted, None))).into_response());

@@ -17,6 +17,7 @@ mod customers;
 mod deliveries;
 mod knowledge;
 mod messages;
+mod people;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -56,6 +57,10 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(customers::export_customer))
         .routes(routes!(customers::erase_customer))
         .routes(routes!(attachments::get_attachment))
+        .routes(routes!(people::link_identity, people::unlink_identity))
+        .routes(routes!(people::matches))
+        .routes(routes!(people::merge))
+        .routes(routes!(people::unmerge))
         .routes(routes!(knowledge::search_knowledge))
         .split_for_parts();
     let mut scheme = Http::new(HttpAuthScheme::Bearer);

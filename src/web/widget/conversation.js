@@ -44,6 +44,11 @@ class Conversation extends EventTarget {
     try { window.localStorage.setItem('firstline.' + name, text); } catch { /* private mode: kept in memory */ }
   }
 
+  forget(name) {
+    this['_' + name] = null;
+    try { window.localStorage.removeItem('firstline.' + name); } catch { /* private mode: kept in memory */ }
+  }
+
   // One entry per message, so that two tabs never overwrite each other's.
   keep(item) { this.write('outbox.' + this.key + '.' + item.id, item.text); }
 
@@ -61,14 +66,18 @@ class Conversation extends EventTarget {
   // --- session ---
 
   async begin() {
-    const stored = this.givenToken || this.read('session');
-    let answer = await this.call('POST', '/widget/session', {}, stored);
+    // A customer token (three parts) begins a session of that customer; with it goes what the visitor had before.
+    const customer = this.givenToken && this.givenToken.split('.').length === 3;
+    const stored = customer ? this.read('session') : this.givenToken || this.read('session');
+    const body = customer ? { customer_token: this.givenToken } : {};
+    let answer = await this.call('POST', '/widget/session', body, stored || null);
     if (answer.status === 401 && !this.givenToken) answer = await this.call('POST', '/widget/session', {}, null);
     if (answer.status === 401) { this.tell('expired'); throw new Stop(); }
     if (!answer.ok) throw new Error('session ' + answer.status);
     const session = await answer.json();
     this.token = session.token;
     if (!this.givenToken) this.write('session', session.token);
+    else if (customer) this.forget('session'); // who comes after a sign-out is somebody new
     if (this.key !== session.conversation) {
       this.key = session.conversation;
       const known = new Set(this.outbox.map((item) => item.id));

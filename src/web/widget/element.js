@@ -1,6 +1,6 @@
 // <firstline-chat>: the launcher, the panel and the thread. What people wrote is only ever set as text.
 //
-// Attributes: heading, greeting, suggestions ("a|b|c"), endpoint, token (a session the site has signed).
+// Attributes: heading, greeting, suggestions ("a|b|c"), endpoint, token (a customer token or a session that the site has signed).
 
 class FirstlineChat extends HTMLElement {
   static observedAttributes = ['token'];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use firstline::domain::assurance::Assurance;
 use firstline::domain::case::{Case, CaseState};
-use firstline::domain::customer::{Customer, Identity};
+use firstline::domain::customer::{Customer, Identity, Link};
 use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::event::{Event, EventKind};
 use firstline::domain::ids::{CaseId, CustomerId, DeliveryId, IdentityId, MessageId, ReceiptId, TurnId};
@@ -51,8 +51,11 @@ pub(crate) fn identity(name: &str) -> Identity {
         address: format!("visitor-{name}"),
         assurance: Assurance::Channel,
         proof: "session_token".to_owned(),
+        link: Link::FirstContact,
+        proven: None,
         first_seen: NOW,
         last_seen: NOW,
+        ended_at: None,
     }
 }
 

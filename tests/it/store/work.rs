@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use firstline::domain::delivery::{Delivery, DeliveryState};
-use firstline::domain::receipt::CallStatus;
+use firstline::domain::receipt::{CallStatus, Receipt};
 use firstline::domain::time::Timestamp;
 use firstline::domain::turn::{Outcome, Turn};
 use firstline::store::{Change, CommitError, LedgerSums, Refusal, Store, Unit};
 
 use super::things::{
-    NOW, case_at, case_id, claim, customer_id, delivery, first, message, turn, turn_id, unit,
+    NOW, case_at, case_id, claim, customer_id, delivery, first, message, receipt, turn, turn_id, unit,
 };
 use super::{Record, on_both};
 use crate::support::database::settings;
@@ -28,6 +28,7 @@ on_both! {
     a_delivery_only_moves_forward
     an_effect_is_settled_once
     limits_count_what_may_have_happened
+    refused_calls_are_counted_per_customer_tool_and_time
     a_claim_without_a_turn_is_found
 }
 
@@ -270,6 +271,26 @@ async fn limits_count_what_may_have_happened(record: Arc<Record>) {
     assert_eq!(sums("refund", NOW).await, LedgerSums { calls: 4, amount_minor: 303 });
     assert_eq!(sums("refund", NOW.plus_ms(1)).await, LedgerSums::default());
     assert_eq!(sums("cancel", NOW).await, LedgerSums::default());
+}
+
+async fn refused_calls_are_counted_per_customer_tool_and_time(record: Arc<Record>) {
+    let store = &record.store;
+    stored(store, &["ann", "bob"]).await;
+    for (name, number, status) in [
+        ("ann", 1, CallStatus::Refused),
+        ("ann", 2, CallStatus::Refused),
+        ("ann", 3, CallStatus::Done),
+        ("ann", 4, CallStatus::Failed),
+        ("bob", 5, CallStatus::Refused),
+    ] {
+        let receipt = Receipt { status, ..receipt(name, number) };
+        store.commit(unit(name, vec![Change::Receipt(Arc::new(receipt))])).await.unwrap();
+    }
+    let count = async |name, tool, since| store.refused_calls(&customer_id(name), tool, since).await.unwrap();
+    assert_eq!(count("ann", "order_status", NOW).await, 2);
+    assert_eq!(count("ann", "order_status", NOW.plus_ms(2)).await, 1);
+    assert_eq!(count("ann", "another", NOW).await, 0);
+    assert_eq!(count("bob", "order_status", NOW).await, 1);
 }
 
 async fn a_claim_without_a_turn_is_found(record: Arc<Record>) {

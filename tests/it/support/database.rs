@@ -1,7 +1,7 @@
 //! A database for one test: a SQLite file, or a schema of its own on the PostgreSQL server, gone afterwards.
 
 use firstline::store::{Settings, Store};
-use sqlx::{Connection, Executor};
+use sqlx::{Connection, Executor, Row as _};
 
 /// The variable that names the PostgreSQL server.
 pub(crate) const POSTGRES: &str = "TEST_POSTGRES_URL";
@@ -48,6 +48,19 @@ impl Database {
     /// Runs a statement on a connection of its own, beside the store.
     pub(crate) async fn run(&self, sql: &str) {
         run(&self.url(), sql).await;
+    }
+
+    /// Every value of a query, as text, row by row.
+    pub(crate) async fn read(&self, sql: &str) -> Vec<String> {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&self.url()).await.unwrap();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let value = |row: &sqlx::any::AnyRow, at: usize| {
+            let number = |_| row.try_get::<Option<i64>, _>(at).unwrap().map(|number| number.to_string());
+            row.try_get::<Option<String>, _>(at).unwrap_or_else(number).unwrap_or_default()
+        };
+        rows.iter().map(|row| (0..row.len()).map(|at| value(row, at)).collect::<Vec<_>>().join("|")).collect()
     }
 
     pub(crate) async fn drop(self) {
