@@ -42,7 +42,11 @@ enum Column {
 impl<R: Read> Table<R> {
     /// Reads the header; the error says what is wrong with it.
     pub(super) fn open(input: R) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
+        // Where a line ends in CR LF, the reader's own rule would count it as part of the line before.
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(input);
         let header = reader.byte_headers().map_err(|error| format!("the file cannot be read: {error}"))?;
         let mut columns = Vec::new();
         for cell in header {
@@ -74,16 +78,25 @@ impl<R: Read> Table<R> {
 
     /// The next line; none at the end. A line that cannot be taken is a finding.
     pub(super) fn next(&mut self) -> Option<Result<Row, Finding>> {
-        let here = self.reader.position().line();
-        match self.reader.read_byte_record(&mut self.record) {
-            Ok(false) => None,
-            Ok(true) => {
-                let line = self.record.position().map_or(here, csv::Position::line);
-                Some(row(&self.columns, &self.record, line))
+        loop {
+            let here = self.reader.position().line();
+            match self.reader.read_byte_record(&mut self.record) {
+                Ok(false) => return None,
+                Ok(true) if blank(&self.record) => {}
+                Ok(true) => {
+                    let line = self.record.position().map_or(here, csv::Position::line);
+                    return Some(row(&self.columns, &self.record, line));
+                }
+                Err(error) => {
+                    return Some(Err(Finding::bad_line(here, format!("it cannot be read: {error}"))));
+                }
             }
-            Err(error) => Some(Err(Finding::bad_line(here, format!("it cannot be read: {error}")))),
         }
     }
+}
+
+fn blank(record: &csv::ByteRecord) -> bool {
+    record.len() == 1 && record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace))
 }
 
 fn expected() -> String {
@@ -219,6 +232,17 @@ mod tests {
         assert_eq!(row.said.phone.as_deref(), Some("+49301234567"));
         assert_eq!(row.said.tags.as_deref(), Some(&["vip".to_owned(), "eu".to_owned()][..]));
         assert_eq!((row.said.name.as_deref(), row.malformed.len()), (None, 0));
+    }
+
+    #[test]
+    fn lines_that_end_in_cr_lf_are_counted_and_blank_ones_left_out() {
+        let rows = read(b"external_id,name\r\nu1,\"Ann\"\r\n\r\n\r\nu2\r\nu3,Bob\r\n\r\n");
+        let told: Vec<(u64, bool)> = rows
+            .iter()
+            .map(|row| row.as_ref().map_or_else(|bad| (bad.line, false), |row| (row.line, true)))
+            .collect();
+        assert_eq!(told, [(2, true), (5, false), (6, true)]);
+        assert_eq!(rows[0].as_ref().unwrap().said.name.as_deref(), Some("Ann"));
     }
 
     #[test]
