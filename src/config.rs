@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod channels;
+mod crm;
 mod mcp;
 mod sections;
 mod telemetry;
@@ -17,6 +18,7 @@ pub use channels::{
     Channels, InAppSettings, MetaSettings, SlackSettings, SmsSettings, TelegramSettings, VoiceSettings,
     WhatsAppSettings,
 };
+pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -66,6 +68,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// The media that providers connect.
     pub channels: Channels,
+    /// The operator's CRM.
+    pub crm: CrmSettings,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
     /// What may be called.
@@ -170,6 +174,7 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
+                crm: reader.section("crm")?,
                 channels: Channels {
                     in_app: reader.section("in_app")?,
                     telegram: reader.section("telegram")?,

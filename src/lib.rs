@@ -12,7 +12,7 @@
 //! | 0 | [`domain`] what things are; [`failpoints`] where a test may kill the process | nothing of ours |
 //! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] | 0 |
 //! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters; [`llm`] the wire to models | 0-1, never each other |
-//! | 3 | [`tools`] what may be called; [`desk`] the human side | 0-2, never each other |
+//! | 3 | [`tools`] what may be called, and the operator's CRM; [`desk`] the human side | 0-2, never each other |
 //! | 4 | [`assistant`] who proposes a step | 0-3 |
 //! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage (below) |
 //! | 6 | [`app`] builds every component once | 0-5 |

@@ -219,3 +219,6 @@ fn code_to_copy(text: &str) -> Option<&str> {
         (shaped && named).then_some(code)
     })
 }
+
+#[cfg(test)]
+mod tests;

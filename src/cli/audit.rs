@@ -9,17 +9,19 @@ use futures_util::future::LocalBoxFuture;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 use super::trial::Trial;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{App, Understanding};
 use crate::channels::web_chat::{Person, Session};
-use crate::channels::{in_app, web_chat};
+use crate::channels::{in_app, voice, web_chat};
 use crate::demo::DemoCustomer;
 use crate::domain::message::{Author, Visibility};
 use crate::evals::audit::report::Report;
 use crate::evals::audit::{self, Desk, Line, Start};
+use crate::providers::voice::Call;
 use crate::providers::{self, Outbox, Provider, Said};
 use crate::store::{CaseFilter, Page};
 use crate::templates::Templates;
@@ -155,6 +157,17 @@ async fn open(workspace: &Workspace, understanding: &Understanding, channels: &[
     let mut lines: Vec<Box<dyn Line>> = Vec::new();
     for Playing { provider, outbox, listener, .. } in playing {
         serve(listener, provider.router(outbox.clone()));
+        if provider.channel() == voice::NAME {
+            let address = provider.address(NUMBER);
+            desk.link(voice::NAME, &address).await?;
+            lines.push(Box::new(Phone {
+                desk: desk.clone(),
+                address,
+                call: Mutex::default(),
+                heard: Mutex::default(),
+            }));
+            continue;
+        }
         let line = Played {
             desk: desk.clone(),
             address: provider.address(NUMBER),
@@ -261,6 +274,45 @@ impl Line for Played {
     fn heard(&self) -> LocalBoxFuture<'_, Result<Vec<String>>> {
         let sent = self.outbox.all().into_iter().map(|sent| sent.text).collect();
         Box::pin(std::future::ready(Ok(sent)))
+    }
+}
+
+/// The phone: one call, from its first ring.
+struct Phone {
+    desk: Reached,
+    address: String,
+    call: Mutex<Option<Call>>,
+    heard: Mutex<Vec<String>>,
+}
+
+impl Line for Phone {
+    fn channel(&self) -> &str {
+        voice::NAME
+    }
+
+    fn proves(&self) -> bool {
+        false
+    }
+
+    fn live(&self) -> bool {
+        true
+    }
+
+    fn say<'a>(&'a self, text: &'a str) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut call = self.call.lock().await;
+            let under_way = match call.take() {
+                Some(call) => call,
+                None => Call::begin(&self.desk.base, &self.address, 1).await?,
+            };
+            let said = call.insert(under_way).say(text).await?;
+            self.heard.lock().await.extend(said);
+            Ok(())
+        })
+    }
+
+    fn heard(&self) -> LocalBoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(async { Ok(self.heard.lock().await.clone()) })
     }
 }
 

@@ -81,6 +81,17 @@ impl Crm {
     }
 }
 
+/// Whether a value can stand in a record: not too long, and without control characters. The error says what is wrong.
+pub fn plain(text: &str, chars_max: usize) -> Result<(), String> {
+    if text.chars().count() > chars_max {
+        return Err(format!("has more than {chars_max} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character".to_owned());
+    }
+    Ok(())
+}
+
 /// What a CRM said about one person. What is absent was not said, and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CrmRecord {

@@ -31,6 +31,10 @@ impl Provider for Sms {
         NAME
     }
 
+    fn proves(&self) -> bool {
+        false
+    }
+
     fn settings(&self, api: &str, _: &str) -> Vec<(&'static str, &'static str, String)> {
         vec![
             (NAME, "enabled", "true".to_owned()),

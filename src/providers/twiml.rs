@@ -75,21 +75,20 @@ fn element(rest: &mut &str, depth: usize) -> Option<Element> {
     };
     let (name, written) = tag.split_once(' ').unwrap_or((tag, ""));
     let mut found = Element { name: name.to_owned(), attributes: attributes(written)?, ..Element::default() };
-    while !empty {
+    if empty {
+        return Some(found);
+    }
+    loop {
         let (text, _) = rest.split_at(rest.find('<')?);
         found.text.push_str(&plain(text));
         *rest = rest.strip_prefix(text)?;
         if let Some(closed) = rest.strip_prefix("</") {
             let (closing, after) = closed.split_once('>')?;
-            if closing != found.name {
-                return None;
-            }
             *rest = after;
-            break;
+            return (closing == found.name).then_some(found);
         }
         found.children.push(element(rest, depth)?);
     }
-    Some(found)
 }
 
 fn attributes(written: &str) -> Option<Vec<(String, String)>> {
@@ -120,7 +119,7 @@ mod tests {
     fn what_the_service_writes_is_read_back() {
         let hostile = "</Say> & \"x\" &lt; 'y'".to_owned();
         let written = Twiml::new("en-US")
-            .say(&[hostile.clone()])
+            .say(std::slice::from_ref(&hostile))
             .listen(&["Yes?".to_owned()], "https://a.example/t?a=1&b=2", 5)
             .answer();
         let gather = Verb::Gather {

@@ -22,6 +22,10 @@ impl Provider for Voice {
         NAME
     }
 
+    fn proves(&self) -> bool {
+        false
+    }
+
     fn settings(&self, _: &str, _: &str) -> Vec<(&'static str, &'static str, String)> {
         vec![(NAME, "enabled", "true".to_owned()), (NAME, "auth_token", TOKEN.to_owned())]
     }

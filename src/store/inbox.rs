@@ -71,16 +71,18 @@ impl Store {
             k.channel as k_channel, k.intent as k_intent, k.issue as k_issue, k.updated_at as k_updated_at,
             k.resolved_at as k_resolved_at, k.follows as k_follows
             from (select 1 as one) q
-            left join inbox i on i.channel = $1 and i.external_id = $2
+            left join inbox i on i.channel = $1 and i.external_id in ($2, $5)
             left join identities d on d.channel = $3 and d.address = $4
             left join customers c on c.id = d.customer_id
             left join cases k on k.customer_id = c.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
+        // A message of somebody who was erased is known by its hash.
         let query = sqlx::query(sql)
             .bind(storable(channel))
             .bind(storable(external_id))
             .bind(storable(writer.0))
-            .bind(storable(writer.1));
+            .bind(storable(writer.1))
+            .bind(self.erased_name(channel, external_id).await?);
         let rows = self.rows(query).await?;
         let mut arrival = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
         if let Some(row) = rows.first() {

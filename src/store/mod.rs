@@ -22,6 +22,7 @@ mod messages;
 mod model_calls;
 mod outbox;
 mod people;
+mod person;
 mod rows;
 mod statements;
 mod turns;
@@ -34,7 +35,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::query::Query;
 use sqlx::{Any, AnyPool, SqlSafeStr};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::domain::ids::CaseId;
@@ -56,6 +57,7 @@ pub use keys::ApiKey;
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
 pub use people::{ASKED_MAX, Contact, Holder, KnownPerson};
+pub use person::Erased;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 
 /// The migrations, only ever added to; each works with the previous release still running.
@@ -145,6 +147,8 @@ struct Inner {
     queue: mpsc::Sender<Order>,
     writer: Mutex<Option<JoinHandle<()>>>,
     poll_ms: u64,
+    /// Read once: it never changes.
+    salt: OnceCell<String>,
 }
 
 impl Store {
@@ -186,6 +190,7 @@ impl Store {
             queue,
             writer: Mutex::new(Some(task)),
             poll_ms: settings.poll_ms,
+            salt: OnceCell::new(),
         })))
     }
 
@@ -206,13 +211,15 @@ impl Store {
         if result.is_err() {
             *slot = None;
         }
+        drop(slot);
         result.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::NewerSchema { found, known },
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 unwritable(&self.0.place, error)
             }
             other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
-        })
+        })?;
+        self.make_salt().await
     }
 
     /// Commits a unit, with whatever else waits at this moment. When it returns `Ok` the unit is durable, the case

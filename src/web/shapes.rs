@@ -12,7 +12,7 @@ use crate::domain::handoff::Handoff;
 use crate::domain::ids::CaseId;
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
-use crate::store::ModelTotals;
+use crate::store::{Erased, ModelTotals};
 
 /// A part of a list; `next` is the `cursor` of the part after it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -343,5 +343,23 @@ impl CustomerBody {
             created_at: customer.created_at.to_string(),
             identities: identities.into_iter().map(identity).collect(),
         }
+    }
+}
+
+/// What an erasure came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErasedBody {
+    /// Cases that were made empty.
+    cases: usize,
+    /// Rows that went or lost their words.
+    rows: usize,
+    /// Former rows are gone from the database's files too; when not, erase again later.
+    forgotten: bool,
+}
+
+impl From<Erased> for ErasedBody {
+    fn from(erased: Erased) -> Self {
+        let Erased { cases, rows, forgotten } = erased;
+        Self { cases, rows, forgotten }
     }
 }

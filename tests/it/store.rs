@@ -73,6 +73,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::attachments::NAMES,
         crate::crm::NAMES,
         crate::deliver::NAMES,
+        crate::erasure::NAMES,
         crate::limits::NAMES,
         pipeline::NAMES,
         approvals::NAMES,

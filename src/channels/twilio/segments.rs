@@ -25,13 +25,11 @@ pub enum Encoding {
 /// How many segments a text takes, at least one, and in which encoding.
 pub fn count(text: &str) -> (usize, Encoding) {
     let septets: Option<Vec<usize>> = text.chars().map(septets).collect();
-    match septets {
-        Some(costs) => (fill(&costs, SEPTETS), Encoding::Gsm7),
-        None => {
-            let costs: Vec<usize> = text.chars().map(char::len_utf16).collect();
-            (fill(&costs, UNITS), Encoding::Ucs2)
-        }
+    if let Some(costs) = septets {
+        return (fill(&costs, SEPTETS), Encoding::Gsm7);
     }
+    let units: Vec<usize> = text.chars().map(char::len_utf16).collect();
+    (fill(&units, UNITS), Encoding::Ucs2)
 }
 
 /// The same words in the cheaper alphabet where only marks stand against it: curly quotes, dashes, an ellipsis, spaces of

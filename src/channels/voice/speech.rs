@@ -34,19 +34,14 @@ pub fn spoken(text: &str, dash: &str) -> String {
     let words = without_markup(text);
     let mut spoken = String::with_capacity(words.len());
     for word in words.split_whitespace() {
-        match said(word, dash) {
-            Some(word) => {
-                if !spoken.is_empty() {
-                    spoken.push(' ');
-                }
-                spoken.push_str(&word);
+        if let Some(word) = said(word, dash) {
+            if !spoken.is_empty() {
+                spoken.push(' ');
             }
+            spoken.push_str(&word);
+        } else if spoken.chars().next_back().is_some_and(char::is_alphanumeric) {
             // A lone mark is a bullet, or it ends a sentence and what stood before it cannot be said.
-            None => {
-                let mark = word.chars().find(|c| ends_a_sentence(*c));
-                let open = spoken.chars().next_back().is_some_and(|last| last.is_alphanumeric());
-                spoken.extend(mark.filter(|_| open));
-            }
+            spoken.extend(word.chars().find(|c| ends_a_sentence(*c)));
         }
     }
     spoken
@@ -184,7 +179,7 @@ mod tests {
             ("**Good** news 👍🏽!", "Good news!"),
             ("See [our page](https://a.example/x?y=1).", "See our page."),
             ("See https://www.a.example/returns/now.", "See a.example."),
-            ("See www.a.example/returns, please", "See a.example please."),
+            ("See www.a.example/returns, please", "See a.example, please."),
             (
                 "# Returns\n\n- in 30 days\n- unused\n\n1. Pack it\n2. Send it",
                 "Returns. in 30 days. unused. Pack it. Send it.",

@@ -1,10 +1,11 @@
-//! `firstline customer`: taking customers over from the operator's CRM.
+//! `firstline customer`: taking customers over from the operator's CRM, handing out and erasing what is known of one.
 
 use std::path::PathBuf;
 
 use super::{Failure, Globals};
 
 mod import;
+mod person;
 mod report;
 mod table;
 
@@ -19,6 +20,19 @@ pub(super) struct Options {
 enum Act {
     /// Take customers over from a CSV file of the CRM; nobody is merged by a guess, and the same file again changes nothing
     Import(Import),
+    /// Print everything about one person as JSON
+    Export {
+        /// Our id of them, or `external:` and the operator's own
+        id: String,
+    },
+    /// Erase one person for ever, also while the service runs: counts stay, words go
+    Erase {
+        /// Our id of them, or `external:` and the operator's own
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What `customer import` takes.
@@ -40,5 +54,7 @@ struct Import {
 pub(super) async fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
     match options.act {
         Act::Import(options) => import::run(globals, &options).await,
+        Act::Export { id } => person::export(globals, &id).await,
+        Act::Erase { id, yes } => person::erase(globals, &id, yes).await,
     }
 }

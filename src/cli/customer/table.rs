@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::report::{Finding, Kind};
-use crate::domain::crm::{CrmRecord, Field};
+use crate::domain::crm::{self, CrmRecord, Field};
 
 /// The column that names a person; the others are the fields of a CRM.
 const EXTERNAL_ID: &str = "external_id";
@@ -163,13 +163,7 @@ fn fill(said: &mut CrmRecord, field: Field, text: &str) -> Result<(), String> {
 }
 
 fn plain(text: &str) -> Result<(), String> {
-    if text.chars().count() > VALUE_CHARS_MAX {
-        return Err(format!("has more than {VALUE_CHARS_MAX} characters"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err("holds a control character".to_owned());
-    }
-    Ok(())
+    crm::plain(text, VALUE_CHARS_MAX)
 }
 
 fn email(text: &str) -> Result<String, String> {

@@ -85,22 +85,22 @@ mod tests {
 
     use super::*;
 
-    fn word(asks: OptOut, ambiguous: bool) -> Option<OptOutWord> {
-        Some(OptOutWord { asks, ambiguous })
+    fn word(asks: OptOut, ambiguous: bool) -> OptOutWord {
+        OptOutWord { asks, ambiguous }
     }
 
     #[test]
     fn the_words_of_the_carriers_are_known_however_they_are_written() {
         for text in ["STOPALL", "Stop All.", " unsubscribe ", "OptOut", "opt-out", "REVOKE"] {
-            assert_eq!(opt_out_word(text), word(OptOut::Stop, false), "{text}");
+            assert_eq!(opt_out_word(text), Some(word(OptOut::Stop, false)), "{text}");
         }
         for text in ["STOP", "stop", "Stop!", "\"STOP\"", " Stop\n", "CANCEL", "End", "quit."] {
-            assert_eq!(opt_out_word(text), word(OptOut::Stop, true), "{text}");
+            assert_eq!(opt_out_word(text), Some(word(OptOut::Stop, true)), "{text}");
         }
-        assert_eq!(opt_out_word("START"), word(OptOut::Start, true));
-        assert_eq!(opt_out_word("unstop"), word(OptOut::Start, false));
+        assert_eq!(opt_out_word("START"), Some(word(OptOut::Start, true)));
+        assert_eq!(opt_out_word("unstop"), Some(word(OptOut::Start, false)));
         for text in ["HELP", "help", "INFO"] {
-            assert_eq!(opt_out_word(text), word(OptOut::Help, true), "{text}");
+            assert_eq!(opt_out_word(text), Some(word(OptOut::Help, true)), "{text}");
         }
     }
 
@@ -115,12 +115,12 @@ mod tests {
             ("descadastrar", "cadastrar", "ajuda"),
             ("afmelden", "weer aanmelden", "hulp"),
         ] {
-            assert_eq!(opt_out_word(stop), word(OptOut::Stop, false), "{stop}");
-            assert_eq!(opt_out_word(start), word(OptOut::Start, false), "{start}");
-            assert_eq!(opt_out_word(help), word(OptOut::Help, true), "{help}");
+            assert_eq!(opt_out_word(stop), Some(word(OptOut::Stop, false)), "{stop}");
+            assert_eq!(opt_out_word(start), Some(word(OptOut::Start, false)), "{start}");
+            assert_eq!(opt_out_word(help), Some(word(OptOut::Help, true)), "{help}");
         }
         for stop in ["Stopp", "ARRET", "arrêt", "alto", "basta", "parar", "stoppen"] {
-            assert_eq!(opt_out_word(stop), word(OptOut::Stop, true), "{stop}");
+            assert_eq!(opt_out_word(stop), Some(word(OptOut::Stop, true)), "{stop}");
         }
     }
 

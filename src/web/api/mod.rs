@@ -53,6 +53,8 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(customers::get_customer))
         .routes(routes!(customers::timeline))
+        .routes(routes!(customers::export_customer))
+        .routes(routes!(customers::erase_customer))
         .routes(routes!(attachments::get_attachment))
         .routes(routes!(knowledge::search_knowledge))
         .split_for_parts();

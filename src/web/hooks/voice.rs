@@ -1,5 +1,7 @@
 //! A call: each of its requests is answered with what to say next, read from the record.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::super::Edge;
@@ -16,7 +18,7 @@ use crate::language::signals::{SmallTalk, small_talk};
 use crate::pipeline::Accepted;
 use crate::store::CaseFile;
 
-/// Most messages that one answer speaks.
+/// Messages of a thread that are looked at for one answer, before and after the caller's words.
 const MESSAGES_MAX: i64 = 50;
 /// Silences after which a call whose matter is settled ends.
 const SETTLED_SILENCES: u32 = 2;
@@ -93,6 +95,9 @@ impl Call<'_> {
     async fn reply(self) -> Result<WebhookAnswer, ApiError> {
         let store = &self.edge.app.store;
         let Some(case) = self.place.case.clone() else { return self.missed().await };
+        if store.case(&case).await?.is_none() {
+            return Err(ApiError::not_found("case"));
+        }
         let waited = self.edge.app.pipeline.wait_at(&case, self.place.asked, self.settings.answer_wait_ms);
         if waited.await?.outcome.is_none() {
             return self.hold_on().await;
@@ -100,17 +105,11 @@ impl Call<'_> {
         let Some(file) = store.case_fresh(&case).await? else { return Err(ApiError::not_found("case")) };
         let language = file.case.language.as_str();
         let asked = self.place.asked;
-        let from = self.place.after.min(asked - 1);
-        let messages = store.messages(&case, from, MESSAGES_MAX).await?;
-        let unheard = |message: &Message| {
-            message.seq > self.place.after
-                && message.author != Author::Customer
-                && message.visibility == Visibility::Public
-                && message.channel == NAME
-        };
+        let from = self.place.after.min(asked) - MESSAGES_MAX;
+        let messages = store.messages(&case, from.max(0), 2 * MESSAGES_MAX).await?;
         let phrases = &self.edge.app.pipeline.parts().phrases;
         let (mut said, mut after) = (Vec::new(), self.place.after.max(asked));
-        for message in messages.iter().filter(|message| unheard(message)) {
+        for message in self.unheard(&messages) {
             said.extend(speech::of_message(message, phrases, language));
             after = after.max(message.seq);
         }
@@ -125,6 +124,24 @@ impl Call<'_> {
             said.push(self.phrase(language, "voice_anything_else", &json!({})));
         }
         Ok(self.listen(language, &said, Place { after, ..self.place.clone() }))
+    }
+
+    /// What was said by phone since the caller last heard something. Where the call has only now come to this case, that is
+    /// also what a person has written since the caller's last words in it: it had nowhere to be heard before.
+    fn unheard<'m>(&self, messages: &'m [Arc<Message>]) -> Vec<&'m Message> {
+        let (after, asked) = (self.place.after, self.place.asked);
+        let by_caller = |message: &&Arc<Message>| message.author == Author::Customer && message.seq < asked;
+        let before = messages.iter().rev().find(by_caller).map_or(0, |message| message.seq);
+        let written = |message: &Message| {
+            after >= asked && message.author == Author::Agent && (before..asked).contains(&message.seq)
+        };
+        let new = |message: &&Message| {
+            message.author != Author::Customer
+                && message.visibility == Visibility::Public
+                && message.channel == NAME
+                && (message.seq > after || written(message))
+        };
+        messages.iter().map(AsRef::as_ref).filter(new).collect()
     }
 
     /// The turn is still under way: a word about that once, and then the next look.
@@ -206,7 +223,7 @@ impl Call<'_> {
         let note = &handoff.note;
         let known = |field: &Known| value(field).map(|text| self.spoken(language, &text));
         let title = known(&note.issue);
-        let title = title.as_deref().map(|title| title.trim_end_matches('.'));
+        let title = title.as_deref().map(|title| title.trim_end_matches(['.', '?', '!']));
         let context = json!({"name": known(&note.customer), "title": title, "urgency": note.urgency});
         let line = self.phrase(language, "voice_whisper", &context);
         Ok(self.twiml(language).say(&[line]).answer())
@@ -224,12 +241,11 @@ impl Call<'_> {
     /// The language of the case, else the one this caller last wrote or spoke, else the business's own.
     async fn language(&self) -> Result<String, ApiError> {
         let store = &self.edge.app.store;
-        let known = match &self.place.case {
-            Some(case) => store.case(case).await?.map(|file| file.case.language.clone()),
-            None => {
-                let caller = (NAME, self.request.caller.as_str());
-                store.arrival(NAME, "", caller).await?.customer.and_then(|customer| customer.language.clone())
-            }
+        let known = if let Some(case) = &self.place.case {
+            store.case(case).await?.map(|file| file.case.language.clone())
+        } else {
+            let caller = (NAME, self.request.caller.as_str());
+            store.arrival(NAME, "", caller).await?.customer.and_then(|customer| customer.language.clone())
         };
         Ok(known.unwrap_or_else(|| self.edge.app.config.business.language.clone()))
     }

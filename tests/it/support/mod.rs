@@ -1,6 +1,8 @@
 //! What several tests need: databases of their own, and things to put into them.
 
+pub(crate) mod connected;
 pub(crate) mod database;
+pub(crate) mod installed;
 pub(crate) mod mcp;
 pub(crate) mod played;
 pub(crate) mod service;
