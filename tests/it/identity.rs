@@ -136,8 +136,8 @@ async fn a_phone_number_that_was_silent_for_long_is_somebody_elses(record: Arc<R
         assert_eq!(world.customer(&gone.customer).await.external_id, None);
         assert_eq!(world.writes(&format!("{channel}-3"), channel, number).await.customer, gone.customer);
         let history = world.store().identities(&ann).await.unwrap();
-        let hers = history.iter().find(|one| one.channel == channel).unwrap();
-        assert!(hers.ended_at.is_some(), "{channel}: what it was is kept");
+        let kept = history.iter().find(|one| one.channel == channel).unwrap();
+        assert!(kept.ended_at.is_some(), "{channel}: what it was is kept");
         // Who proves it again is her again, with a number that nobody else has cases under.
         identity::link(world.pipeline.parts(), &ann, &at(channel, "+4930777"), Link::Operator).await.unwrap();
     }
@@ -192,7 +192,7 @@ async fn what_a_stranger_typed_replaces_nothing_that_was_proven(record: Arc<Reco
     let ann = world.takes(proven).await.customer;
     identity::link(parts, &ann, &at("telegram", "77"), Link::Operator).await.unwrap();
     let mut typed = message("t1", "hello again");
-    typed.channel = "telegram".to_owned();
+    "telegram".clone_into(&mut typed.channel);
     typed.sender = Sender {
         address: "77".to_owned(),
         name: Some("Mallory".to_owned()),

@@ -290,16 +290,9 @@ fn what_could_be_guessed_by_trying_is_refused_after_some_failures() {
     for (failures, expected) in [(4, ["allowed", "allowed"]), (5, ["limit", "needs_approval"])] {
         world.spent = Spent { failures, ..Spent::default() };
         let order = json!({"order_id": "HP-10042"});
-        let asking = world.asking();
-        let ruling = |tool: &str, arguments| {
-            let permitted = permit(&toolbox, tool, arguments, &asking);
-            reason(&permitted).to_owned()
-        };
-        assert_eq!(
-            [ruling("order_status", &order), ruling("refund_order", &refund())],
-            expected,
-            "{failures}"
-        );
+        let ruling = |tool: &str, arguments: &Value| permit(&toolbox, tool, arguments, &world.asking());
+        let rulings = [ruling("order_status", &order), ruling("refund_order", &refund())];
+        assert_eq!([reason(&rulings[0]), reason(&rulings[1])], expected, "{failures}");
     }
     let negative = guarded.replace("failures_per_hour = 5", "failures_per_hour = -1");
     assert!(toolbox_of(&negative, "http://127.0.0.1:1").is_err());

@@ -13,6 +13,7 @@ use firstline::domain::case::{Case, CaseState};
 use firstline::domain::decision::{Draft, Step};
 use firstline::domain::ids::{CaseId, ProcedureId};
 use firstline::domain::message::{Author, InboundMessage, Sender, Visibility};
+use firstline::domain::time::Clock;
 use firstline::pipeline::{Accepted, Pipeline};
 use futures_util::future::BoxFuture;
 
@@ -102,7 +103,7 @@ impl Office {
     async fn new(record: &Record, mail: bool) -> Self {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
-        config.business.site = SITE.to_owned();
+        SITE.clone_into(&mut config.business.site);
         let client = reqwest::Client::builder().build().unwrap();
         let own = InApp::new(&config.channels.in_app, client).unwrap();
         let (clock, sent, read) = (clock(), Arc::default(), Arc::default());
@@ -131,8 +132,7 @@ impl Office {
         assurance: Assurance,
         text: &str,
     ) -> (Accepted, String) {
-        let known = self.world.store().quick_counts(firstline::domain::time::Timestamp(0)).await.unwrap();
-        let id = format!("{from}-{}-{}", known.cases.len(), uuid::Uuid::now_v7());
+        let id = self.world.clock.new_id().to_string();
         self.writes_as(&id, channel, from, assurance, text).await
     }
 
@@ -159,10 +159,10 @@ impl Office {
         };
         let accepted = self.world.takes(arrived).await;
         let thread = self.world.store().transcript(&accepted.case).await.unwrap();
-        let said = thread
+        let mut said = thread
             .iter()
             .filter(|one| one.author == Author::Assistant && one.visibility == Visibility::Public);
-        let said = said.last().map(|one| one.text.clone()).unwrap_or_default();
+        let said = said.next_back().map(|one| one.text.clone()).unwrap_or_default();
         (accepted, said)
     }
 
