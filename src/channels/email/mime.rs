@@ -15,6 +15,7 @@ use crate::channels::BadInput;
 
 /// What a mail may be at most.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "they are named as the settings are")]
 pub(super) struct Caps {
     /// The whole mail, in bytes.
     pub(super) message_bytes_max: usize,
@@ -142,7 +143,7 @@ impl<'a> Head<'a> {
     }
 }
 
-impl<'a> Part<'a> {
+impl Part<'_> {
     /// What it says, of at most `bytes_max` bytes: what a transfer encoding and a charset hide. A charset that nobody
     /// knows is read as UTF-8.
     pub(super) fn text(&self, bytes_max: usize) -> String {
@@ -414,9 +415,8 @@ pub(super) mod tests {
         assert!(refused(&parts).contains("1000 parts"));
         let mails = "Content-Type: message/rfc822\n\n".repeat(500_000);
         assert!(refused(&mails).contains("100 levels"));
-        let nested: String = (0..200)
-            .map(|at| format!("Content-Type: multipart/mixed; boundary=b{at}\n\n--b{at}\n"))
-            .collect();
+        let level = |at| format!("Content-Type: multipart/mixed; boundary=b{at}\n\n--b{at}\n");
+        let nested = (0..200).map(level).collect::<Vec<_>>().concat();
         assert!(refused(&nested).contains("100 levels"));
         assert!(refused(&format!("X: {}", "a".repeat(70_000))).contains("bytes in one header"));
         assert!(
