@@ -15,8 +15,9 @@ use crate::assistant::model::{self, ModelAssistant};
 use crate::channels::email::{self, Mailroom, Taken};
 use crate::channels::web_chat::{SessionError, Sessions};
 use crate::channels::{Bounds, Channels};
-use crate::config::Config;
+use crate::config::{Config, CrmEvent};
 use crate::desk::Desk;
+use crate::domain::event::EventKind;
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::{self, Knowledge, Origin, Problem};
 use crate::llm::tape::Recorder;
@@ -276,6 +277,15 @@ pub fn store_settings(config: &Config) -> store::Settings {
         cached_cases_max: database.cached_cases_max,
         recent_messages_max: database.recent_messages_max,
         recent_receipts_max: database.recent_receipts_max,
+        told: config.crm.told().iter().map(|event| told(*event)).collect(),
+    }
+}
+
+/// The line of a case's log that the CRM wants to hear of.
+fn told(event: CrmEvent) -> EventKind {
+    match event {
+        CrmEvent::Resolved => EventKind::Resolved,
+        CrmEvent::HandedOff => EventKind::HandedOff,
     }
 }
 

@@ -8,13 +8,18 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod channels;
+mod crm;
 mod email;
 mod mcp;
 mod sections;
 mod telemetry;
 mod tools;
 
-pub use channels::{Channels, TelegramSettings};
+pub use channels::{
+    Channels, InAppSettings, MetaSettings, SlackSettings, SmsSettings, TelegramSettings, VoiceSettings,
+    WhatsAppSettings,
+};
+pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use email::{EmailSettings, MailTls};
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
@@ -65,6 +70,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// The media that providers connect.
     pub channels: Channels,
+    /// The operator's CRM.
+    pub crm: CrmSettings,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
     /// What may be called.
@@ -169,7 +176,18 @@ impl Config {
                 fallback_model: reader.section("fallback_model")?,
                 model_calls: reader.section("model_calls")?,
                 telemetry: reader.section("telemetry")?,
-                channels: Channels { telegram: reader.section("telegram")?, email: reader.section("email")? },
+                crm: reader.section("crm")?,
+                channels: Channels {
+                    in_app: reader.section("in_app")?,
+                    telegram: reader.section("telegram")?,
+                    whatsapp: reader.section("whatsapp")?,
+                    messenger: reader.section("messenger")?,
+                    instagram: reader.section("instagram")?,
+                    slack: reader.section("slack")?,
+                    sms: reader.section("sms")?,
+                    voice: reader.section("voice")?,
+                    email: reader.section("email")?,
+                },
                 teams,
                 tools,
                 mcp_servers,

@@ -12,7 +12,7 @@
 //! | 0 | [`domain`] what things are; [`failpoints`] where a test may kill the process | nothing of ours |
 //! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] | 0 |
 //! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters; [`llm`] the wire to models | 0-1, never each other |
-//! | 3 | [`tools`] what may be called; [`desk`] the human side | 0-2, never each other |
+//! | 3 | [`tools`] what may be called, and the operator's CRM; [`desk`] the human side | 0-2, never each other |
 //! | 4 | [`assistant`] who proposes a step | 0-3 |
 //! | 5 | [`pipeline`] the life of a message | 0-4; a stage never imports another stage (below) |
 //! | 6 | [`app`] builds every component once | 0-5 |
@@ -21,12 +21,13 @@
 //!
 //! `tests/tidy.rs` enforces the table, with one exception: `telemetry` reads the settings of `config`. The
 //! stages of the pipeline (`ingest`, `triage`, `guard`, `deliver`, …) meet only in `pipeline::mod`. A turn is one
-//! stage in seven files that know each other: `turn` holds it, `resolve` works on it (and asks `guard`), `doubt` asks whether a
+//! stage in eight files that know each other: `turn` holds it, `acquaint` asks the CRM who writes, `resolve` works on it (and asks `guard`), `doubt` asks whether a
 //! message belongs to the case, `effect` calls the tools (writes by way of `write`), `settle` commits it, `handoff` passes it on. `approve` carries out what
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
+//! `write_back` tells the CRM what became of cases.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
-//! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve` and `cli::shop`), `minijinja`
+//! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve`, `cli::shop` and `cli::audit`), `minijinja`
 //! outside `templates`, `async-openai` outside `llm::openai`, `rmcp` outside `tools::mcp`, `opentelemetry` outside
 //! `telemetry`, environment reads outside `config`, clock reads outside `app` and `main`.
 //!

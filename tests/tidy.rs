@@ -39,30 +39,34 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 16] = [
+const STAGES: [(&str, &[&str]); 19] = [
+    ("acquaint", &[]),
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
     ("await_end", &["ingest"]),
+    ("consent", &[]),
     ("deliver", &["alert"]),
     ("doubt", TURN),
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve"]),
-    ("ingest", &["which_case"]),
+    ("ingest", &["consent", "which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
     ("triage", &[]),
     ("turn", TURN),
     ("which_case", &[]),
     ("write", &["turn"]),
+    ("write_back", &[]),
 ];
-const TURN: &[&str] = &["doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
+const TURN: &[&str] =
+    &["acquaint", "consent", "doubt", "effect", "handoff", "resolve", "settle", "turn", "write"];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 11] = [
     (r"\btantivy::", &["knowledge/"]),
-    (r"\baxum::", &["web/", "demo/", "providers/", "cli/serve.rs", "cli/shop.rs"]),
+    (r"\baxum::", &["web/", "demo/", "providers/", "cli/serve.rs", "cli/shop.rs", "cli/audit.rs"]),
     (r"\bminijinja::", &["templates/"]),
     (r"\basync_openai::", &["llm/openai"]),
     (r"\b(?:tracing_)?opentelemetry\w*::", &["telemetry/"]),

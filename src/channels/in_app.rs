@@ -1,12 +1,16 @@
 //! The operator's own channel or app: the body of `POST /v1/messages`, vouched for by an API key.
 
 use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
+use serde_json::json;
 
 use super::json::Fields;
 use super::{
     BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, NO_WEBHOOK, Outgoing, Webhook,
     demand_words, followed,
 };
+use super::{outgoing, standard_webhooks};
+use crate::config::InAppSettings;
 use crate::domain::assurance::Assurance;
 use crate::domain::message::{Attachment, InboundMessage, Sender};
 use crate::domain::time::Timestamp;
@@ -17,10 +21,15 @@ const CHANNEL_CHARS_MAX: usize = 40;
 const URL_CHARS_MAX: usize = 2000;
 
 /// Messages that the operator's own server sends.
-#[derive(Debug, Clone, Copy)]
 pub struct InApp {
-    /// What a message may be at most.
-    pub bounds: Bounds,
+    webhook: Option<Posted>,
+}
+
+/// Where answers are posted.
+struct Posted {
+    url: String,
+    key: Vec<u8>,
+    client: reqwest::Client,
 }
 
 impl ChannelAdapter for InApp {
@@ -37,41 +46,75 @@ impl ChannelAdapter for InApp {
     }
 
     fn follows_the_record(&self) -> bool {
+        self.webhook.is_none()
+    }
+
+    fn takes_once(&self) -> bool {
         true
     }
 
-    fn send<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
-        followed()
+    fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        let Some(webhook) = &self.webhook else { return followed() };
+        Box::pin(async move {
+            let message = outgoing.message;
+            let data = json!({
+                "id": message.id, "case_id": message.case, "channel": message.channel,
+                "conversation": outgoing.delivery.conversation, "author": message.author.as_str(),
+                "text": outgoing.text, "choices": outgoing.choices, "citations": message.citations,
+                "at": message.at,
+            });
+            let body = json!({"type": "message.sent", "timestamp": message.at, "data": data}).to_string();
+            let mut request = webhook.client.post(&webhook.url).header("content-type", "application/json");
+            let id = outgoing.delivery.id.as_str();
+            for (name, value) in standard_webhooks::headers(&webhook.key, id, outgoing.now, body.as_bytes()) {
+                request = request.header(name, value);
+            }
+            outgoing::call(request.body(body)).await?.taken("").map(|_| None)
+        })
     }
 }
 
 impl InApp {
-    /// Reads the body of `POST /v1/messages`; never panics, whatever the bytes are.
-    pub fn read(&self, body: &[u8]) -> Result<InboundMessage, BadInput> {
-        let mut body = Fields::of_body(body, self.bounds.depth_max)?;
-        let channel = channel_name(body.label("channel", CHANNEL_CHARS_MAX)?)?;
-        let external_id = body.required_label("id", LABEL_CHARS_MAX)?;
-        let sender = sender(body.object("sender")?)?;
-        let conversation =
-            body.label("conversation", LABEL_CHARS_MAX)?.unwrap_or_else(|| sender.address.clone());
-        let attachments = attachments(&mut body, self.bounds.attachments_max)?;
-        let text = body.text("text", self.bounds.text_chars_max)?.unwrap_or_default();
-        let sent_at = sent_at(body.text("sent_at", 64)?)?;
-        body.finish()?;
-        if attachments.is_empty() {
-            demand_words(&text)?;
+    /// The operator's own channels as `settings` has them.
+    pub fn new(settings: &InAppSettings, client: reqwest::Client) -> Result<Self, Vec<String>> {
+        if settings.webhook_url.is_empty() {
+            return Ok(Self { webhook: None });
         }
-        Ok(InboundMessage {
-            channel,
-            external_id,
-            conversation,
-            sender,
-            text,
-            attachments,
-            sent_at,
-            threading: None,
-        })
+        let key = standard_webhooks::key(settings.webhook_secret.expose_secret()).ok_or_else(|| {
+            vec![
+                "[in_app] webhook_secret is no secret like whsec_<base64>; set FIRSTLINE__IN_APP__WEBHOOK_SECRET"
+                    .to_owned(),
+            ]
+        })?;
+        let webhook = Posted { url: settings.webhook_url.clone(), key, client };
+        Ok(Self { webhook: Some(webhook) })
     }
+}
+
+/// Reads the body of `POST /v1/messages`; never panics, whatever the bytes are.
+pub fn read(body: &[u8], bounds: Bounds) -> Result<InboundMessage, BadInput> {
+    let mut body = Fields::of_body(body, bounds.depth_max)?;
+    let channel = channel_name(body.label("channel", CHANNEL_CHARS_MAX)?)?;
+    let external_id = body.required_label("id", LABEL_CHARS_MAX)?;
+    let sender = sender(body.object("sender")?)?;
+    let conversation = body.label("conversation", LABEL_CHARS_MAX)?.unwrap_or_else(|| sender.address.clone());
+    let attachments = attachments(&mut body, bounds.attachments_max)?;
+    let text = body.text("text", bounds.text_chars_max)?.unwrap_or_default();
+    let sent_at = sent_at(body.text("sent_at", 64)?)?;
+    body.finish()?;
+    if attachments.is_empty() {
+        demand_words(&text)?;
+    }
+    Ok(InboundMessage {
+        channel,
+        external_id,
+        conversation,
+        sender,
+        text,
+        attachments,
+        sent_at,
+        threading: None,
+    })
 }
 
 /// Any lower-case name: the operator's key vouches for its own channels.
@@ -109,6 +152,8 @@ fn attachments(body: &mut Fields, items_max: usize) -> Result<Vec<Attachment>, B
             name: one.required_label("name", LABEL_CHARS_MAX)?,
             content_type: one.label("content_type", LABEL_CHARS_MAX)?,
             url: one.label("url", URL_CHARS_MAX)?,
+            id: None,
+            content: None,
         };
         one.finish()?;
         Ok(attachment)
@@ -128,7 +173,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds { text_chars_max: 10, attachments_max: 1, depth_max: 8 };
 
     fn parse(body: &str) -> Result<InboundMessage, String> {
-        InApp { bounds: BOUNDS }.read(body.as_bytes()).map_err(|error| error.to_string())
+        read(body.as_bytes(), BOUNDS).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -3,6 +3,11 @@
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+/// Longest text for people to read that is no message, in characters.
+pub const HINT_CHARS_MAX: usize = 200;
+/// Longest text in a list of ids, in characters.
+const LABELS_CHARS_MAX: usize = 500;
+
 /// What is wrong with a body, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {problem}")]
@@ -200,6 +205,43 @@ impl Fields {
         self.label(name, chars_max)?.ok_or_else(|| BadInput::new(&field, "is missing; add it as a string"))
     }
 
+    /// Something for people to read, such as a display name: one line of at most [`HINT_CHARS_MAX`] characters. What is
+    /// no such text counts as absent, since nobody is refused for the name of a file.
+    pub fn hint(&mut self, name: &'static str) -> Option<String> {
+        let Some(Value::String(text)) = self.take(name) else { return None };
+        let line: String = one_line(&text).chars().take(HINT_CHARS_MAX).collect();
+        (!line.is_empty()).then_some(line)
+    }
+
+    /// A number with or without a fraction, as text; anything else counts as absent.
+    pub fn decimal(&mut self, name: &'static str) -> Option<String> {
+        match self.take(name) {
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A list of at most `items_max` short texts; empty when absent.
+    pub fn labels(&mut self, name: &'static str, items_max: usize) -> Result<Vec<String>, BadInput> {
+        let field = self.named(name);
+        match self.take(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) if items.len() <= items_max => {
+                let texts = items.into_iter().map(|item| match item {
+                    Value::String(text) if text.chars().count() <= LABELS_CHARS_MAX => Ok(text),
+                    Value::String(_) => Err(BadInput::new(&field, "holds a text that is too long for an id")),
+                    other => Err(wrong(&field, "a list of strings", &other)),
+                });
+                texts.collect()
+            }
+            Some(Value::Array(items)) => {
+                let length = items.len();
+                Err(BadInput::new(&field, format!("has {length} entries; at most {items_max} are taken")))
+            }
+            Some(other) => Err(wrong(&field, "a list", &other)),
+        }
+    }
+
     /// `true` or `false`, if present.
     pub fn flag(&mut self, name: &'static str) -> Result<Option<bool>, BadInput> {
         let field = self.named(name);
@@ -283,6 +325,15 @@ impl Fields {
     }
 }
 
+/// The text without line breaks, control characters, double blanks, and what turns the direction of reading: a file
+/// must not look as if its name ended otherwise.
+pub(super) fn one_line(text: &str) -> String {
+    let turns =
+        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let visible = text.chars().filter(|c| !turns(c)).map(|c| if c.is_control() { ' ' } else { c });
+    visible.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn wrong(field: &str, expected: &str, found: &Value) -> BadInput {
     let found = match found {
         Value::Null => "null",
@@ -312,6 +363,25 @@ mod tests {
         assert!(refused("{\"a\":1} x").contains("trailing"));
         assert!(parse(b"\"\xff\"", 4).unwrap_err().to_string().contains("UTF-8"));
         assert_eq!(parse(b"[[[[1]]]]", 4).unwrap(), serde_json::json!([[[[1]]]]));
+    }
+
+    #[test]
+    fn a_hint_is_one_line_without_tricks_or_absent() {
+        let body = "{\"a\":\" in\\n voice\\u202efdp.exe\",\"b\":7,\"c\":\" \\t\",\"d\":1.5}";
+        let mut body = Fields::of_body(body.as_bytes(), 8).unwrap();
+        assert_eq!(body.hint("a").as_deref(), Some("in voicefdp.exe"));
+        assert_eq!((body.hint("b"), body.hint("c"), body.hint("absent")), (None, None, None));
+        assert_eq!(body.decimal("d").as_deref(), Some("1.5"));
+    }
+
+    #[test]
+    fn a_list_of_ids_is_bounded_and_holds_texts_alone() {
+        let read = |body: &str| Fields::of_body(body.as_bytes(), 8).unwrap().labels("mids", 2);
+        assert_eq!(read(r#"{"mids":["a","b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(read("{}"), Ok(Vec::new()));
+        for wrong in [r#"{"mids":["a","b","c"]}"#, r#"{"mids":[1]}"#, r#"{"mids":"a"}"#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

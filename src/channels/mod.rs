@@ -4,6 +4,8 @@
 //! bytes, then [parses](ChannelAdapter::parse) it, which is a pure function: no clock, no network. What a medium can
 //! carry is one table, [`rules::RULES`].
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 
 use crate::config::Config;
@@ -13,17 +15,28 @@ use crate::domain::ids::DeliveryId;
 use crate::domain::message::{InboundMessage, Message};
 use crate::domain::time::{Clock, Timestamp};
 use crate::failpoints;
+use crate::templates::{Phrases, Templates};
 
+mod content;
 pub mod email;
 pub mod in_app;
+pub mod instagram;
 pub mod json;
+pub mod messenger;
+pub mod meta;
 pub mod outgoing;
 #[cfg(feature = "failpoints")]
 pub mod pushed;
 pub mod rules;
+pub mod slack;
+pub mod sms;
+pub mod standard_webhooks;
 pub mod telegram;
+pub mod twilio;
+pub mod voice;
 pub mod web_chat;
 pub mod webhook;
+pub mod whatsapp;
 
 pub use json::BadInput;
 pub use rules::Rules;
@@ -109,6 +122,8 @@ pub struct Outgoing<'a> {
     pub language: &'a str,
     /// What the case is about, in one line.
     pub subject: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// A medium: turns a provider's requests into normalised messages, and takes messages out.
@@ -150,10 +165,20 @@ pub trait ChannelAdapter: Send + Sync {
     fn acknowledge(&self) -> WebhookAnswer {
         WebhookAnswer::empty()
     }
+    /// Shows the customer that a message of theirs is stored and being answered, where the medium can. Nobody waits for
+    /// it, and it may fail.
+    fn seen<'a>(&'a self, _: &'a InboundMessage) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
     /// Whether its readers follow the case's own record: what is stored and announced has then arrived, and
     /// nothing needs to be carried.
     fn follows_the_record(&self) -> bool {
         false
+    }
+    /// Whether it takes a delivery that it is given twice only once, by the delivery's id: then it may be sent again
+    /// when an answer was lost.
+    fn takes_once(&self) -> bool {
+        self.follows_the_record()
     }
     /// Gives one message to the medium; what the provider calls it from now on, where it says.
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>>;
@@ -227,12 +252,33 @@ impl Channels {
 /// Every channel that is switched on; else what is wrong with the settings.
 pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>> {
     let bounds = Bounds::of(config);
+    let pace = Pace::of(config);
     let settings = &config.channels;
     let client = outgoing::client(config).map_err(|error| vec![error])?;
     let mut all: Vec<Box<dyn ChannelAdapter>> =
-        vec![Box::new(in_app::InApp { bounds }), Box::new(web_chat::WebChat { bounds })];
+        vec![Box::new(in_app::InApp::new(&settings.in_app, client.clone())?), Box::new(web_chat::WebChat)];
     if settings.telegram.enabled {
-        all.push(Box::new(telegram::Telegram::new(&settings.telegram, client.clone(), bounds)));
+        all.push(Box::new(telegram::Telegram::new(&settings.telegram, client.clone(), pace, bounds)));
+    }
+    if settings.whatsapp.enabled {
+        let phrases = Arc::new(Phrases::load(Arc::new(Templates::new()), Some(&config.workspace))?);
+        let whatsapp = whatsapp::WhatsApp::new(&settings.whatsapp, client.clone(), phrases, pace, bounds);
+        all.push(Box::new(whatsapp));
+    }
+    if settings.messenger.enabled {
+        all.push(Box::new(messenger::page(&settings.messenger, client.clone(), pace, bounds)));
+    }
+    if settings.instagram.enabled {
+        all.push(Box::new(instagram::account(&settings.instagram, client.clone(), pace, bounds)));
+    }
+    if settings.slack.enabled {
+        all.push(Box::new(slack::Slack::new(&settings.slack, client.clone(), bounds)));
+    }
+    if settings.sms.enabled {
+        all.push(Box::new(sms::Sms::new(&settings.sms, &config.public_base_url(), client.clone(), bounds)));
+    }
+    if settings.voice.enabled {
+        all.push(Box::new(voice::Voice::new(&settings.voice, bounds)));
     }
     if settings.email.enabled {
         all.push(Box::new(email::Email::new(&settings.email, bounds).map_err(|error| vec![error])?));
@@ -240,6 +286,23 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
     #[cfg(feature = "failpoints")]
     all.push(Box::new(pushed::Pushed));
     Ok(all)
+}
+
+/// How soon an answer comes: only one that takes a while is announced by a typing indicator, which would else arrive
+/// after it and promise more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// In milliseconds: the local assistant.
+    AtOnce,
+    /// In seconds: a language model.
+    Slow,
+}
+
+impl Pace {
+    /// That of the assistant which is configured.
+    pub fn of(config: &Config) -> Self {
+        if config.model.name.is_empty() { Self::AtOnce } else { Self::Slow }
+    }
 }
 
 /// What an inbound message may be at most.

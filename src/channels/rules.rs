@@ -42,6 +42,17 @@ pub enum Choices {
     Spoken,
 }
 
+/// Bare words that ask something of the medium itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptOutWords {
+    /// None: they are words like any other.
+    Ignored,
+    /// One that ends all messages, and one that begins them again.
+    Stop,
+    /// Those, and "help", which carriers want answered.
+    StopAndHelp,
+}
+
 /// A medium's rules towards the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -59,8 +70,10 @@ pub struct Rules {
     pub templates: bool,
     /// Whether codes to copy are sent again as a message of their own.
     pub codes_apart: bool,
-    /// Whether a bare "stop" ends all messages by it.
-    pub opt_out_words: bool,
+    /// Which bare words are for the medium itself and never reach an assistant.
+    pub opt_out: OptOutWords,
+    /// Whether the provider tells by itself what became of a message: one whose answer was lost is waited for.
+    pub statuses: bool,
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -73,7 +86,8 @@ const PLAIN: Rules = Rules {
     window_ms: None,
     templates: false,
     codes_apart: false,
-    opt_out_words: false,
+    opt_out: OptOutWords::Ignored,
+    statuses: false,
 };
 
 /// One line per medium. Sources: the vendors' pages named in each adapter.
@@ -83,16 +97,16 @@ pub const RULES: [Rules; 10] = [
     Rules { channel: "web_chat", ..PLAIN },
     Rules { channel: "email", choices: Choices::Numbered, typing: false, length: Length::Chars(100_000), ..PLAIN },
     Rules { channel: "whatsapp", length: Length::Chars(4096), choices: Choices::Native { count_max: 10, chars_max: 24 },
-        window_ms: Some(DAY_MS), templates: true, codes_apart: true, opt_out_words: true, ..PLAIN },
+        window_ms: Some(DAY_MS), templates: true, codes_apart: true, opt_out: OptOutWords::Stop, statuses: true, ..PLAIN },
     Rules { channel: "sms", length: Length::Chars(1600), choices: Choices::Numbered, typing: false, codes_apart: true,
-        opt_out_words: true, ..PLAIN },
+        opt_out: OptOutWords::StopAndHelp, statuses: true, ..PLAIN },
     Rules { channel: "voice", length: Length::Chars(3000), choices: Choices::Spoken, typing: false, ..PLAIN },
     Rules { channel: "messenger", length: Length::Chars(2000), choices: Choices::Native { count_max: 13, chars_max: 20 },
-        window_ms: Some(DAY_MS), codes_apart: true, opt_out_words: true, ..PLAIN },
+        window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
     Rules { channel: "instagram", length: Length::Bytes(1000), choices: Choices::Native { count_max: 13, chars_max: 20 },
-        window_ms: Some(DAY_MS), codes_apart: true, opt_out_words: true, ..PLAIN },
+        window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
     Rules { channel: "telegram", length: Length::Chars(4096), choices: Choices::Native { count_max: 20, chars_max: 200 },
-        codes_apart: true, opt_out_words: true, ..PLAIN },
+        codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
     Rules { channel: "slack", length: Length::Chars(4000), choices: Choices::Numbered, typing: false, ..PLAIN },
 ];
 
@@ -205,3 +219,6 @@ fn code_to_copy(text: &str) -> Option<&str> {
         (shaped && named).then_some(code)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,42 +3,68 @@
 //! Source: <https://core.telegram.org/bots/api> (header and parameters of `setWebhook` as documented; the shapes of
 //! updates from memory, read leniently).
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use super::content::{self, Content};
 use super::json::Fields;
 use super::outgoing::{self, Answer};
 use super::webhook::same_secret;
 use super::{
-    Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, Outgoing, Webhook, demand_words,
+    BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, Outgoing, Pace, Webhook,
 };
 use crate::config::TelegramSettings;
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{Attachment, InboundMessage, Sender};
+use crate::domain::message::{InboundMessage, Sender};
 use crate::domain::time::Timestamp;
 
 /// Its name in the record.
 pub const NAME: &str = "telegram";
 /// Where the secret given to `setWebhook` comes back.
 pub const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
-/// Kinds of media a message may carry; the file stays with Telegram under its id.
-const MEDIA: [&str; 6] = ["document", "photo", "audio", "voice", "video", "sticker"];
+/// Kinds of files a message may carry. They stay with Telegram: the address of one holds the bot's token. From memory, as
+/// the two lists below.
+const MEDIA: [&str; 8] =
+    ["document", "photo", "audio", "voice", "video", "video_note", "animation", "sticker"];
+/// Other kinds that a customer writes; they are kept with a note that they cannot be read.
+const UNREAD: [&str; 9] =
+    ["poll", "dice", "game", "story", "checklist", "paid_media", "invoice", "passport_data", "web_app_data"];
+/// Kinds that tell of the chat itself.
+const NOTICES: [&str; 9] = [
+    "pinned_message",
+    "new_chat_title",
+    "new_chat_photo",
+    "delete_chat_photo",
+    "message_auto_delete_timer_changed",
+    "write_access_allowed",
+    "connected_website",
+    "chat_background_set",
+    "successful_payment",
+];
+
+/// A typing indicator is not worth a longer wait.
+const ACTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The bot.
 pub struct Telegram {
     secret: SecretString,
     send_url: String,
+    action_url: String,
     client: reqwest::Client,
+    pace: Pace,
     bounds: Bounds,
 }
 
 impl Telegram {
     /// The bot that `settings` names.
-    pub fn new(settings: &TelegramSettings, client: reqwest::Client, bounds: Bounds) -> Self {
+    pub fn new(settings: &TelegramSettings, client: reqwest::Client, pace: Pace, bounds: Bounds) -> Self {
         let token = settings.bot_token.expose_secret();
-        let send_url = format!("{}/bot{token}/sendMessage", settings.api_base.trim_end_matches('/'));
-        Self { secret: settings.webhook_secret.clone(), send_url, client, bounds }
+        let bot = format!("{}/bot{token}", settings.api_base.trim_end_matches('/'));
+        let (send_url, action_url) = (format!("{bot}/sendMessage"), format!("{bot}/sendChatAction"));
+        Self { secret: settings.webhook_secret.clone(), send_url, action_url, client, pace, bounds }
     }
 }
 
@@ -68,12 +94,25 @@ impl ChannelAdapter for Telegram {
             return Ok(vec![Incoming::Nothing("an update of a kind that is no message")]);
         };
         // A pressed button: its data are the words of the quick reply.
-        let text = pressed.required_text("data", self.bounds.text_chars_max)?;
         let from = pressed.object("from")?;
         let Some(mut under) = pressed.maybe_object("message")? else {
             return Ok(vec![Incoming::Nothing("a button of a message that is too old")]);
         };
-        Ok(vec![written(id, from, under.object("chat")?, (text, Vec::new()), None)?])
+        let chat = under.object("chat")?;
+        let text = pressed.text("data", self.bounds.text_chars_max)?.unwrap_or_default();
+        Ok(vec![written(id, from, chat, Content::words(text), None)?])
+    }
+
+    fn seen<'a>(&'a self, message: &'a InboundMessage) -> Option<BoxFuture<'a, ()>> {
+        if self.pace == Pace::AtOnce {
+            return None;
+        }
+        let body = json!({"chat_id": message.conversation, "action": "typing"});
+        Some(Box::pin(async move {
+            let shown = outgoing::call(self.client.post(&self.action_url).json(&body));
+            // It is shown for five seconds, or until the answer; lost, nobody misses it.
+            drop(tokio::time::timeout(ACTION_TIMEOUT, shown).await);
+        }))
     }
 
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
@@ -97,28 +136,46 @@ impl ChannelAdapter for Telegram {
 }
 
 impl Telegram {
-    fn message(&self, id: i64, mut message: Fields) -> Result<Incoming, ChannelError> {
-        let mut chat = message.object("chat")?;
-        if chat.text("type", LABEL_CHARS_MAX)?.is_some_and(|kind| kind != "private") {
-            return Ok(Incoming::Nothing("a message in a group"));
-        }
+    fn message(&self, id: i64, mut message: Fields) -> Result<Incoming, BadInput> {
+        let chat = message.object("chat")?;
         let Some(from) = message.maybe_object("from")? else {
             return Ok(Incoming::Nothing("a message of a channel"));
         };
+        let at = message.number("date")?.map(|seconds| Timestamp(seconds.saturating_mul(1000)));
+        let content = self.content(&mut message).unwrap_or_else(|bad| Content::spoilt(&bad));
+        written(id, from, chat, content, at)
+    }
+
+    fn content(&self, message: &mut Fields) -> Result<Content, BadInput> {
+        if NOTICES.iter().any(|kind| message.has(kind)) {
+            return Ok(Content::Nothing("a notice about the chat"));
+        }
         let text = match message.text("text", self.bounds.text_chars_max)? {
             Some(text) => text,
             None => message.text("caption", self.bounds.text_chars_max)?.unwrap_or_default(),
         };
-        let attachments: Vec<Attachment> = MEDIA
-            .iter()
-            .filter(|kind| message.has(kind))
-            .map(|kind| Attachment { name: (*kind).to_owned(), content_type: None, url: None })
-            .collect();
-        if attachments.is_empty() && demand_words(&text).is_err() {
-            return Ok(Incoming::Nothing("a message of a kind that is not read"));
+        let mut files = Vec::new();
+        for kind in MEDIA.into_iter().filter(|kind| message.has(kind)).collect::<Vec<_>>() {
+            // A photo is a list of its sizes.
+            let mut file = message.maybe_object(kind).ok().flatten().unwrap_or_default();
+            let name = file.hint("file_name").unwrap_or_else(|| kind.to_owned());
+            files.push(content::file(&name, file.hint("mime_type"), None));
         }
-        let at = message.number("date")?.map(|seconds| Timestamp(seconds.saturating_mul(1000)));
-        written(id, from, chat, (text, attachments), at)
+        if !files.is_empty() || !text.is_empty() {
+            return Ok(Content::said(text, files));
+        }
+        if let Some(mut venue) = message.maybe_object("venue")? {
+            return Ok(Content::words(content::place(&mut venue)));
+        }
+        if let Some(mut location) = message.maybe_object("location")? {
+            return Ok(Content::words(content::place(&mut location)));
+        }
+        if let Some(mut contact) = message.maybe_object("contact")? {
+            let told = ["first_name", "last_name", "phone_number"].map(|name| contact.hint(name));
+            let told: Vec<String> = told.into_iter().flatten().collect();
+            return Ok(Content::words(format!("Contact: {}", told.join(" "))));
+        }
+        Ok(Content::unread(UNREAD.into_iter().find(|kind| message.has(kind)).unwrap_or("unknown")))
     }
 }
 
@@ -126,13 +183,22 @@ fn written(
     id: i64,
     mut from: Fields,
     mut chat: Fields,
-    (text, attachments): (String, Vec<Attachment>),
+    content: Content,
     sent_at: Option<Timestamp>,
-) -> Result<Incoming, ChannelError> {
+) -> Result<Incoming, BadInput> {
+    if chat.text("type", LABEL_CHARS_MAX)?.is_some_and(|kind| kind != "private") {
+        return Ok(Incoming::Nothing("a message in a group"));
+    }
+    if from.flag("is_bot")? == Some(true) {
+        return Ok(Incoming::Nothing("a message of a bot"));
+    }
+    let (text, attachments) = match content {
+        Content::Said { text, attachments } => (text, attachments),
+        Content::Nothing(why) => return Ok(Incoming::Nothing(why)),
+    };
     let address = from.required_number("id")?.to_string();
-    let first = from.label("first_name", LABEL_CHARS_MAX)?;
-    let last = from.label("last_name", LABEL_CHARS_MAX)?;
-    let name: Vec<String> = first.into_iter().chain(last).collect();
+    let name: Vec<String> =
+        ["first_name", "last_name"].into_iter().filter_map(|name| from.hint(name)).collect();
     Ok(Incoming::Message(Box::new(InboundMessage {
         channel: NAME.to_owned(),
         external_id: id.to_string(),

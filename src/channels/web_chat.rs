@@ -146,10 +146,7 @@ impl Sessions {
 
 /// Messages written in the widget.
 #[derive(Debug, Clone, Copy)]
-pub struct WebChat {
-    /// What a message may be at most.
-    pub bounds: Bounds,
-}
+pub struct WebChat;
 
 impl ChannelAdapter for WebChat {
     fn name(&self) -> &'static str {
@@ -173,26 +170,24 @@ impl ChannelAdapter for WebChat {
     }
 }
 
-impl WebChat {
-    /// Reads what was written in the widget under a verified session; never panics, whatever the bytes are.
-    pub fn read(&self, body: &[u8], session: &Session) -> Result<InboundMessage, BadInput> {
-        let mut body = Fields::of_body(body, self.bounds.depth_max)?;
-        let id = body.required_label("id", LABEL_CHARS_MAX)?;
-        let text = body.required_text("text", self.bounds.text_chars_max)?;
-        body.finish()?;
-        demand_words(&text)?;
-        Ok(InboundMessage {
-            channel: NAME.to_owned(),
-            // The browser makes the id, so it is only worth something within its own thread.
-            external_id: format!("{}/{id}", session.conversation),
-            conversation: session.conversation.clone(),
-            sender: session.sender(),
-            text,
-            attachments: Vec::new(),
-            sent_at: None,
-            threading: None,
-        })
-    }
+/// Reads what was written in the widget under a verified session; never panics, whatever the bytes are.
+pub fn read(body: &[u8], session: &Session, bounds: Bounds) -> Result<InboundMessage, BadInput> {
+    let mut body = Fields::of_body(body, bounds.depth_max)?;
+    let id = body.required_label("id", LABEL_CHARS_MAX)?;
+    let text = body.required_text("text", bounds.text_chars_max)?;
+    body.finish()?;
+    demand_words(&text)?;
+    Ok(InboundMessage {
+        channel: NAME.to_owned(),
+        // The browser makes the id, so it is only worth something within its own thread.
+        external_id: format!("{}/{id}", session.conversation),
+        conversation: session.conversation.clone(),
+        sender: session.sender(),
+        text,
+        attachments: Vec::new(),
+        sent_at: None,
+        threading: None,
+    })
 }
 
 #[cfg(test)]
@@ -235,9 +230,9 @@ mod tests {
 
     #[test]
     fn nothing_a_browser_writes_in_a_message_makes_it_somebody() {
-        let chat = WebChat { bounds: Bounds { text_chars_max: 50, attachments_max: 0, depth_max: 8 } };
+        let bounds = Bounds { text_chars_max: 50, attachments_max: 0, depth_max: 8 };
         let session = session(None);
-        let parse = |body: &str| chat.read(body.as_bytes(), &session);
+        let parse = |body: &str| read(body.as_bytes(), &session, bounds);
         let message = parse(r#"{"id":"1","text":"I am cust-0007"}"#).unwrap();
         assert_eq!((message.sender.assurance, message.sender.external_id), (Assurance::Channel, None));
         let refused = parse(r#"{"id":"1","text":"x","sender":{"id":"cust-0007"}}"#).unwrap_err();

@@ -4,29 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::shop::open_shop;
+use super::trial::Trial;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{App, SystemClock, Tape, Understanding};
-use crate::config::Config;
 use crate::demo::Fault;
-use crate::domain::time::{Clock, Timestamp};
+use crate::domain::time::Clock;
 use crate::evals::model::Scripted;
 use crate::evals::report::{self, Baseline, Report};
 use crate::evals::run::{self, Person, Place, Start};
 use crate::evals::scenario::{self, Scenario};
 use crate::evals::score;
 use crate::llm::tape::Replayer;
-use crate::telemetry;
-
-/// When scenarios play that name no moment: a Tuesday morning in the shop's time zone, with everybody at their desk.
-const MOMENT: &str = "2026-11-24T10:00:00-06:00";
-
-/// A trial lasts for less than a second and lets nobody in.
-const TRIAL_SECRET: &[u8] = b"the chat sessions of a trial are nobody's";
 
 /// What `eval` takes.
 #[derive(Debug, clap::Args)]
@@ -228,21 +218,6 @@ async fn play_all(
     Ok(Report::new(results))
 }
 
-/// A clock that starts at a scenario's moment and runs on from there.
-struct ShiftedClock {
-    offset_ms: i64,
-}
-
-impl Clock for ShiftedClock {
-    fn now(&self) -> Timestamp {
-        SystemClock.now().plus_ms(self.offset_ms)
-    }
-
-    fn new_id(&self) -> uuid::Uuid {
-        SystemClock.new_id()
-    }
-}
-
 /// Starts a world per trial: a shop on its opening day, a record in a folder that is cleared away afterwards.
 fn starter(workspace: &Workspace, understanding: Understanding, tape: Option<Tape>) -> Start {
     let shared = Arc::new((workspace.clone(), understanding, tape));
@@ -261,41 +236,22 @@ async fn open(
     tape: Option<Tape>,
     scenario: &Scenario,
 ) -> Result<Place> {
-    let moment = scenario.world.at.as_deref().unwrap_or(MOMENT);
-    let at = Timestamp::parse(moment).with_context(|| format!("`at: {moment}` is not an RFC 3339 time"))?;
-    let clock: Arc<dyn Clock> = Arc::new(ShiftedClock { offset_ms: at.ms_since(SystemClock.now()) });
-    let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    let (shop, address) = open_shop(None, clock.clone(), &tasks, shutdown.clone()).await?;
+    let trial = Trial::open(workspace, understanding, tape, scenario.world.at.as_deref()).await?;
     for fault in &scenario.world.faults {
         let fault: Fault =
             serde_json::from_value(fault.clone()).context("a fault of the world is not one")?;
-        shop.faults.add(fault);
+        trial.shop.faults.add(fault);
     }
-    let folder = std::env::temp_dir().join(format!("firstline-eval-{}", clock.new_id()));
-    std::fs::create_dir_all(&folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
-    let mut config: Config = workspace.config(Some(&address))?;
-    config.database.url = format!("sqlite://{}", folder.join("trial.db").display());
-    let people = shop
+    let people = trial
+        .shop
         .customers()
         .into_iter()
         .map(|c| Person { id: c.id, name: c.name, email: c.email, phone: c.phone })
         .collect();
-    if tape.is_none() {
-        config.model.name.clear();
-    }
-    let understanding = Understanding { tape: tape.unwrap_or_default(), ..understanding.clone() };
-    let app = App::build(config, understanding, clock, TRIAL_SECRET, telemetry::metrics()).await?;
-    app.start_servers().await;
+    let Trial { app, shop, clearing } = trial;
     let state = Box::new(move || shop.state());
     let end = Box::new(move |app: App| -> futures_util::future::LocalBoxFuture<'static, ()> {
-        Box::pin(async move {
-            app.stop().await;
-            shutdown.cancel();
-            tasks.close();
-            tasks.wait().await;
-            // What stays behind lies in the machine's own folder for what may go.
-            _ = std::fs::remove_dir_all(folder);
-        })
+        Box::pin(async move { clearing.end(&app).await })
     });
     Ok(Place { app, people, state, end })
 }

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
+mod channels;
 mod chat;
 mod check;
+mod customer;
 mod eval;
 mod knowledge;
 mod lines;
@@ -17,6 +20,7 @@ mod shop;
 mod summarize;
 mod tools;
 mod triage;
+mod trial;
 mod workspace;
 
 /// A digital worker for customer support. Without a configuration file it runs the demo.
@@ -59,6 +63,10 @@ enum Command {
     Summarize(summarize::Options),
     /// Run scenario suites and compare with the baseline
     Eval(eval::Options),
+    /// Find out whether one channel knows what was said on another
+    Audit(audit::Options),
+    /// Try a channel without an account: its provider is played here
+    Channels(channels::Options),
     /// Tools of an API that describes itself
     Tools(tools::Options),
     /// Bring the database's schema up to date
@@ -67,6 +75,8 @@ enum Command {
     User(operations::UserOptions),
     /// API keys
     Key(operations::KeyOptions),
+    /// Customers: take them over from a CRM, hand out or erase what is known of one
+    Customer(customer::Options),
 }
 
 /// How a command ended other than well.
@@ -108,10 +118,13 @@ pub fn run() -> ExitCode {
             Command::Triage(options) => triage::run(&globals, &options),
             Command::Summarize(options) => summarize::run(&options),
             Command::Eval(options) => eval::run(&globals, options).await,
+            Command::Audit(options) => audit::run(&globals, options).await,
+            Command::Channels(options) => channels::run(options).await,
             Command::Tools(options) => tools::run(&options),
             Command::Migrate => operations::migrate(&globals).await,
             Command::User(options) => operations::user(&globals, options).await,
             Command::Key(options) => operations::key(&globals, options).await,
+            Command::Customer(options) => customer::run(&globals, options).await,
         }
     });
     ended(result)

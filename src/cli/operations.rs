@@ -86,7 +86,7 @@ enum KeyCommand {
     },
 }
 
-async fn store(globals: &Globals) -> Result<(Store, crate::config::Config), Failure> {
+pub(super) async fn store(globals: &Globals) -> Result<(Store, crate::config::Config), Failure> {
     let config = Workspace::find(globals)?.config(None)?;
     let store =
         Store::open(&config.database_url(), &app::store_settings(&config)).await.map_err(Failure::usage)?;

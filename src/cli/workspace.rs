@@ -62,6 +62,14 @@ impl Workspace {
         Ok(Self { folder, file, demo, environment })
     }
 
+    /// The same workspace with these settings, `(section, key, value)`, over those of its file.
+    pub(super) fn with(&self, settings: &[(&str, &str, String)]) -> Self {
+        let named = |environment: Environment, (section, key, value): &(&str, &str, String)| {
+            environment.with(&setting_name(section, key), value)
+        };
+        Self { environment: settings.iter().fold(self.environment.clone(), named), ..self.clone() }
+    }
+
     /// The settings. The demo's tools need to know where the shop is.
     pub(super) fn config(&self, shop: Option<&ShopAddress>) -> Result<Config, Failure> {
         let mut environment = self.environment.clone();
@@ -98,6 +106,11 @@ impl Workspace {
             }
         }
     }
+}
+
+/// How a setting is called in the environment.
+pub(super) fn setting_name(section: &str, key: &str) -> String {
+    format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase())
 }
 
 fn parent(file: &Path) -> PathBuf {

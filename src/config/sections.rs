@@ -83,6 +83,8 @@ pub struct Worker {
     pub delivery_retry_ms: i64,
     /// Longest a channel may take over one message; after it nobody knows whether the message left.
     pub delivery_timeout_ms: u64,
+    /// How long news of a message is waited for whose answer was lost, where the provider tells; then a person sees it.
+    pub delivery_unknown_ms: i64,
     /// How long a delivery is held by the process that tries it; longer than it may take.
     pub delivery_lease_ms: i64,
     /// A claimed effect without a result after this is unknown.
@@ -125,6 +127,8 @@ pub struct Limits {
     pub tool_timeout_ms_max: u64,
     /// Most attachments on one message.
     pub attachments_max: usize,
+    /// Largest sum of the files of one message.
+    pub attachment_bytes_max: usize,
     /// Calls to a language model in one turn.
     pub model_calls_max: usize,
     /// What these calls may read and write together, tokens.

@@ -18,6 +18,8 @@ pub(super) enum Record {
     Call(Box<Call>),
     /// A request that came again under its key and changed nothing.
     Repeat { key: String },
+    /// What the CRM was told.
+    Told { key: String, body: serde_json::Value },
 }
 
 /// Why the journal cannot be used.

@@ -7,6 +7,7 @@
 mod answers;
 mod calendar;
 mod catalogue;
+mod crm;
 mod decide;
 mod faults;
 mod journal;

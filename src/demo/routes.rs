@@ -34,7 +34,7 @@ impl IntoResponse for Answer {
 /// The shop's addresses; every one of them wants the bearer token.
 pub fn router(shop: Arc<Shop>) -> Router {
     Router::new()
-        .nest("/api", tools())
+        .nest("/api", tools().merge(super::crm::router()))
         .route("/state", get(|Extract(shop): Extract<Arc<Shop>>| async move { axum::Json(shop.state()) }))
         .route("/faults", post(add_fault).delete(clear_faults))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
@@ -216,7 +216,7 @@ fn object<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::invalid(error.to_string()))
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| (1..=KEY_MAX_BYTES).contains(&key.len()));
     key.map(|key| Some(key.to_owned()))

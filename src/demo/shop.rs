@@ -10,6 +10,7 @@ use sha2::Digest as _;
 
 use super::answers::{self, Days};
 use super::calendar;
+use super::crm::Told;
 use super::decide::{self, Present, Refusal, Write};
 use super::faults::Faults;
 use super::journal::{Journal, JournalError, Record};
@@ -111,6 +112,8 @@ pub struct Shop {
     state: RwLock<State>,
     /// Also the turnstile of all writes: whoever holds it decides, journals and applies.
     journal: Mutex<Option<Journal>>,
+    /// What the CRM was told.
+    pub(super) told: Mutex<Told>,
     /// Whether a write waits for a disk.
     pub(super) writes_to_disk: bool,
     /// What the shop was told to do wrong.
@@ -136,6 +139,7 @@ impl Shop {
         let mut state = seed.opening.clone();
         let mut opening = calendar::local(clock.now()).date();
         let mut file = None;
+        let mut told = Told::new();
         if let Some(path) = journal {
             let (mut journal, records) = Journal::open(&path)?;
             if records.is_empty() {
@@ -148,13 +152,15 @@ impl Shop {
                     Record::Opened { format, .. } => return Err(ShopError::Format(format)),
                     Record::Call(call) => state.apply(*call),
                     Record::Repeat { key } => state.count_repeat(&key),
+                    Record::Told { key, body } => _ = told.insert(key, body),
                 }
             }
             file = Some(journal);
         }
         let writes_to_disk = file.is_some();
         let (state, journal) = (RwLock::new(state), Mutex::new(file));
-        Ok(Self { seed, opening, clock, token, state, journal, writes_to_disk, faults: Faults::default() })
+        let (told, faults) = (Mutex::new(told), Faults::default());
+        Ok(Self { seed, opening, clock, token, state, journal, told, writes_to_disk, faults })
     }
 
     /// Every customer with the present status of every order, in the order of their ids.
@@ -251,6 +257,21 @@ impl Shop {
             self.state.write().unwrap_or_else(PoisonError::into_inner).apply(*entry);
         }
         answer
+    }
+
+    /// Puts on the disk what the CRM was told, once for each key. Blocks while the disk does.
+    pub(super) fn keep_told(&self, key: String, body: Value) -> Answer {
+        let mut journal = self.turnstile();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.contains_key(&key) {
+            return Answer::ok(json!({"known": true}));
+        }
+        if let Err(answer) = append(journal.as_mut(), &Record::Told { key: key.clone(), body: body.clone() })
+        {
+            return answer;
+        }
+        told.insert(key, body);
+        Answer::ok(json!({"known": false}))
     }
 
     /// The stored answer of a key that was seen before.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::channels::Channels;
 use crate::domain::case::{Case, CaseState, IllegalMove, Move, Resolution};
+use crate::domain::delivery::DeliveryState;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AgentId, CaseId, HandoffId, MessageId, TeamId, TurnId};
 use crate::domain::message::{Author, Message, Visibility};
@@ -57,6 +58,12 @@ pub enum ActError {
     /// There is no such agent.
     #[error("there is no agent with this login or id; list them with `firstline user list`")]
     NoAgent,
+    /// There is no such delivery.
+    #[error("nothing of this id has left this case; list what has with GET /v1/cases/{{id}}/deliveries")]
+    NoDelivery,
+    /// It has not failed, or was sent again already.
+    #[error("this is `{}` and only what has failed, or of which nobody knows, is sent again, once", .0.as_str())]
+    NotFailed(DeliveryState),
     /// The state of the case does not allow it.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -308,7 +315,7 @@ fn entry(at: At<'_>, case: &Case, text: &str, visibility: Visibility, now: Times
     }
 }
 
-enum Failed {
+pub(super) enum Failed {
     Duplicate,
     Act(ActError),
 }
@@ -323,7 +330,7 @@ impl From<Failed> for ActError {
 }
 
 /// Reads the case, lets `decide` change it and commits; a case that changed in between is decided anew.
-async fn change<T>(
+pub(super) async fn change<T>(
     at: At<'_>,
     decide: impl Fn(&mut Draftbook, Timestamp) -> Result<T, IllegalMove>,
 ) -> Result<T, Failed> {

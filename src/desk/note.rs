@@ -10,6 +10,7 @@ use facts::one_line;
 use super::summary::{self, Said};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
+use crate::domain::crm;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::decision::HandOff;
 use crate::domain::handoff::{Approval, Fact, HandoffNote, Known, Line, Tried};
@@ -131,11 +132,18 @@ fn who(records: &Records<'_>) -> Option<String> {
     parts.extend(customer.external_id.iter().map(|id| format!("customer number {id}")));
     parts.extend(customer.email.iter().cloned());
     parts.extend(customer.phone.iter().cloned());
+    parts.extend(customer.crm.tier.iter().map(|tier| format!("tier {tier}")));
+    parts.extend(customer.crm.owner.iter().map(|owner| format!("looked after by {owner}")));
+    if !customer.crm.tags.is_empty() {
+        parts.push(format!("tags: {}", customer.crm.tags.join(", ")));
+    }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn verified(records: &Records<'_>) -> String {
-    let newest = records.identities.iter().max_by_key(|identity| identity.last_seen);
+    // What the CRM named has not written yet, so it proves nothing about who does.
+    let wrote = records.identities.iter().filter(|identity| identity.proof != crm::PROOF);
+    let newest = wrote.max_by_key(|identity| identity.last_seen);
     let Some(newest) = newest else {
         return match records.case.assurance {
             Assurance::Anonymous => "not proven: nothing is known about who writes".to_owned(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::assurance::Assurance;
+use super::crm::Crm;
 use super::ids::{CustomerId, IdentityId};
 use super::time::Timestamp;
 
@@ -21,6 +22,9 @@ pub struct Customer {
     pub phone: Option<String>,
     /// ISO 639-1, as last written.
     pub language: Option<String>,
+    /// What the operator's CRM says of them, and which of the fields above are its word.
+    #[serde(default)]
+    pub crm: Crm,
     /// When we first heard of them.
     pub created_at: Timestamp,
     /// Counts changes of this row and of the set of open cases; writers compare it.

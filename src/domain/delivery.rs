@@ -18,12 +18,14 @@ pub enum DeliveryState {
     Read,
     /// The channel refused it for good.
     Failed,
+    /// It was no longer wanted: the customer has been answered on another channel since.
+    Dropped,
 }
 
 impl DeliveryState {
     /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Unknown, Self::Sent, Self::Delivered, Self::Read, Self::Failed];
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Unknown, Self::Sent, Self::Delivered, Self::Read, Self::Failed, Self::Dropped];
 
     /// The name used in the record.
     pub fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl DeliveryState {
             Self::Delivered => "delivered",
             Self::Read => "read",
             Self::Failed => "failed",
+            Self::Dropped => "dropped",
         }
     }
 
@@ -46,10 +49,9 @@ impl DeliveryState {
     /// nothing takes back that a message has arrived.
     pub fn precedes(self, next: Self) -> bool {
         match next {
+            Self::Dropped => self == Self::Pending,
             Self::Failed => self < Self::Delivered,
-            Self::Pending | Self::Unknown | Self::Sent | Self::Delivered | Self::Read => {
-                self < next && self != Self::Failed
-            }
+            Self::Pending | Self::Unknown | Self::Sent | Self::Delivered | Self::Read => self < next,
         }
     }
 }
@@ -90,7 +92,7 @@ mod tests {
         for state in S::ALL {
             assert_eq!(S::parse(state.as_str()), Some(state));
             assert!(!state.precedes(state) && !state.precedes(S::Pending), "{state:?}");
-            assert!(!S::Failed.precedes(state), "a failure is the end");
+            assert!(!S::Failed.precedes(state) && !S::Dropped.precedes(state), "both are the end");
         }
         assert!(
             S::Unknown.precedes(S::Sent) && S::Unknown.precedes(S::Failed),

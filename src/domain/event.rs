@@ -56,6 +56,10 @@ pub enum EventKind {
     Reopened,
     /// The case is over.
     Closed,
+    /// The operator's CRM was asked who writes.
+    CrmAsked,
+    /// Every word of the customer was erased, and the lines before this one were written anew without theirs.
+    Erased,
 }
 
 impl EventKind {
@@ -85,6 +89,8 @@ impl EventKind {
             Self::Returned => "returned",
             Self::Reopened => "reopened",
             Self::Closed => "closed",
+            Self::CrmAsked => "crm_asked",
+            Self::Erased => "erased",
         }
     }
 }
@@ -118,6 +124,13 @@ impl Event {
     ) -> Self {
         let hash = link(previous, case, seq, at, kind.as_str(), &body);
         Self { case: case.clone(), seq, at, kind: kind.as_str().to_owned(), body, hash }
+    }
+
+    /// The same line with another body, chained anew after `previous`: for an erasure alone.
+    #[must_use]
+    pub fn without_words(&self, previous: &str, body: String) -> Self {
+        let hash = link(previous, &self.case, self.seq, self.at, &self.kind, &body);
+        Self { body, hash, ..self.clone() }
     }
 }
 

@@ -71,6 +71,8 @@ ids! { well_formed:
     CaseId;
     /// One entry in a case's thread.
     MessageId;
+    /// One file that came with a message.
+    AttachmentId;
     /// One run of the assistant on a case.
     TurnId;
     /// The stored proof of one tool call.

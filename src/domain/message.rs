@@ -1,9 +1,11 @@
 //! Messages: as an adapter normalised them, and as they stand in a case's thread.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::assurance::Assurance;
-use super::ids::{AgentId, CaseId, MessageId, TurnId};
+use super::ids::{AgentId, AttachmentId, CaseId, MessageId, TurnId};
 use super::time::Timestamp;
 
 /// Who wrote an entry of a thread.
@@ -53,7 +55,7 @@ pub struct Sender {
     pub external_id: Option<String>,
 }
 
-/// A reference to something the customer attached; the file itself stays with the channel.
+/// Something the customer attached. Where an adapter brings the bytes they are stored; else the file stays with the channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
@@ -65,6 +67,12 @@ pub struct Attachment {
     /// Where it can be fetched.
     #[serde(default)]
     pub url: Option<String>,
+    /// Ours, once the bytes are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<AttachmentId>,
+    /// The bytes, on the way from the adapter to the record only.
+    #[serde(skip)]
+    pub content: Option<Arc<[u8]>>,
 }
 
 /// A message normalised by an adapter, not yet stored.

@@ -5,6 +5,7 @@
 
 pub mod assurance;
 pub mod case;
+pub mod crm;
 pub mod customer;
 pub mod decision;
 pub mod delivery;

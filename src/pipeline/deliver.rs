@@ -11,11 +11,13 @@ use crate::channels::{ChannelAdapter, ChannelError, Outgoing, StatusUpdate};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::EventKind;
 use crate::domain::ids::TurnId;
-use crate::domain::message::{Author, Message};
+use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::time::Timestamp;
 use crate::failpoints;
-use crate::store::{Change, CommitError, Conversation, Draftbook, Refusal, StoreError, Unit};
+use crate::store::{CaseFile, Change, CommitError, Conversation, Draftbook, Refusal, StoreError, Unit};
 
+/// When people have seen that something is unknown, nobody looks at it again.
+const NEVER: Timestamp = Timestamp(i64::MAX);
 /// Most deliveries taken up in one look.
 const BATCH_MAX: usize = 128;
 
@@ -34,6 +36,7 @@ pub(super) async fn run(parts: Arc<Parts>, poll: Duration) {
 /// Delivers what is due now.
 pub(super) async fn due(parts: &Parts) {
     let lease = parts.config.worker.delivery_lease_ms;
+    give_up_unknowns(parts).await;
     loop {
         let now = parts.clock.now();
         let batch = match parts.store.due_deliveries(&parts.holder, now, lease, BATCH_MAX).await {
@@ -52,6 +55,23 @@ pub(super) async fn due(parts: &Parts) {
     }
 }
 
+/// Lets people see what nobody has known about for too long.
+async fn give_up_unknowns(parts: &Parts) {
+    let overdue = match parts.store.overdue_unknowns(parts.clock.now(), BATCH_MAX).await {
+        Ok(overdue) => overdue,
+        Err(error) => {
+            tracing::error!(error = %error, "the outbox could not be read");
+            return;
+        }
+    };
+    for delivery in overdue {
+        let tried = Tried { attempts: delivery.attempts, due_at: NEVER, ..Tried::default() };
+        if let Err(error) = undelivered(parts, &delivery, DeliveryState::Unknown, tried).await {
+            tracing::error!(error = %error, "a delivery could not be recorded");
+        }
+    }
+}
+
 async fn send(parts: &Parts, delivery: Delivery) {
     let read = async {
         let message = parts.store.message(&delivery.message).await?;
@@ -66,9 +86,16 @@ async fn send(parts: &Parts, delivery: Delivery) {
             return;
         }
     };
+    if outrun(&delivery, &message, &file) {
+        let tried = Tried { attempts: delivery.attempts, ..Tried::default() };
+        if let Err(error) = record(parts, &delivery, DeliveryState::Dropped, tried).await {
+            tracing::error!(error = %error, "a delivery could not be recorded");
+        }
+        return;
+    }
     let tried = Tried { attempts: delivery.attempts + 1, ..Tried::default() };
     let channel = parts.channels.get(&delivery.channel);
-    let harmless = channel.is_some_and(ChannelAdapter::follows_the_record);
+    let harmless = channel.is_some_and(ChannelAdapter::takes_once);
     let in_doubt =
         delivery.state == DeliveryState::Unknown && !harmless && !failpoints::planted("resend_delivery");
     failpoints::reach("delivery_taken");
@@ -89,6 +116,11 @@ async fn send(parts: &Parts, delivery: Delivery) {
     let worker = &parts.config.worker;
     let now = parts.clock.now();
     let recorded = match outcome {
+        Err(ChannelError::Unknown(why)) if harmless && tried.attempts < worker.delivery_attempts_max => {
+            let due_at = now.plus_ms(pause(worker.delivery_retry_ms, tried.attempts));
+            record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
+                .await
+        }
         Ok(provider_id) => {
             let tried = Tried { due_at: now, provider_id, ..tried };
             let early = tried.provider_id.clone();
@@ -99,13 +131,19 @@ async fn send(parts: &Parts, delivery: Delivery) {
             recorded
         }
         Err(ChannelError::Later { why, after_ms }) if tried.attempts < worker.delivery_attempts_max => {
-            let pause = worker.delivery_retry_ms.saturating_mul(1 << (tried.attempts - 1).clamp(0, 16));
-            let due_at = now.plus_ms(pause.max(after_ms.unwrap_or_default()));
+            let pause = pause(worker.delivery_retry_ms, tried.attempts).max(after_ms.unwrap_or_default());
+            let due_at = now.plus_ms(pause);
             record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
                 .await
         }
+        Err(ChannelError::Unknown(why)) if channel.is_some_and(|channel| channel.rules().statuses) => {
+            let due_at = now.plus_ms(worker.delivery_unknown_ms);
+            record(parts, &delivery, DeliveryState::Unknown, Tried { due_at, reason: Some(why), ..tried })
+                .await
+        }
         Err(ChannelError::Unknown(why)) => {
-            undelivered(parts, &delivery, DeliveryState::Unknown, Tried { reason: Some(why), ..tried }).await
+            let tried = Tried { due_at: NEVER, reason: Some(why), ..tried };
+            undelivered(parts, &delivery, DeliveryState::Unknown, tried).await
         }
         Err(error) => {
             let tried = Tried { reason: Some(error.to_string()), ..tried };
@@ -116,6 +154,25 @@ async fn send(parts: &Parts, delivery: Delivery) {
         tracing::error!(error = %error, "a delivery could not be recorded");
     }
     failpoints::reach("delivery_recorded");
+}
+
+/// The pause before the next try, in milliseconds; doubles with each.
+fn pause(first_ms: i64, attempts: i64) -> i64 {
+    first_ms.saturating_mul(1 << (attempts - 1).clamp(0, 16))
+}
+
+/// Whether the customer has been answered on another channel since the assistant said this, and it has not left: a slow
+/// answer to what is settled would only confuse.
+fn outrun(delivery: &Delivery, message: &Message, file: &CaseFile) -> bool {
+    let newer = |other: &&Arc<Message>| {
+        other.seq > message.seq
+            && other.visibility == Visibility::Public
+            && other.author != Author::Customer
+            && other.channel != delivery.channel
+    };
+    delivery.state == DeliveryState::Pending
+        && message.author == Author::Assistant
+        && file.messages.iter().any(|other| newer(&other))
 }
 
 /// What is to be said, and in what case.
@@ -174,6 +231,7 @@ async fn give(
         window_open,
         language: said.language,
         subject: said.subject,
+        now: parts.clock.now(),
     };
     let limit = parts.config.worker.delivery_timeout_ms;
     tokio::time::timeout(Duration::from_millis(limit), channel.send(outgoing))

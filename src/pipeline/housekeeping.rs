@@ -14,6 +14,8 @@ use crate::store::{Change, CommitError, Draftbook, Refusal, StoreError};
 
 /// Most cases moved in one round.
 const ROUND_MAX: usize = 200;
+/// Who was erased by another process is looked for this far back; far longer than the pause between two rounds.
+const ERASED_SEEN_MS: i64 = 600_000;
 
 /// Wakes what slept long enough and closes what was settled long enough ago.
 pub(super) async fn tidy_up(parts: &Parts) {
@@ -23,6 +25,7 @@ pub(super) async fn tidy_up(parts: &Parts) {
     let longest = i64::try_from(parts.config.limits.tool_timeout_ms_max).unwrap_or(i64::MAX);
     let unsettled_ms = parts.config.worker.unsettled_ms.max(longest);
     let work = async {
+        parts.store.forget_erased(now.plus_ms(-ERASED_SEEN_MS)).await?;
         for claim in parts.store.unsettled_claims(now.plus_ms(-unsettled_ms)).await? {
             forsaken(parts, claim).await?;
         }

@@ -7,12 +7,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Parts;
+use super::consent;
 use super::which_case::{self, Home};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
+use crate::domain::crm::{Crm, Field, OPERATOR};
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::event::EventKind;
-use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId, TurnId};
+use crate::domain::ids::{AttachmentId, CaseId, CustomerId, IdentityId, MessageId, TurnId};
 use crate::domain::message::{Author, InboundMessage, Message, Visibility};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::{Sentiment, Urgency};
@@ -20,10 +22,8 @@ use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::extract;
 use crate::store::Draftbook;
-use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, Unit};
+use crate::store::{Arrival, Change, CommitError, Conversation, InboxEntry, Refusal, StoredAttachment, Unit};
 
-/// Where the operator's own id of a person is kept as an identity.
-const OPERATOR: &str = "operator";
 /// A message may lose against other changes of its case this often before it is refused, with nothing promised.
 const TRIES_MAX: usize = 64;
 /// An identity's last sight is written at most this often.
@@ -136,6 +136,12 @@ fn check(parts: &Parts, mut message: InboundMessage) -> Result<InboundMessage, I
         let most = limits.attachments_max;
         return Err(IngestError::Invalid(format!("send at most {most} attachments with one message")));
     }
+    let bytes: usize =
+        message.attachments.iter().filter_map(|one| one.content.as_ref()).map(|c| c.len()).sum();
+    if bytes > limits.attachment_bytes_max {
+        let most = limits.attachment_bytes_max;
+        return Err(IngestError::Invalid(format!("the attachments have {bytes} bytes; send at most {most}")));
+    }
     if let Cow::Owned(masked) = extract::mask_secrets(&message.text) {
         message.text = masked;
     }
@@ -158,11 +164,16 @@ fn digest(message: &InboundMessage) -> String {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
+    for content in message.attachments.iter().filter_map(|one| one.content.as_ref()) {
+        hasher.update((content.len() as u64).to_le_bytes());
+        hasher.update(content);
+    }
     hex::encode(hasher.finalize())
 }
 
 async fn duplicate(parts: &Parts, known: &InboxEntry, digest: &str) -> Result<Stored, IngestError> {
-    if known.digest != digest {
+    // Of a message whose words were erased nobody can say any more whether they were the same.
+    if !known.digest.is_empty() && known.digest != digest {
         return Err(IngestError::Conflict);
     }
     let stored = parts.store.message(&known.message).await.map_err(|error| unavailable(&error))?;
@@ -210,7 +221,8 @@ async fn compose(
         case.resolution = None;
         case.resolved_at = None;
     }
-    let stored = thread_entry(parts, message, &case, now);
+    let mut stored = thread_entry(parts, message, &case, now);
+    changes.extend(files(parts, message, &mut stored).into_iter().map(Change::Attachment));
     case.inbound_seq = stored.seq;
     // Where the customer was asked, the question keeps its place in the thread.
     let placed = |doubt: Doubt| {
@@ -246,6 +258,7 @@ async fn compose(
     }));
     book.message(stored);
     changes.extend(heard(parts, message, now).map(Change::Heard));
+    changes.extend(consent::given(parts, message, now).map(Change::Consent));
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
     let unit = if opened { book.open(changes) } else { book.close(changes) };
@@ -317,14 +330,17 @@ fn customer_of(
             };
             changes.push(Change::SeenIdentity(seen));
         }
-        let newer = |said: &Option<String>, known: &Option<String>| said.clone().or_else(|| known.clone());
+        // What came from the operator's CRM is its word alone, whoever says otherwise.
+        let newer = |field: Field, said: &Option<String>, known: &Option<String>| {
+            said.clone().filter(|_| !customer.crm.owns(field)).or_else(|| known.clone())
+        };
         let mut updated = Customer::clone(customer);
         if proven {
-            updated.name = newer(&sender.name, &customer.name);
-            updated.email = newer(&sender.email, &customer.email);
-            updated.phone = newer(&sender.phone, &customer.phone);
+            updated.name = newer(Field::Name, &sender.name, &customer.name);
+            updated.email = newer(Field::Email, &sender.email, &customer.email);
+            updated.phone = newer(Field::Phone, &sender.phone, &customer.phone);
         } else if customer.external_id.is_none() {
-            updated.name = newer(&sender.name, &customer.name);
+            updated.name = newer(Field::Name, &sender.name, &customer.name);
         }
         if updated == **customer {
             return (customer.clone(), false);
@@ -341,6 +357,7 @@ fn customer_of(
         email: sender.email.clone().filter(|_| proven),
         phone: sender.phone.clone().filter(|_| proven),
         language: None,
+        crm: Crm::default(),
         created_at: now,
         version: 1,
     });
@@ -413,6 +430,27 @@ fn thread_entry(parts: &Parts, message: &InboundMessage, case: &Case, now: Times
         attachments: message.attachments.clone(),
         turn: None,
     }
+}
+
+/// The files that the message brought, each named in the thread by its id alone.
+fn files(parts: &Parts, message: &InboundMessage, stored: &mut Message) -> Vec<StoredAttachment> {
+    let mut files = Vec::new();
+    for (sent, kept) in message.attachments.iter().zip(&mut stored.attachments) {
+        let Some(content) = &sent.content else { continue };
+        let id = AttachmentId::new(parts.clock.new_id());
+        kept.id = Some(id.clone());
+        kept.content = None;
+        files.push(StoredAttachment {
+            id,
+            case: stored.case.clone(),
+            message: stored.id.clone(),
+            name: sent.name.clone(),
+            content_type: sent.content_type.clone(),
+            content: content.clone(),
+            at: stored.at,
+        });
+    }
+    files
 }
 
 /// What answering by a channel that has to be pushed needs.

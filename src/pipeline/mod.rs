@@ -32,9 +32,11 @@ use crate::tools::Toolbox;
 /// Passages asked for in one search.
 const HITS_MAX: usize = 5;
 
+mod acquaint;
 mod alert;
 mod approve;
 mod await_end;
+mod consent;
 mod deliver;
 mod doubt;
 mod effect;
@@ -48,6 +50,7 @@ pub mod triage;
 mod turn;
 mod which_case;
 mod write;
+mod write_back;
 
 pub use approve::{DecideError, Word};
 pub use await_end::Ended;
@@ -211,7 +214,27 @@ impl Pipeline {
 
     /// Waits until the turn of an accepted message ends, at most `wait_ms`.
     pub async fn wait(&self, accepted: &Accepted, wait_ms: u64) -> Result<Ended, IngestError> {
-        await_end::wait(&self.parts, accepted, wait_ms).await
+        self.wait_at(&accepted.case, accepted.seq, wait_ms).await
+    }
+
+    /// The same for the message at place `seq` of a case.
+    pub async fn wait_at(&self, case: &CaseId, seq: i64, wait_ms: u64) -> Result<Ended, IngestError> {
+        await_end::wait(&self.parts, (case, seq), wait_ms).await
+    }
+
+    /// Stores what only a person can see to, and gives its case to people without asking the assistant; durable when this
+    /// returns `Ok`.
+    pub async fn ingest_for_people(
+        &self,
+        message: InboundMessage,
+        reason: &'static str,
+    ) -> Result<Accepted, IngestError> {
+        let stored = ingest::ingest(&self.parts, message, |_| ingest::Birth::Held).await?;
+        let given = turn::to_people(&self.parts, &stored.accepted.case, stored.turn, reason).await;
+        given.map(|()| stored.accepted).map_err(|error| {
+            tracing::error!(error = %error, "a case could not be given to people");
+            IngestError::Unavailable(None)
+        })
     }
 
     /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.
@@ -232,6 +255,7 @@ impl Pipeline {
         });
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
         self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
+        self.parts.tasks.spawn(write_back::run(self.parts.clone(), poll));
     }
 
     /// Runs all open turns and deliveries that are due to their end; for programs that do not [`start`](Self::start).
@@ -249,6 +273,7 @@ impl Pipeline {
             }
         }
         deliver::due(&self.parts).await;
+        write_back::due(&self.parts).await;
     }
 
     /// Finds turns when woken and every now and then.

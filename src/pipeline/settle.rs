@@ -81,7 +81,11 @@ pub(super) async fn commit(
         }
         Words::Silent(reason) => {
             let outcome = if *reason == "with_people" { Outcome::HandedOff } else { Outcome::Silent };
-            let book = silent(end, book, reason);
+            let mut book = silent(end, book, reason);
+            // Nothing is left to do for somebody who wants no more messages; what they write later opens it again.
+            if *reason == "opted_out" && book.case.step(Move::AssistantResolved).is_ok() {
+                book.case.resolved_at = Some(now);
+            }
             return finish(parts, end, carried, book, outcome).await;
         }
     };
@@ -210,7 +214,15 @@ async fn finish(
         at: now,
         call: call.clone(),
     }));
-    changes.push(Change::CloseTurn { turn: end.turn.id.clone(), epoch: end.turn.epoch, outcome, at: now });
+    // What is given to people outside any turn has none to close.
+    if end.turn.epoch > 0 {
+        changes.push(Change::CloseTurn {
+            turn: end.turn.id.clone(),
+            epoch: end.turn.epoch,
+            outcome,
+            at: now,
+        });
+    }
     let overtaken = end.file.case.inbound_seq > end.through && book.case.state == CaseState::Assistant;
     // It answered what it had read; what came since gets a turn of its own.
     let next = overtaken.then(|| Turn {

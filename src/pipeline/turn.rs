@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use serde_json::json;
 use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, doubt, handoff};
+use super::{Parts, acquaint, consent, doubt, handoff};
 use crate::assistant::AssistantError;
-use crate::domain::case::{CaseState, DoubtStage};
+use crate::domain::case::{CaseState, DoubtStage, Move};
 use crate::domain::decision::HandOff;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::event::EventKind;
+use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::{Author, Message};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
+use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, Refusal, StoreError, Unit};
@@ -108,6 +112,55 @@ async fn bury(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {
     Err(TurnError::Restless)
 }
 
+/// Gives a case to people without the assistant, in the turn that is held for it; settled or not, and whether or not another
+/// turn is under way: that one finds that people have the case.
+pub(super) async fn to_people(
+    parts: &Parts,
+    case: &CaseId,
+    held: Option<Turn>,
+    reason: &'static str,
+) -> Result<(), TurnError> {
+    let outside = Turn {
+        id: TurnId::new(parts.clock.new_id()),
+        case: case.clone(),
+        epoch: 0,
+        holder: String::new(),
+        leased_until: Timestamp(0),
+        attempts: 0,
+        due_at: Timestamp(0),
+        opened_at: parts.clock.now(),
+    };
+    let mut turn = held.unwrap_or_else(|| outside.clone());
+    for _ in 0..GIVING_TRIES_MAX {
+        let Some(file) = parts.store.case_fresh(case).await? else { return Ok(()) };
+        if file.case.state.with_people() {
+            return Ok(());
+        }
+        let mut carried = Carried::default();
+        let mut file = CaseFile::clone(&file);
+        if !file.case.open() {
+            carried.events.push((EventKind::Reopened, json!({"reason": reason})));
+        }
+        if file.case.step(Move::Undone).is_err() {
+            return Ok(());
+        }
+        let ending = Ending::hand_off(HandOff::because(reason));
+        let through = file.case.inbound_seq;
+        let end = settle::End { turn: &turn, file: &file, through, outcome_if_handed: Outcome::HandedOff };
+        match settle::commit(parts, &end, &carried, &ending).await {
+            Ok(Committed::Yes(_)) => return Ok(()),
+            Ok(Committed::Stale) => {}
+            // The case had an open turn already, so the one that was held never came to be.
+            Err(TurnError::LostLease) => turn = outside.clone(),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(TurnError::Restless)
+}
+
+/// Times a case that is given to people may change while it is.
+const GIVING_TRIES_MAX: usize = 16;
+
 /// Brings a turn to its end; what came meanwhile may have opened the next one.
 async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> {
     failpoints::reach("turn_begun");
@@ -115,6 +168,8 @@ async fn attempt(parts: &Parts, turn: &Turn) -> Result<Option<Turn>, TurnError> 
     let mut file = parts.store.case(&turn.case).await?;
     for restart in 0..=parts.config.limits.restarts_max {
         let Some(open) = file else { return close_empty(parts, turn).await.map(|()| None) };
+        let (open, asked) = acquaint::acquaint(parts, open).await;
+        carried.events.extend(asked.map(|body| (EventKind::CrmAsked, body)));
         let unread = unread(parts, &open).await?;
         // Of a very long burst only a part is read at once; the rest is the next turn's.
         let through = unread.last().map_or(open.case.inbound_seq, |message| message.seq);
@@ -172,6 +227,14 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    match consent::asked(parts, file, unread) {
+        Some(consent::Asked::Stopped) => return Ok(Ending::silent("opted_out")),
+        Some(consent::Asked::Unclear) => return Ok(Ending::hand_off(HandOff::because("opt_out_or_answer"))),
+        Some(consent::Asked::Told(draft)) => {
+            return Ok(Ending { words: Words::Say(draft), mind: None, stale: false });
+        }
+        None => {}
+    }
     let mut taken = (file.clone(), unread.to_vec());
     if let Some(doubt) = doubt::due(&file.case, unread) {
         if doubt.stage == DoubtStage::Open {
@@ -199,7 +262,11 @@ async fn undelivered(parts: &Parts, file: &CaseFile) -> Result<Option<Ending>, T
         let why = match delivery.state {
             DeliveryState::Failed => "delivery_failed",
             DeliveryState::Unknown => "delivery_unknown",
-            DeliveryState::Pending | DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => {
+            DeliveryState::Pending
+            | DeliveryState::Sent
+            | DeliveryState::Delivered
+            | DeliveryState::Read
+            | DeliveryState::Dropped => {
                 continue;
             }
         };

@@ -14,7 +14,16 @@ use tokio::net::TcpListener;
 use crate::domain::time::Timestamp;
 
 mod email;
+mod instagram;
+mod messenger;
+mod meta;
+mod slack;
+mod sms;
 mod telegram;
+mod twilio;
+mod twiml;
+pub mod voice;
+mod whatsapp;
 
 /// A customer's words, to be posted as the provider would.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +51,17 @@ pub struct ProviderCall {
     pub headers: Vec<(String, String)>,
     /// The raw body.
     pub body: Vec<u8>,
+}
+
+impl ProviderCall {
+    /// Sends it to the service at `base`.
+    pub async fn send(&self, client: &reqwest::Client, base: &str) -> reqwest::Result<reqwest::Response> {
+        let mut request = client.request(self.method.clone(), format!("{base}{}", self.target));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body.clone()).send().await
+    }
 }
 
 /// Something that the service has sent, as the provider took it.
@@ -82,6 +102,10 @@ impl Outbox {
 pub trait Provider: Send + Sync {
     /// The channel.
     fn channel(&self) -> &'static str;
+    /// Whether this medium proves who writes.
+    fn proves(&self) -> bool {
+        true
+    }
     /// The settings that connect a service with it, `(section, key, value)`; `api` is where [`Provider::serve`] serves,
     /// `base` how the provider reaches the service.
     fn settings(&self, api: &str, base: &str) -> Vec<(&'static str, &'static str, String)>;
@@ -108,5 +132,14 @@ pub trait Provider: Send + Sync {
 
 /// Every provider that can be played.
 pub fn all() -> Vec<Box<dyn Provider>> {
-    vec![Box::new(telegram::Telegram), Box::new(email::Email)]
+    vec![
+        Box::new(telegram::Telegram),
+        Box::new(whatsapp::WhatsApp),
+        Box::new(messenger::PAGE),
+        Box::new(instagram::ACCOUNT),
+        Box::new(slack::Slack),
+        Box::new(sms::Sms),
+        Box::new(voice::Voice),
+        Box::new(email::Email),
+    ]
 }

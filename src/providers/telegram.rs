@@ -10,6 +10,8 @@ use super::{Outbox, Provider, ProviderCall, Said, Sent};
 use crate::channels::telegram::{NAME, SECRET_HEADER};
 
 const TOKEN: &str = "110201543:simulated";
+/// Longest text it takes.
+const TEXT_CHARS_MAX: usize = 4096;
 const SECRET: &str = "simulated-webhook-secret";
 
 pub(super) struct Telegram;
@@ -53,7 +55,10 @@ impl Provider for Telegram {
     }
 
     fn router(&self, outbox: Outbox) -> Router {
-        Router::new().route("/{bot}/sendMessage", post(send)).with_state(outbox)
+        Router::new()
+            .route("/{bot}/sendMessage", post(send))
+            .route("/{bot}/sendChatAction", post(acted))
+            .with_state(outbox)
     }
 }
 
@@ -69,6 +74,11 @@ fn posted(body: Vec<u8>) -> ProviderCall {
     }
 }
 
+/// A typing indicator is shown and forgotten.
+async fn acted() -> Json<Value> {
+    Json(json!({"ok": true, "result": true}))
+}
+
 async fn send(
     State(outbox): State<Outbox>,
     Path(bot): Path<String>,
@@ -80,6 +90,11 @@ async fn send(
     }
     let text =
         |pointer: &str| request.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if text("/text").is_empty() || text("/text").chars().count() > TEXT_CHARS_MAX {
+        let description = "Bad Request: message text is empty or too long";
+        let refusal = json!({"ok": false, "error_code": 400, "description": description});
+        return (StatusCode::BAD_REQUEST, Json(refusal));
+    }
     let rows =
         request.pointer("/reply_markup/keyboard").and_then(Value::as_array).cloned().unwrap_or_default();
     let button = |row: &Value| row.pointer("/0/text").and_then(Value::as_str).map(str::to_owned);

@@ -127,6 +127,17 @@ impl CaseFiles {
         });
     }
 
+    /// Lets go of everything at hand about a customer; only the database knows what is left of them.
+    pub(super) fn forget(&self, id: &CustomerId) {
+        let mark = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        self.customers.invalidate(id);
+        for (case, entry) in &self.files {
+            if entry.file.is_some_and(|file| file.customer.id == *id) {
+                self.files.insert(CaseId::clone(&case), Entry { mark, file: None });
+            }
+        }
+    }
+
     fn keep_customer(&self, customer: &Arc<Customer>) {
         self.customers.entry(customer.id.clone()).and_compute_with(|known| match known {
             Some(known) if known.value().version > customer.version => Op::Nop,

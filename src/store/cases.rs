@@ -91,7 +91,7 @@ impl Store {
             from cases where id = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(id.as_str())).await? else { return Ok(None) };
         let case = case(&row)?;
-        let sql = "select id, external_id, name, email, phone, language, created_at, version
+        let sql = "select id, external_id, name, email, phone, language, crm, created_at, version
             from customers where id = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(case.customer.as_str())).await? else {
             return Err(StoreError::Corrupt { what: "cases.customer_id".to_owned() });

@@ -32,9 +32,12 @@ impl Store {
 
     /// Since when this address wants nothing by this channel; none while it does.
     pub async fn opted_out(&self, channel: &str, address: &str) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "select opted_out, at from consents where channel = $1 and address = $2
+        // Of somebody who was erased the word is kept under the hash of their address.
+        let erased = self.erased_name(channel, address).await?;
+        let sql = "select opted_out, at from consents where channel = $1 and address in ($2, $3)
             order by id desc limit 1";
-        let row = self.row(sqlx::query(sql).bind(storable(channel)).bind(storable(address))).await?;
+        let query = sqlx::query(sql).bind(storable(channel)).bind(storable(address)).bind(erased);
+        let row = self.row(query).await?;
         let Some(row) = row else { return Ok(None) };
         let columns = Columns::of(&row, "consents");
         Ok(if columns.int("opted_out")? == 1 { Some(columns.at("at")?) } else { None })

@@ -17,7 +17,7 @@ use super::{Store, StoreError, messages};
 impl Store {
     /// A customer.
     pub async fn customer(&self, id: &CustomerId) -> Result<Option<Arc<Customer>>, StoreError> {
-        let sql = "select id, external_id, name, email, phone, language, created_at, version
+        let sql = "select id, external_id, name, email, phone, language, crm, created_at, version
             from customers where id = $1";
         self.row(sqlx::query(sql).bind(id.as_str()))
             .await?
@@ -30,7 +30,7 @@ impl Store {
         &self,
         external_id: &str,
     ) -> Result<Option<Arc<Customer>>, StoreError> {
-        let sql = "select id, external_id, name, email, phone, language, created_at, version
+        let sql = "select id, external_id, name, email, phone, language, crm, created_at, version
             from customers where external_id = $1";
         self.row(sqlx::query(sql).bind(storable(external_id)))
             .await?
@@ -78,6 +78,7 @@ pub(super) fn customer(row: &AnyRow) -> Result<Customer, StoreError> {
         email: columns.maybe_text("email")?,
         phone: columns.maybe_text("phone")?,
         language: columns.maybe_text("language")?,
+        crm: columns.maybe_json("crm")?.unwrap_or_default(),
         created_at: columns.at("created_at")?,
         version: columns.int("version")?,
     })

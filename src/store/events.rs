@@ -16,7 +16,8 @@ impl Store {
     }
 }
 
-fn event(columns: &Columns<'_>) -> Result<Event, StoreError> {
+/// Reads a line of a log.
+pub(super) fn event(columns: &Columns<'_>) -> Result<Event, StoreError> {
     Ok(Event {
         case: columns.id("case_id")?,
         seq: columns.int("seq")?,

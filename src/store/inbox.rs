@@ -66,21 +66,23 @@ impl Store {
             d.id as d_id, d.customer_id as d_customer_id, d.channel as d_channel, d.address as d_address,
             d.assurance as d_assurance, d.proof as d_proof, d.first_seen as d_first_seen, d.last_seen as d_last_seen,
             c.id as c_id, c.external_id as c_external_id, c.name as c_name, c.email as c_email, c.phone as c_phone,
-            c.language as c_language, c.created_at as c_created_at, c.version as c_version,
+            c.language as c_language, c.crm as c_crm, c.created_at as c_created_at, c.version as c_version,
             k.id as k_id, k.state as k_state, k.version as k_version, k.conversation as k_conversation,
             k.channel as k_channel, k.intent as k_intent, k.issue as k_issue, k.updated_at as k_updated_at,
             k.resolved_at as k_resolved_at, k.follows as k_follows
             from (select 1 as one) q
-            left join inbox i on i.channel = $1 and i.external_id = $2
+            left join inbox i on i.channel = $1 and i.external_id in ($2, $5)
             left join identities d on d.channel = $3 and d.address = $4
             left join customers c on c.id = d.customer_id
             left join cases k on k.customer_id = c.id and k.state <> 'closed'
             order by k.updated_at desc, k.id desc limit 20";
+        // A message of somebody who was erased is known by its hash.
         let query = sqlx::query(sql)
             .bind(storable(channel))
             .bind(storable(external_id))
             .bind(storable(writer.0))
-            .bind(storable(writer.1));
+            .bind(storable(writer.1))
+            .bind(self.erased_name(channel, external_id).await?);
         let rows = self.rows(query).await?;
         let mut arrival = Arrival { inbox: None, identity: None, customer: None, cases: Vec::new() };
         if let Some(row) = rows.first() {
@@ -148,6 +150,7 @@ fn customer(columns: &Columns<'_>) -> Result<Customer, StoreError> {
         email: columns.maybe_text("c_email")?,
         phone: columns.maybe_text("c_phone")?,
         language: columns.maybe_text("c_language")?,
+        crm: columns.maybe_json("c_crm")?.unwrap_or_default(),
         created_at: columns.at("c_created_at")?,
         version: columns.int("c_version")?,
     })

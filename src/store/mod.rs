@@ -5,6 +5,7 @@
 
 mod agents;
 mod announce;
+mod attachments;
 mod cache;
 mod cases;
 mod columns;
@@ -20,10 +21,13 @@ mod ledger;
 mod messages;
 mod model_calls;
 mod outbox;
+mod people;
+mod person;
 mod rows;
 mod statements;
 mod turns;
 pub mod unit;
+mod write_backs;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,9 +36,10 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::query::Query;
 use sqlx::{Any, AnyPool, SqlSafeStr};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::domain::event::EventKind;
 use crate::domain::ids::CaseId;
 
 use announce::Announcements;
@@ -44,6 +49,7 @@ use writer::{Order, Waiting, Writer};
 
 pub use agents::AgentSession;
 pub use announce::{Announcement, Subscription};
+pub use attachments::StoredAttachment;
 pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
 pub use draftbook::Draftbook;
@@ -52,16 +58,20 @@ pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
+pub use people::{ASKED_MAX, Contact, Holder, KnownPerson};
+pub use person::Erased;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
+pub use write_backs::{Told, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
     (4, "conversations", include_str!("migrations/0004_conversations.sql")),
     (5, "model calls", include_str!("migrations/0005_model_calls.sql")),
     (6, "channels", include_str!("migrations/0006_channels.sql")),
+    (8, "the operator's CRM, files, erasure", include_str!("migrations/0008_crm.sql")),
 ];
 
 /// The limits of the store.
@@ -81,6 +91,8 @@ pub struct Settings {
     pub recent_messages_max: usize,
     /// Receipts in a case file.
     pub recent_receipts_max: usize,
+    /// Events that the operator's CRM is told about.
+    pub told: Vec<EventKind>,
 }
 
 /// Why the record could not be read or opened.
@@ -140,6 +152,8 @@ struct Inner {
     queue: mpsc::Sender<Order>,
     writer: Mutex<Option<JoinHandle<()>>>,
     poll_ms: u64,
+    /// Read once: it never changes.
+    salt: OnceCell<String>,
 }
 
 impl Store {
@@ -169,6 +183,7 @@ impl Store {
             Arc::clone(&files),
             Arc::clone(&announcements),
             settings.batch_units_max,
+            settings.told.clone(),
         );
         #[expect(clippy::disallowed_methods, reason = "the store's own task; `close` waits for it")]
         let task = tokio::spawn(writer.run(orders));
@@ -181,6 +196,7 @@ impl Store {
             queue,
             writer: Mutex::new(Some(task)),
             poll_ms: settings.poll_ms,
+            salt: OnceCell::new(),
         })))
     }
 
@@ -201,13 +217,15 @@ impl Store {
         if result.is_err() {
             *slot = None;
         }
+        drop(slot);
         result.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::NewerSchema { found, known },
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 unwritable(&self.0.place, error)
             }
             other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
-        })
+        })?;
+        self.make_salt().await
     }
 
     /// Commits a unit, with whatever else waits at this moment. When it returns `Ok` the unit is durable, the case

@@ -68,6 +68,15 @@ impl Store {
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
 
+    /// Deliveries of which nobody has known for longer than was to be waited for news of them.
+    pub async fn overdue_unknowns(&self, now: Timestamp, max: usize) -> Result<Vec<Delivery>, StoreError> {
+        let sql =
+            "select id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
+            provider_id, reason from outbox where state = 'unknown' and due_at <= $1 order by due_at, id limit $2";
+        let rows = self.rows(sqlx::query(sql).bind(now.0).bind(max as i64)).await?;
+        rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
+    }
+
     /// How many messages of the assistant other than `message`, said after `since`, have left by a conversation, or may
     /// have.
     pub async fn automatic_messages(

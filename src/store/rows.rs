@@ -5,9 +5,10 @@ use sqlx::Arguments;
 use sqlx::any::AnyArguments;
 
 use crate::domain::case::Case;
+use crate::domain::crm::Crm;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, EventKind};
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId, TurnId};
 use crate::domain::message::Message;
@@ -18,6 +19,7 @@ use crate::domain::usage::CallRecord;
 
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
+use super::{attachments, write_backs};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +57,11 @@ fn word<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {
     Ok(json(value)?.trim_matches('"').to_owned())
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(storable(text))
 }
 
-fn maybe(value: Option<&str>) -> Value {
+pub(super) fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
 }
 
@@ -91,11 +93,19 @@ pub(super) struct Rows([Vec<Row>; STATEMENTS.len()]);
 
 impl Rows {
     /// The rows of these units.
-    pub(super) fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> Result<Self, sqlx::Error> {
+    pub(super) fn of<'u>(
+        units: impl Iterator<Item = &'u Unit>,
+        told: &[EventKind],
+    ) -> Result<Self, sqlx::Error> {
         let mut rows = Self(std::array::from_fn(|_| Vec::new()));
         for (place, unit) in units.enumerate() {
             for change in &unit.changes {
                 rows.add(place, change)?;
+                if let Change::Event(event) = change
+                    && let Some(values) = write_backs::row(event, told)
+                {
+                    rows.push(place, Slot::WriteBack, values);
+                }
             }
             rows.settle_turns(place);
         }
@@ -124,8 +134,8 @@ impl Rows {
     fn add(&mut self, unit: usize, change: &Change) -> Result<(), sqlx::Error> {
         let (slot, values) = match change {
             Change::Inbox(entry) => (Slot::Inbox, inbox(entry)),
-            Change::NewCustomer(new) => (Slot::NewCustomer, customer(new)),
-            Change::Customer(changed) => (Slot::Customer, customer(changed)),
+            Change::NewCustomer(new) => (Slot::NewCustomer, customer(new)?),
+            Change::Customer(changed) => (Slot::Customer, customer(changed)?),
             Change::NewIdentity(new) => (Slot::NewIdentity, identity(new)),
             Change::SeenIdentity(seen) => (
                 Slot::SeenIdentity,
@@ -142,32 +152,18 @@ impl Rows {
                 (Slot::SeenCase, vec![text(case.as_str()), Value::Int(*version)])
             }
             Change::Message(new) => (Slot::Message, message(new)?),
+            Change::Attachment(new) => (Slot::Attachment, attachments::row(new)),
             Change::Event(new) => (Slot::Event, event(new)),
             Change::OpenTurn(new) => (Slot::OpenTurn, turn(new)),
-            Change::CloseTurn { turn, epoch, outcome, at } => (
-                Slot::Turn,
-                vec![
-                    text(turn.as_str()),
-                    Value::Int(*epoch),
-                    text(outcome.as_str()),
-                    Value::Int(at.0),
-                    Value::NoInt,
-                ],
-            ),
-            Change::RetryTurn { turn, epoch, due_at } => (
-                Slot::Turn,
-                vec![
-                    text(turn.as_str()),
-                    Value::Int(*epoch),
-                    Value::NoText,
-                    Value::NoInt,
-                    Value::Int(due_at.0),
-                ],
-            ),
-            Change::HoldTurn { turn, epoch } => (
-                Slot::Turn,
-                vec![text(turn.as_str()), Value::Int(*epoch), Value::NoText, Value::NoInt, Value::NoInt],
-            ),
+            Change::CloseTurn { turn, epoch, outcome, at } => {
+                (Slot::Turn, held(turn, *epoch, text(outcome.as_str()), [Value::Int(at.0), Value::NoInt]))
+            }
+            Change::RetryTurn { turn, epoch, due_at } => {
+                (Slot::Turn, held(turn, *epoch, Value::NoText, [Value::NoInt, Value::Int(due_at.0)]))
+            }
+            Change::HoldTurn { turn, epoch } => {
+                (Slot::Turn, held(turn, *epoch, Value::NoText, [Value::NoInt, Value::NoInt]))
+            }
             Change::Receipt(new) => (Slot::Receipt, receipt(new)?),
             Change::ModelCall { case, customer, at, call } => {
                 (Slot::ModelCall, model_call(case, customer, *at, call))
@@ -213,6 +209,11 @@ impl Rows {
     }
 }
 
+/// What becomes of a turn that is still held: its outcome, when it was closed, when it is due again.
+fn held(turn: &TurnId, epoch: i64, outcome: Value, [closed_at, due_at]: [Value; 2]) -> Vec<Value> {
+    vec![text(turn.as_str()), Value::Int(epoch), outcome, closed_at, due_at]
+}
+
 fn model_call(case: &CaseId, customer: &CustomerId, at: Timestamp, call: &CallRecord) -> Vec<Value> {
     let count = |count: u64| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
     vec![
@@ -230,17 +231,19 @@ fn model_call(case: &CaseId, customer: &CustomerId, at: Timestamp, call: &CallRe
     ]
 }
 
-fn customer(customer: &Customer) -> Vec<Value> {
-    vec![
+fn customer(customer: &Customer) -> Result<Vec<Value>, sqlx::Error> {
+    let crm = if customer.crm == Crm::default() { Value::NoText } else { text(&json(&customer.crm)?) };
+    Ok(vec![
         text(customer.id.as_str()),
         maybe(customer.external_id.as_deref()),
         maybe(customer.name.as_deref()),
         maybe(customer.email.as_deref()),
         maybe(customer.phone.as_deref()),
         maybe(customer.language.as_deref()),
+        crm,
         Value::Int(customer.created_at.0),
         Value::Int(customer.version),
-    ]
+    ])
 }
 
 fn identity(identity: &Identity) -> Vec<Value> {

@@ -65,6 +65,7 @@ pub(super) enum Slot {
     Claim,
     OpenTurn,
     Message,
+    Attachment,
     Event,
     Receipt,
     ModelCall,
@@ -75,22 +76,23 @@ pub(super) enum Slot {
     Consent,
     Handoff,
     HandoffTaken,
+    WriteBack,
 }
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 22] = [
+pub(super) static STATEMENTS: [Statement; 24] = [
     Statement {
         slot: Slot::NewCustomer,
-        head: "insert into customers (id, external_id, name, email, phone, language, created_at, version) values ",
+        head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
         tail: " on conflict do nothing",
         guard: Some(Guard { returning: "id", refusal: Refusal::Stale }),
     },
     Statement {
         slot: Slot::Customer,
-        head: "with v (id, external_id, name, email, phone, language, created_at, version) as (values ",
+        head: "with v (id, external_id, name, email, phone, language, crm, created_at, version) as (values ",
         tail: ") update customers set external_id = v.external_id, name = v.name, email = v.email, phone = v.phone,
-                   language = v.language, version = v.version
+                   language = v.language, crm = v.crm, version = v.version
                    from v where customers.id = v.id and customers.version = v.version - 1",
         guard: Some(Guard { returning: "customers.id", refusal: Refusal::Stale }),
     },
@@ -176,6 +178,12 @@ pub(super) static STATEMENTS: [Statement; 22] = [
         guard: None,
     },
     Statement {
+        slot: Slot::Attachment,
+        head: "insert into attachments (id, case_id, message_id, name, content_type, bytes_count, content, at) values ",
+        tail: "",
+        guard: None,
+    },
+    Statement {
         slot: Slot::Event,
         head: "insert into events (case_id, seq, at, kind, body, hash) values ",
         tail: "",
@@ -217,7 +225,7 @@ pub(super) static STATEMENTS: [Statement; 22] = [
                        or (outbox.state = 'sent' and v.state in ('delivered', 'read', 'failed'))
                        or (outbox.state = 'delivered' and v.state = 'read') then v.state else outbox.state end,
                    attempts = case when outbox.state = 'pending' then v.attempts else outbox.attempts end,
-                   due_at = case when outbox.state = 'pending' then v.due_at else outbox.due_at end,
+                   due_at = case when outbox.state in ('pending', 'unknown') then v.due_at else outbox.due_at end,
                    provider_id = coalesce(v.provider_id, outbox.provider_id),
                    reason = coalesce(v.reason, outbox.reason), holder = '', interrupted = 0
                    from v where outbox.id = v.id",
@@ -248,6 +256,12 @@ pub(super) static STATEMENTS: [Statement; 22] = [
         head: "with v (id, taken_by, taken_at) as (values ",
         tail: ") update handoffs set taken_by = v.taken_by, taken_at = v.taken_at
                    from v where handoffs.id = v.id and handoffs.taken_by is null",
+        guard: None,
+    },
+    Statement {
+        slot: Slot::WriteBack,
+        head: "insert into write_backs (id, case_id, event, at, state, attempts, due_at, holder) values ",
+        tail: " on conflict do nothing",
         guard: None,
     },
 ];

@@ -18,6 +18,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
 use crate::domain::usage::CallRecord;
 
+use super::attachments::StoredAttachment;
+
 /// Where a message came in: unique on channel and external id, kept for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxEntry {
@@ -95,6 +97,8 @@ pub enum Change {
     },
     /// A new entry of the thread.
     Message(Arc<Message>),
+    /// A file that came with a message.
+    Attachment(StoredAttachment),
     /// A new line of the log.
     Event(Event),
     /// Opens a turn; quietly nothing when the case has an open one.

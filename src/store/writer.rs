@@ -9,6 +9,8 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::domain::event::EventKind;
+
 use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
@@ -35,6 +37,8 @@ pub(super) struct Writer {
     pub(super) files: Arc<CaseFiles>,
     pub(super) announcements: Arc<Announcements>,
     pub(super) batch_units_max: usize,
+    /// Events that the operator's CRM is told about.
+    pub(super) told: Vec<EventKind>,
 }
 
 impl Writer {
@@ -43,8 +47,9 @@ impl Writer {
         files: Arc<CaseFiles>,
         announcements: Arc<Announcements>,
         batch_units_max: usize,
+        told: Vec<EventKind>,
     ) -> Self {
-        Self { link, files, announcements, batch_units_max: batch_units_max.max(1) }
+        Self { link, files, announcements, batch_units_max: batch_units_max.max(1), told }
     }
 
     /// Commits until the queue is closed and empty. Nothing cancels it, so no transaction is ever left half begun.
@@ -120,7 +125,7 @@ impl Writer {
     /// One transaction. Returns the refused units by place; when there are any, nothing was committed.
     async fn attempt(&self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
         let dialect = self.link.dialect;
-        let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit));
+        let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit), &self.told);
         let mut slot = self.link.lock().await;
         let connection = self.link.connected(&mut slot).await?;
         // A call to SQLite wakes a thread, twice, so a unit alone is one call. The statements of many are few for
@@ -290,6 +295,8 @@ fn touches(unit: &Unit) -> Vec<String> {
             Change::SeenCase { case, .. } => keys.push(format!("case {case}")),
             Change::Heard(heard) => keys.push(format!("thread {} {}", heard.channel, heard.conversation)),
             Change::Claim(entry) => keys.push(format!("ledger {}", entry.key)),
+            // Files are large, and a transaction is held in memory: one unit with files at a time.
+            Change::Attachment(_) => keys.push("files".to_owned()),
             _ => {}
         }
     }

@@ -124,7 +124,7 @@ mod tests {
         let context = json!({
             "name": "Ada", "business": "Our shop", "question": "Which order is it?", "choices": ["one", "two"],
             "team": "support", "opens": "on Monday", "day": "monday", "hour": 8, "minute": "00",
-            "site": "https://shop.example", "title": "Delivery times", "amount": "$900.00",
+            "site": "https://shop.example", "title": "Delivery times", "amount": "$900.00", "urgency": "high",
         });
         for language in LANGUAGES {
             for key in phrases.languages["en"].keys() {

@@ -16,6 +16,7 @@ use crate::templates::Templates;
 mod address;
 pub mod arguments;
 pub mod authority;
+pub mod crm;
 mod dispatch;
 pub mod http;
 pub mod import;
@@ -77,6 +78,7 @@ pub struct Toolbox {
     bounds: Bounds,
     templates: Arc<Templates>,
     client: reqwest::Client,
+    crm: Option<crm::Crm>,
 }
 
 /// The tools of one moment.
@@ -125,10 +127,14 @@ impl Toolbox {
         let client = http::client(hosts, limits.tool_connect_timeout_ms)
             .map_err(|error| problems.push(format!("the HTTP client cannot be built: {error}")));
         let servers = mcp::servers(config, &templates, &mut problems);
+        let crm = crm::Crm::new(config, &templates).unwrap_or_else(|found| {
+            problems.extend(found);
+            None
+        });
         let Ok(client) = client else { return Err(problems) };
         let tools = tools.into_iter().map(|(name, tool)| (name, Arc::new(tool))).collect();
         let contents = RwLock::new(Arc::new(Contents { version: 0, tools }));
-        let toolbox = Self { contents, servers, bounds, templates, client };
+        let toolbox = Self { contents, servers, bounds, templates, client, crm };
         for server in &toolbox.servers {
             match server.unlisted() {
                 Ok(tools) => problems.extend(toolbox.shelve(server, tools)),
@@ -193,6 +199,11 @@ impl Toolbox {
         let mut all = contents.tools().filter_map(|tool| tool.currency.as_ref());
         let first = all.next()?;
         all.all(|other| other == first).then(|| first.clone())
+    }
+
+    /// The operator's CRM, where there is one.
+    pub fn crm(&self) -> Option<&crm::Crm> {
+        self.crm.as_ref()
     }
 
     /// What bounds every call.

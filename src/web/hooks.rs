@@ -10,12 +10,19 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use tokio::sync::Semaphore;
 
 use super::Edge;
 use super::error::ApiError;
 use super::extract;
-use crate::channels::{ChannelAdapter, ChannelError, Incoming, Webhook, WebhookAnswer};
+use crate::channels::{ChannelAdapter, ChannelError, Incoming, Webhook, WebhookAnswer, voice as phone};
+use crate::domain::message::InboundMessage;
 use crate::domain::time::Timestamp;
+
+mod voice;
+
+/// Most calls at once by which customers are shown that their message was seen.
+static SEEING: Semaphore = Semaphore::const_new(32);
 
 /// The calls of providers.
 pub(super) fn router() -> Router<Arc<Edge>> {
@@ -64,6 +71,13 @@ async fn answer(
     let most = adapter.body_bytes_max().unwrap_or(edge.app.config.server.body_bytes_max);
     let body = extract::body(&parts.headers, body, most).await?;
     let call = Call { path, parts, body, now: edge.app.clock.now() };
+    if adapter.name() == phone::NAME {
+        // A call waits for its answer, and the answer to each of its requests is what is said next.
+        let url = call.url(&edge.app.config.public_base_url());
+        let webhook = call.webhook(&url);
+        adapter.verify(&webhook)?;
+        return Ok(answered(voice::answer(edge, adapter, &webhook).await?));
+    }
     let read = if adapter.reads_long() {
         let (edge, name) = (edge.clone(), adapter.name());
         let reading = tokio::task::spawn_blocking(move || {
@@ -81,9 +95,12 @@ async fn answer(
     match read? {
         Read::Greeting(greeting) => Ok(answered(greeting)),
         Read::News(news) => {
+            // One that cannot be taken does not keep out those behind it; posted again, the others are known already.
+            let mut taken = Ok(());
             for incoming in news {
-                take(edge, adapter.name(), incoming).await?;
+                taken = taken.and(take(edge, adapter.name(), incoming).await);
             }
+            taken?;
             Ok(answered(adapter.acknowledge()))
         }
     }
@@ -104,18 +121,28 @@ enum Read {
 }
 
 impl Call {
-    /// Verifies the request, then reads it.
-    fn read(&self, adapter: &dyn ChannelAdapter, base: &str) -> Result<Read, ChannelError> {
-        let target = self.parts.uri.path_and_query().map_or("", |target| target.as_str());
-        let webhook = Webhook {
+    /// The whole address as the provider called it.
+    fn url(&self, base: &str) -> String {
+        format!("{base}{}", self.parts.uri.path_and_query().map_or("", |target| target.as_str()))
+    }
+
+    /// The request as an adapter reads it, called at `url`.
+    fn webhook<'a>(&'a self, url: &'a str) -> Webhook<'a> {
+        Webhook {
             method: &self.parts.method,
             path: &self.path,
-            url: &format!("{base}{target}"),
+            url,
             query: self.parts.uri.query().unwrap_or_default(),
             headers: &self.parts.headers,
             body: &self.body,
             now: self.now,
-        };
+        }
+    }
+
+    /// Verifies the request, then reads it.
+    fn read(&self, adapter: &dyn ChannelAdapter, base: &str) -> Result<Read, ChannelError> {
+        let url = self.url(base);
+        let webhook = self.webhook(&url);
         if let Some(greeting) = adapter.greet(&webhook) {
             return greeting.map(Read::Greeting);
         }
@@ -125,11 +152,14 @@ impl Call {
 }
 
 /// Stores one thing that a request brought.
-async fn take(edge: &Edge, channel: &'static str, incoming: Incoming) -> Result<(), ApiError> {
+async fn take(edge: &Arc<Edge>, channel: &'static str, incoming: Incoming) -> Result<(), ApiError> {
     let pipeline = &edge.app.pipeline;
     let kind = match incoming {
         Incoming::Message(message) => {
-            pipeline.ingest(*message).await?;
+            let seen = message.clone();
+            if !pipeline.ingest(*message).await?.duplicate {
+                show_seen(edge, channel, *seen);
+            }
             "message"
         }
         Incoming::Status(update) => {
@@ -143,6 +173,19 @@ async fn take(edge: &Edge, channel: &'static str, incoming: Incoming) -> Result<
     };
     metrics::counter!("firstline_webhooks_total", "channel" => channel, "kind" => kind).increment(1);
     Ok(())
+}
+
+/// Shows the customer that a message was seen, beside its turn. Where too many are being shown already, it is left out.
+fn show_seen(edge: &Arc<Edge>, channel: &'static str, message: InboundMessage) {
+    let Ok(permit) = SEEING.try_acquire() else { return };
+    let shown = Arc::clone(edge);
+    edge.app.pipeline.parts().tasks.spawn(async move {
+        let adapter = shown.app.pipeline.parts().channels.named(channel);
+        if let Some(shows) = adapter.and_then(|adapter| adapter.seen(&message)) {
+            shows.await;
+        }
+        drop(permit);
+    });
 }
 
 fn answered(answer: WebhookAnswer) -> Response {

@@ -13,13 +13,12 @@ use tokio::sync::broadcast;
 
 use crate::app::App;
 use crate::channels::Bounds;
-use crate::channels::in_app::InApp;
-use crate::channels::web_chat::WebChat;
 use crate::store::ApiKey;
 use crate::templates::Templates;
 
 mod api;
 mod console;
+mod download;
 mod error;
 mod extract;
 mod guardrails;
@@ -42,8 +41,7 @@ const ARRIVALS_BEHIND_MAX: usize = 256;
 /// What the handlers share.
 struct Edge {
     app: Arc<App>,
-    in_app: InApp,
-    web_chat: WebChat,
+    bounds: Bounds,
     keys: moka::sync::Cache<String, Arc<ApiKey>>,
     arrivals: broadcast::Sender<stream::Arrived>,
     streams: throttle::AtOnce,
@@ -57,11 +55,9 @@ struct Edge {
 /// Everything that is served: the API, the widget, the console, and what operations need.
 pub fn router(app: Arc<App>) -> Router {
     let config = app.config.clone();
-    let bounds = Bounds::of(&config);
     let (api, described) = api::router();
     let edge = Arc::new(Edge {
-        in_app: InApp { bounds },
-        web_chat: WebChat { bounds },
+        bounds: Bounds::of(&config),
         keys: moka::sync::Cache::builder()
             .max_capacity(KEYS_MAX)
             .time_to_live(Duration::from_millis(config.server.key_cache_ms))

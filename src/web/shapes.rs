@@ -12,7 +12,7 @@ use crate::domain::handoff::Handoff;
 use crate::domain::ids::CaseId;
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
-use crate::store::ModelTotals;
+use crate::store::{Erased, ModelTotals};
 
 /// A part of a list; `next` is the `cursor` of the part after it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub(super) struct CitationBody {
     title: String,
 }
 
-/// Something that came with a message; the file stays with its channel.
+/// Something that came with a message.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AttachmentBody {
     name: String,
@@ -36,6 +36,9 @@ pub(super) struct AttachmentBody {
     content_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    /// The file itself is at `/v1/attachments/{id}`; without it the file stays with its channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 /// One entry of a thread.
@@ -82,7 +85,12 @@ impl From<&Message> for MessageBody {
                 .collect(),
             choices: message.choices.clone(),
             attachments: attachments
-                .map(|one| AttachmentBody { name: one.name, content_type: one.content_type, url: one.url })
+                .map(|one| AttachmentBody {
+                    name: one.name,
+                    content_type: one.content_type,
+                    url: one.url,
+                    id: one.id.map(String::from),
+                })
                 .collect(),
         }
     }
@@ -297,6 +305,15 @@ pub(super) struct CustomerBody {
     email: Option<String>,
     phone: Option<String>,
     language: Option<String>,
+    /// What the operator's CRM calls their standing.
+    tier: Option<String>,
+    /// Who looks after them, as the CRM says.
+    owner: Option<String>,
+    tags: Vec<String>,
+    /// The fields that came from the CRM: nothing that is written on a channel changes them.
+    crm_fields: Vec<&'static str>,
+    /// When the CRM last changed one of them.
+    crm_changed_at: Option<String>,
     created_at: String,
     identities: Vec<IdentityBody>,
 }
@@ -318,8 +335,31 @@ impl CustomerBody {
             email: customer.email.clone(),
             phone: customer.phone.clone(),
             language: customer.language.clone(),
+            tier: customer.crm.tier.clone(),
+            owner: customer.crm.owner.clone(),
+            tags: customer.crm.tags.clone(),
+            crm_fields: customer.crm.fields.iter().map(|field| field.as_str()).collect(),
+            crm_changed_at: customer.crm.changed_at.map(|at| at.to_string()),
             created_at: customer.created_at.to_string(),
             identities: identities.into_iter().map(identity).collect(),
         }
+    }
+}
+
+/// What an erasure came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErasedBody {
+    /// Cases that were made empty.
+    cases: usize,
+    /// Rows that went or lost their words.
+    rows: usize,
+    /// Former rows are gone from the database's files too; when not, erase again later.
+    forgotten: bool,
+}
+
+impl From<Erased> for ErasedBody {
+    fn from(erased: Erased) -> Self {
+        let Erased { cases, rows, forgotten } = erased;
+        Self { cases, rows, forgotten }
     }
 }

@@ -18,7 +18,7 @@ use super::extract::{Asked, JsonBytes, Peer, bearer};
 use super::shapes::MessageBody;
 use super::stream::{self, Arrived, Live, Places, Source, chat_cases, in_chat};
 use crate::channels::ChannelError;
-use crate::channels::web_chat::{Session, SessionError};
+use crate::channels::web_chat::{self, Session, SessionError};
 
 /// One file for the page that embeds it: the parts are separate only for whoever reads them.
 const SCRIPT: &str = concat!(
@@ -140,7 +140,7 @@ async fn write(
     Chatting(session): Chatting,
     JsonBytes(body): JsonBytes,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let message = edge.web_chat.read(&body, &session).map_err(ChannelError::from)?;
+    let message = web_chat::read(&body, &session, edge.bounds).map_err(ChannelError::from)?;
     let accepted = edge.app.pipeline.ingest(message).await?;
     // Nobody may be following.
     _ = edge.arrivals.send(Arrived { conversation: session.conversation.into() });

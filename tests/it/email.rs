@@ -48,7 +48,7 @@ async fn world(record: &Record, api: &str) -> (Arc<Pipeline>, Arc<ManualClock>) 
     config.database.url = record.database.url();
     config.limits.replies_per_hour_max = 100;
     let clock = clock();
-    (Pipeline::new(parts(config, clock.clone(), &[], Arc::new(Says(None))).await), clock)
+    (Pipeline::new(parts(config, clock.clone(), &[], Arc::new(Says(None, REPLY))).await), clock)
 }
 
 fn mail(id: &str) -> InboundMessage {

@@ -9,14 +9,23 @@
 )]
 
 mod agents_api;
+mod answers_out;
 mod approvals;
+mod attachments;
+mod audit;
 mod bad_input;
 mod browser;
+mod channel_doors;
+mod channel_fixtures;
+mod channel_sends;
 mod channels;
 mod console;
+mod crm;
+mod crm_asked;
 mod deliver;
 mod email;
 mod email_real;
+mod erasure;
 mod evals;
 mod limits;
 mod mcp;
@@ -24,5 +33,8 @@ mod model_turns;
 mod model_wire;
 mod pipeline;
 mod readiness;
+mod signatures;
+mod sms;
 mod store;
 mod support;
+mod voice;

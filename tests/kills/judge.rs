@@ -48,6 +48,7 @@ pub(crate) async fn open(record: &Path) -> Store {
         cached_cases_max: 1,
         recent_messages_max: 10,
         recent_receipts_max: 10,
+        told: Vec::new(),
     };
     Store::open(&format!("sqlite://{}", record.display()), &settings).await.unwrap()
 }
@@ -115,7 +116,7 @@ impl Whole {
         match delivery.state {
             DeliveryState::Sent | DeliveryState::Delivered | DeliveryState::Read => true,
             DeliveryState::Unknown => self.case.state == CaseState::Queued && logged(),
-            DeliveryState::Pending | DeliveryState::Failed => false,
+            DeliveryState::Pending | DeliveryState::Failed | DeliveryState::Dropped => false,
         }
     }
 

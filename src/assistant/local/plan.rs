@@ -1,6 +1,6 @@
 //! What the unread messages ask for, in order: the agenda of a turn.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::memory::Offer;
 use super::{Run, Task};
@@ -146,6 +146,18 @@ impl Run {
                 None => self.say_phrase("offer_help_after_greeting", &Value::Null),
             }
             return None;
+        }
+        let files: Vec<&str> = readings
+            .iter()
+            .flat_map(|reading| &reading.message.attachments)
+            .map(|file| file.name.as_str())
+            .collect();
+        if requests.is_empty() && !files.is_empty() {
+            self.say_phrase("files_alone", &json!({"files": files}));
+            return None;
+        }
+        if !files.is_empty() {
+            self.say_phrase("files_kept", &json!({"files": files}));
         }
         if requests.is_empty() {
             match readings.iter().rev().find_map(|reading| reading.small_talk) {

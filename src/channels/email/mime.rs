@@ -143,7 +143,12 @@ impl<'a> Head<'a> {
     }
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// The whole of it, as a file.
+    pub(super) fn bytes(&self) -> Cow<'a, [u8]> {
+        plain(self.body, &self.head.encoding())
+    }
+
     /// What it says, of at most `bytes_max` bytes: what a transfer encoding and a charset hide. A charset that nobody
     /// knows is read as UTF-8.
     pub(super) fn text(&self, bytes_max: usize) -> String {
@@ -151,13 +156,18 @@ impl Part<'_> {
         // Encoded, it is at most three times as long; a charset of two bytes per character is cut at a whole one.
         let most = bytes_max.saturating_mul(if encoding.is_empty() { 1 } else { 3 });
         let body = self.body.get(..most & !3).unwrap_or(self.body);
-        let bytes = match encoding.as_str() {
-            "base64" => base64_decode(body).map_or(Cow::Borrowed(body), Cow::Owned),
-            "quoted-printable" => quoted_printable_decode(body).map_or(Cow::Borrowed(body), Cow::Owned),
-            _ => Cow::Borrowed(body),
-        };
+        let bytes = plain(body, &encoding);
         let bytes = bytes.get(..bytes_max & !3).unwrap_or(&bytes);
         decoded(bytes, self.head.parameter("charset").unwrap_or_default())
+    }
+}
+
+/// The bytes that a transfer encoding hides; those it cannot be read from stand for themselves.
+fn plain<'a>(body: &'a [u8], encoding: &str) -> Cow<'a, [u8]> {
+    match encoding {
+        "base64" => base64_decode(body).map_or(Cow::Borrowed(body), Cow::Owned),
+        "quoted-printable" => quoted_printable_decode(body).map_or(Cow::Borrowed(body), Cow::Owned),
+        _ => Cow::Borrowed(body),
     }
 }
 

@@ -6,8 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use mail_parser::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -359,12 +357,7 @@ fn shown(post: &Post, content: Content, subject: &str, answers: bool) -> (String
     if differs && room < post.bounds.attachments_max {
         let masked = extract::mask_secrets(everything.trim());
         let kept = shortened(&masked, post.full_text_chars_max);
-        let url = format!("data:text/plain;charset=utf-8;base64,{}", STANDARD.encode(kept));
-        attachments.push(Attachment {
-            name: WHOLE_TEXT.to_owned(),
-            content_type: Some("text/plain".to_owned()),
-            url: Some(url),
-        });
+        attachments.push(named(WHOLE_TEXT, "text/plain", kept.as_bytes()));
     }
     (text, attachments)
 }
@@ -444,13 +437,19 @@ fn attachment(part: &Part<'_>, kind: &str) -> Attachment {
         (None, "message/rfc822" | "message/global") => "forwarded.eml".to_owned(),
         (None, _) => "attachment".to_owned(),
     };
-    named(&name, kind)
+    named(&name, kind, &part.bytes())
 }
 
 /// An attachment under a safe name.
-pub(super) fn named(name: &str, kind: &str) -> Attachment {
+pub(super) fn named(name: &str, kind: &str, bytes: &[u8]) -> Attachment {
     let kind: String = kind.chars().filter(char::is_ascii_graphic).take(FILE_CHARS_MAX).collect();
-    Attachment { name: file_name(name), content_type: Some(kind.to_ascii_lowercase()), url: None }
+    Attachment {
+        name: file_name(name),
+        content_type: Some(kind.to_ascii_lowercase()),
+        url: None,
+        id: None,
+        content: Some(bytes.into()),
+    }
 }
 
 /// What an invitation is called.

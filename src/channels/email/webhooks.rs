@@ -122,6 +122,7 @@ fn words(post: &Post, text: Option<String>, page: Option<String>, form: &Form) -
         read::named(
             file.file_name.as_deref().unwrap_or_default(),
             file.kind.as_deref().unwrap_or("application/octet-stream"),
+            &file.value,
         )
     });
     said(post, text, page, files.collect())
@@ -180,8 +181,13 @@ fn postmark(post: &Post, body: &[u8]) -> Result<Incoming, BadInput> {
         }
     }
     let files = entries("Attachments")
-        .map(|one| read::named(&text(one, "Name"), &text(one, "ContentType")))
-        .collect();
+        .map(|one| {
+            let content = STANDARD.decode(text(one, "Content")).map_err(|_| {
+                BadInput::new("Attachments", "hold a `Content` that is no base64; send it as Postmark does")
+            })?;
+            Ok(read::named(&text(one, "Name"), &text(one, "ContentType"), &content))
+        })
+        .collect::<Result<Vec<_>, BadInput>>()?;
     let content =
         said(post, field("TextBody").map(str::to_owned), field("HtmlBody").map(str::to_owned), files)?;
     read::of_fields(post, &header.bytes(), content, &envelope)

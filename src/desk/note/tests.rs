@@ -49,6 +49,7 @@ fn customer(name: Option<&str>) -> Customer {
         email: None,
         phone: None,
         language: None,
+        crm: crate::domain::crm::Crm::default(),
         created_at: Timestamp(0),
         version: 1,
     }

@@ -3,6 +3,7 @@ alter table outbox add column part bigint not null default 0;
 alter table outbox add column provider_id text;
 alter table outbox add column reason text;
 create index outbox_provider on outbox (channel, provider_id) where provider_id is not null;
+create index outbox_unknown on outbox (due_at) where state = 'unknown';
 
 -- The threads of providers: whose they are, when the customer last wrote there (some let us answer only for a time),
 -- and what the adapter needs to answer in them (JSON that only it reads).

@@ -130,6 +130,7 @@ pub(crate) fn customer() -> Customer {
         email: None,
         phone: None,
         language: None,
+        crm: crate::domain::crm::Crm::default(),
         created_at: NOW,
         version: 1,
     }

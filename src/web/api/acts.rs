@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
         Ok(Self { edge, case, actor, fields })
     }
 
-    fn at(&self) -> At<'_> {
+    pub(super) fn at(&self) -> At<'_> {
         At {
             store: &self.edge.app.store,
             channels: &self.edge.app.pipeline.parts().channels,

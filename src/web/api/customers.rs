@@ -9,7 +9,7 @@ use super::super::Edge;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{Asked, customer_id};
 use super::super::keys::{Caller, Scope};
-use super::super::shapes::{CustomerBody, List, MessageBody};
+use super::super::shapes::{CustomerBody, ErasedBody, List, MessageBody};
 use super::cases::{Part, limit};
 use crate::store::Page;
 
@@ -46,4 +46,36 @@ pub(super) async fn timeline(
     let page = Page { limit: limit(&edge, part.limit)?, cursor: part.cursor };
     let (messages, next) = edge.app.store.timeline(&id, &page).await?;
     Ok(Json(List { items: messages.iter().map(|message| MessageBody::from(&**message)).collect(), next }))
+}
+
+/// Everything about them on record, as it stands there.
+#[utoipa::path(get, path = "/v1/customers/{id}/export", tag = "customers", params(("id" = String, Path)), responses(
+    (status = 200, description = "The record of the customer, table by table", body = serde_json::Value),
+    (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+))]
+pub(super) async fn export_customer(
+    State(edge): State<Arc<Edge>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    caller.may(Scope::Admin)?;
+    let found = edge.app.store.export_customer(&customer_id(&id)?).await?;
+    found.map(Json).ok_or_else(|| ApiError::not_found("customer"))
+}
+
+/// Erase them for ever: counts stay, words go. What came and was erased once is not taken again.
+#[utoipa::path(delete, path = "/v1/customers/{id}", tag = "customers", params(("id" = String, Path)), responses(
+    (status = 200, body = ErasedBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+))]
+pub(super) async fn erase_customer(
+    State(edge): State<Arc<Edge>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ErasedBody>, ApiError> {
+    caller.may(Scope::Admin)?;
+    let (store, id, now) = (edge.app.store.clone(), customer_id(&id)?, edge.app.clock.now());
+    // In a task of its own: a caller who gives up must not leave half a transaction.
+    let erasing = edge.app.tasks.spawn(async move { store.erase_customer(&id, now).await });
+    let erased = erasing.await.map_err(|_| ApiError::unavailable())??;
+    erased.map(|erased| Json(erased.into())).ok_or_else(|| ApiError::not_found("customer"))
 }

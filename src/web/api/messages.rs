@@ -14,7 +14,7 @@ use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{Asked, JsonBytes};
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{HandoffBody, MessageBody};
-use crate::channels::ChannelError;
+use crate::channels::{ChannelError, in_app};
 use crate::domain::turn::Outcome;
 use crate::pipeline::{Accepted, Ended};
 
@@ -136,7 +136,7 @@ pub(super) async fn post_message(
     JsonBytes(body): JsonBytes,
 ) -> Result<Response, ApiError> {
     caller.may(Scope::Messages)?;
-    let message = edge.in_app.read(&body).map_err(ChannelError::from)?;
+    let message = in_app::read(&body, edge.bounds).map_err(ChannelError::from)?;
     let accepted = edge.app.pipeline.ingest(message).await?;
     let Some(wait_ms) = wait.wait_ms else {
         return Ok((StatusCode::ACCEPTED, Json(MessageAnswer::of(&accepted, None))).into_response());

@@ -11,8 +11,10 @@ use super::Edge;
 
 mod acts;
 mod approvals;
+mod attachments;
 mod cases;
 mod customers;
+mod deliveries;
 mod knowledge;
 mod messages;
 
@@ -47,8 +49,13 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::refuse))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(customers::get_customer))
         .routes(routes!(customers::timeline))
+        .routes(routes!(customers::export_customer))
+        .routes(routes!(customers::erase_customer))
+        .routes(routes!(attachments::get_attachment))
         .routes(routes!(knowledge::search_knowledge))
         .split_for_parts();
     let mut scheme = Http::new(HttpAuthScheme::Bearer);

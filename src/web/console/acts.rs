@@ -9,9 +9,10 @@ use super::super::Edge;
 use super::super::error::ApiError;
 use super::super::extract::case_id;
 use super::sign_in::{SignedIn, form};
-use crate::desk::act::{self, Actor, Assignee, At, Reply};
+use crate::desk::act::{self, ActError, Actor, Assignee, At, Reply};
 use crate::desk::approvals::Decision;
-use crate::domain::ids::ApprovalId;
+use crate::desk::send_again;
+use crate::domain::ids::{ApprovalId, DeliveryId};
 use crate::pipeline::Word;
 
 /// Does what the button says.
@@ -53,6 +54,10 @@ pub(super) async fn act(
         "resolve" => drop(act::resolve(at).await?),
         "reopen" => drop(act::reopen(at).await?),
         "return" => drop(act::give_back(at).await?),
+        "send-again" => {
+            let id = fields.remove("delivery").and_then(|id| DeliveryId::parse(&id).ok());
+            send_again::send_again(at, &id.ok_or(ActError::NoDelivery)?).await?;
+        }
         _ => return Err(ApiError::not_found("act")),
     }
     Ok(Redirect::to(&format!("/console/cases/{case}")))

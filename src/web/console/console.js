@@ -43,6 +43,18 @@ function append(message) {
   words.dir = 'auto';
   words.textContent = message.text;
   article.append(who, words);
+  for (const file of message.attachments || []) {
+    const line = document.createElement('p');
+    line.className = 'hint';
+    if (file.id) {
+      const link = document.createElement('a');
+      link.href = '/console/attachments/' + encodeURIComponent(file.id);
+      link.download = '';
+      link.textContent = file.name;
+      line.append(link);
+    } else line.textContent = file.name + ' (kept by the channel)';
+    article.append(line);
+  }
   thread.append(article);
   times(article);
   thread.scrollTop = thread.scrollHeight;

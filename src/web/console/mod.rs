@@ -32,6 +32,7 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/cases/{id}", get(pages::case))
         .route("/console/cases/{id}/stream", get(pages::follow))
         .route("/console/cases/{id}/{act}", post(acts::act))
+        .route("/console/attachments/{id}", get(pages::attachment))
         .route("/console/login", get(sign_in::page).post(sign_in::enter))
         .route("/console/logout", post(sign_in::leave))
         .route("/console/password", get(password::page).post(password::change))

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Edge;
+use super::super::download;
 use super::super::error::ApiError;
 use super::super::extract::{Asked, Peer, case_id};
 use super::super::stream::{self, Live, Places, Source};
@@ -83,11 +84,22 @@ pub(super) async fn case(
         .map(|pending| shown::approval(&edge, &file.case, &signed_in.agent, &people, &pending))
         .unwrap_or_default();
     context["holder"] = json!(file.case.agent.as_ref().and_then(|agent| people.get(agent.as_str())));
-    context["thread"] = messages.iter().map(|message| shown::entry(message, &people)).collect();
+    let deliveries = store.deliveries(&id).await?;
+    context["thread"] = messages.iter().map(|message| shown::entry(message, &people, &deliveries)).collect();
     context["last"] = json!(messages.last().map_or(0, |message| message.seq));
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
     context["mine"] = json!(file.case.agent.as_ref() == Some(&signed_in.agent.id));
     page(&edge, CASE, &context)
+}
+
+/// A file that came with a message, to be kept and never shown.
+pub(super) async fn attachment(
+    State(edge): State<Arc<Edge>>,
+    signed_in: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let _ = signed_in;
+    download::attachment(&edge, &id).await
 }
 
 /// One case, live.

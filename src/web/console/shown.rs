@@ -8,6 +8,7 @@ use super::super::Edge;
 use crate::desk::approvals::{Decision, Pending, Standing, may_decide};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState};
+use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::handoff::{Handoff, Known};
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
@@ -45,8 +46,26 @@ pub(super) fn case(edge: &Edge, case: &Case) -> Value {
     })
 }
 
-/// An entry of the thread; `people` are the agents' names by id.
-pub(super) fn entry(message: &Message, people: &BTreeMap<String, String>) -> Value {
+/// How what left stands.
+fn sent(delivery: &Delivery) -> Value {
+    let (words, failed) = match delivery.state {
+        DeliveryState::Pending => ("On its way", false),
+        DeliveryState::Unknown => ("Nobody knows whether it arrived", true),
+        DeliveryState::Sent => ("Sent", false),
+        DeliveryState::Delivered => ("Delivered", false),
+        DeliveryState::Read => ("Read", false),
+        DeliveryState::Failed => ("Not delivered", true),
+        DeliveryState::Dropped => ("Not sent: answered on another channel", false),
+    };
+    json!({"id": delivery.id, "words": words, "failed": failed, "reason": delivery.reason.as_ref().filter(|_| failed)})
+}
+
+/// An entry of the thread; `people` are the agents' names by id, `deliveries` what has left the case.
+pub(super) fn entry(message: &Message, people: &BTreeMap<String, String>, deliveries: &[Delivery]) -> Value {
+    let own: Vec<&Delivery> = deliveries.iter().filter(|delivery| delivery.message == message.id).collect();
+    // Of a part that was sent again the newest counts.
+    let newest = |delivery: &&&Delivery| !own.iter().any(|o| o.part == delivery.part && o.id > delivery.id);
+    let stands: Vec<Value> = own.iter().filter(newest).map(|delivery| sent(delivery)).collect();
     let internal = message.visibility == Visibility::Internal;
     let agent = message.agent.as_ref().and_then(|agent| people.get(agent.as_str()));
     let who = agent.cloned().unwrap_or_else(|| sentence(message.author.as_str()));
@@ -57,6 +76,8 @@ pub(super) fn entry(message: &Message, people: &BTreeMap<String, String>) -> Val
         "channel": words(&message.channel),
         "text": message.text,
         "at": message.at,
+        "sent": stands,
+        "files": message.attachments.iter().map(|one| json!({"name": one.name, "id": one.id})).collect::<Vec<_>>(),
     })
 }
 
@@ -177,6 +198,7 @@ pub(super) fn reason(reason: &str) -> String {
         "person_asked" => "Asked for a person".to_owned(),
         "effect_unknown" | "result_unknown" => "Result unknown".to_owned(),
         "guard" => "A draft was held back".to_owned(),
+        "opt_out_or_answer" => "Perhaps wants no more messages".to_owned(),
         "turn_failed" | "assistant_failed" => "The assistant broke".to_owned(),
         other => sentence(&words(other)),
     }

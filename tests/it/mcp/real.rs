@@ -6,22 +6,8 @@
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::support::installed::installed;
 use crate::support::site::{Line, Running, lines_of};
-
-/// The program that this variable names, or none and a word about it.
-fn installed(variable: &str) -> Option<String> {
-    let told = |name: &str| std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value);
-    let program = told(variable).filter(|program| !program.is_empty());
-    if program.is_none() {
-        assert_ne!(
-            told("CI").as_deref(),
-            Some("true"),
-            "{variable} is not set, and in CI these tests must run"
-        );
-        eprintln!("left out: 1 test of an MCP server, because {variable} is not set");
-    }
-    program
-}
 
 /// A world in the environment of this process, where launchers and interpreters are found.
 async fn world(text: &str) -> World {

@@ -6,7 +6,7 @@ use firstline::domain::case::{Case, CaseState, Doubt, DoubtStage, PendingWrite, 
 use firstline::domain::event::first_broken;
 use firstline::domain::event::{Event, EventKind};
 use firstline::domain::handoff::{Handoff, HandoffNote, Known};
-use firstline::domain::ids::{AgentId, CaseId, HandoffId, MessageId, ProcedureId, TeamId};
+use firstline::domain::ids::{AgentId, AttachmentId, CaseId, HandoffId, MessageId, ProcedureId, TeamId};
 use firstline::domain::message::{Attachment, Author, Citation, Message, Visibility};
 use firstline::domain::time::Timestamp;
 use firstline::domain::triage::{Sentiment, Urgency};
@@ -134,6 +134,8 @@ async fn every_field_of_a_case_and_a_message_comes_back(record: Arc<Record>) {
             name: "a.jpg".to_owned(),
             content_type: None,
             url: Some("https://x".to_owned()),
+            id: Some(AttachmentId::parse("file-1").unwrap()),
+            content: None,
         }],
         turn: Some(turn_id("ann")),
         ..message("ann", 2)

@@ -37,6 +37,7 @@ pub(crate) fn customer(name: &str) -> Customer {
         email: None,
         phone: Some("+49 30 1234".to_owned()),
         language: Some("en".to_owned()),
+        crm: firstline::domain::crm::Crm::default(),
         created_at: NOW,
         version: 1,
     }

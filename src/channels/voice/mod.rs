@@ -1,0 +1,72 @@
+//! The phone by Twilio: what a caller says comes in as a message, and answers are spoken from the record.
+//!
+//! A call is a chain of requests. Each brings what was heard and gets TwiML that says something and names the next
+//! address; the [`place`] a call has reached is in that address, which Twilio signs. Sources:
+//! <https://www.twilio.com/docs/voice/twiml>, <https://www.twilio.com/docs/voice/twiml/gather>.
+
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::twilio;
+use super::{Bounds, ChannelAdapter, ChannelError, Incoming, Outgoing, Webhook, WebhookAnswer, followed};
+use crate::config::VoiceSettings;
+
+pub mod heard;
+pub mod place;
+pub mod speech;
+pub mod twiml;
+
+pub use heard::{Heard, Request};
+pub use place::Place;
+
+/// Its name in the record.
+pub const NAME: &str = "voice";
+
+/// The number that is called.
+pub struct Voice {
+    token: SecretString,
+    confidence_min: f64,
+    bounds: Bounds,
+}
+
+impl Voice {
+    /// The account that `settings` name.
+    pub fn new(settings: &VoiceSettings, bounds: Bounds) -> Self {
+        Self { token: settings.auth_token.clone(), confidence_min: settings.confidence_min, bounds }
+    }
+}
+
+impl ChannelAdapter for Voice {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn verify(&self, webhook: &Webhook<'_>) -> Result<(), ChannelError> {
+        twilio::verify(self.token.expose_secret(), webhook)
+    }
+
+    fn parse(&self, webhook: &Webhook<'_>) -> Result<Vec<Incoming>, ChannelError> {
+        if webhook.path != "turn" {
+            return Ok(vec![Incoming::Nothing("a step of a call without words")]);
+        }
+        let request = Request::read(webhook, self.bounds, self.confidence_min)?;
+        let place = Place::read(webhook.query);
+        Ok(vec![match &request.heard {
+            Heard::Words(text) => Incoming::Message(Box::new(request.message(&place, text.clone()))),
+            Heard::Unclear | Heard::Silence => Incoming::Nothing("nothing was understood"),
+            Heard::PersonKey => Incoming::Nothing("the key for a person"),
+        }])
+    }
+
+    fn acknowledge(&self) -> WebhookAnswer {
+        twilio::nothing_to_do()
+    }
+
+    fn follows_the_record(&self) -> bool {
+        true
+    }
+
+    fn send<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        followed()
+    }
+}
