@@ -109,7 +109,6 @@ impl Desk {
             language: "de",
             now: Timestamp(0),
             subject: None,
-            now: Timestamp(0),
         };
         self.channels.named(channel).unwrap().send(outgoing).await
     }
