@@ -47,6 +47,10 @@ async fn called(
 /// A request that will never be taken, told so that this provider does not send it again.
 fn for_good(mut error: ApiError, refusal: Option<u16>) -> ApiError {
     let status = refusal.and_then(|status| StatusCode::from_u16(status).ok());
+    if status.is_some() && error.status == StatusCode::FORBIDDEN {
+        // A wrong secret is the operator's to correct: until then such a provider keeps what it has.
+        error.status = StatusCode::UNAUTHORIZED;
+    }
     let hopeless = matches!(error.status.as_u16(), 400 | 409 | 413 | 422);
     match status.filter(|_| hopeless) {
         Some(status) => {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use firstline::channels::email::{Ingest, Mailroom, NAME, Taken};
 use firstline::channels::{Bounds, Incoming};
 use firstline::config::{Config, EmailSettings, Environment, Sources};
@@ -9,7 +11,7 @@ use firstline::domain::case::CaseState;
 use firstline::domain::delivery::DeliveryState;
 use firstline::domain::message::{InboundMessage, Sender};
 use firstline::pipeline::Pipeline;
-use firstline::providers::{self, Outbox, Provider};
+use firstline::providers::{self, Outbox, Provider, ProviderCall, Said};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::deliver::{REPLY, Says};
 use crate::store::{Record, on_both};
+use crate::support::site::{Site, http};
 use crate::support::world::{ManualClock, clock, message, parts};
 
 on_both! {
@@ -386,4 +389,67 @@ async fn a_conversation_is_encrypted_when_there_is_a_certificate() {
     talk.announce().await;
     assert!(talk.say(MAIL).await.starts_with("250"));
     assert_eq!(house.texts().len(), 1);
+}
+
+async fn post_to(site: &Site, call: &ProviderCall) -> u16 {
+    let mut request = http().post(site.url(&call.target));
+    for (name, value) in &call.headers {
+        request = request.header(name, value);
+    }
+    request.body(call.body.clone()).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_provider_is_told_what_it_must_send_again_and_what_never() {
+    let settings = played().settings("http://127.0.0.1:9", "http://127.0.0.1");
+    let named: Vec<(String, String)> = settings
+        .into_iter()
+        .map(|(section, key, value)| {
+            (format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase()), value)
+        })
+        .chain([("FIRSTLINE__EMAIL__POSTMARK_SECRET".to_owned(), "postmark:password".to_owned())])
+        .collect();
+    let named: Vec<(&str, &str)> =
+        named.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let site = Site::start_with(&named).await;
+    let now = firstline::domain::time::Clock::now(&firstline::app::SystemClock);
+    let says = |text: &str, at| {
+        let said = Said { from: "ann@mail.example", name: "Ann", text, id: 7, at };
+        played().says(&said, "")
+    };
+    let once = says("How long does delivery take?", now);
+    let answers = futures_util::future::join_all((0..20).map(|_| post_to(&site, &once))).await;
+    assert_eq!(answers, [200; 20]);
+    let list = |path: String| {
+        let answer = http().get(site.url(&path)).bearer_auth(site.key()).send();
+        async {
+            answer.await.unwrap().json::<serde_json::Value>().await.unwrap()["items"]
+                .as_array()
+                .unwrap()
+                .clone()
+        }
+    };
+    let cases = list("/v1/cases?channel=email".to_owned()).await;
+    assert_eq!(cases.len(), 1);
+    let told = list(format!("/v1/cases/{}/messages", cases[0]["id"].as_str().unwrap())).await;
+    assert_eq!(told.iter().filter(|message| message["author"] == "customer").count(), 1);
+
+    // A signature that is old may be right again when a clock is; a mail that is broken stays broken.
+    assert_eq!(post_to(&site, &says("late", now.plus_ms(-600_000))).await, 401);
+    let parts = "--b\r\n\r\n".repeat(2000);
+    let broken = says("x", now);
+    let body = String::from_utf8(broken.body.clone()).unwrap();
+    let bomb = format!("From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}");
+    let bomb: String = form_urlencoded::byte_serialize(bomb.as_bytes()).collect();
+    let kept = body.split("body-mime=").next().unwrap();
+    let broken = ProviderCall { body: format!("{kept}body-mime={bomb}").into_bytes(), ..broken };
+    assert_eq!(post_to(&site, &broken).await, 406);
+    let postmark = |password: &str, body: &str| ProviderCall {
+        method: http::Method::POST,
+        target: "/channels/email/postmark".to_owned(),
+        headers: vec![("authorization".to_owned(), format!("Basic {}", STANDARD.encode(password)))],
+        body: body.as_bytes().to_vec(),
+    };
+    assert_eq!(post_to(&site, &postmark("postmark:password", "{}")).await, 403);
+    assert_eq!(post_to(&site, &postmark("postmark:wrong", "{}")).await, 401);
 }

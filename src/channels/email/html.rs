@@ -121,9 +121,8 @@ impl Page {
     }
 
     fn line(&mut self) {
-        if !self.text.is_empty() && !self.text.ends_with('\n') {
-            self.text.push('\n');
-        } else if self.text.ends_with('\n') && !self.text.ends_with("\n\n") {
+        // At most one empty line stands between two others.
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
         self.space = false;
@@ -173,15 +172,12 @@ fn push_word(text: &mut String, word: &str) {
         let (before, reference) = rest.split_at(at);
         text.push_str(before);
         let end = reference.bytes().take(REFERENCE_BYTES_MAX).position(|byte| byte == b';');
-        match end.and_then(|end| reference.split_at_checked(end + 1)) {
-            Some((whole, after)) => {
-                add_html_token(text, whole.as_bytes(), false);
-                rest = after;
-            }
-            None => {
-                text.push('&');
-                rest = reference.strip_prefix('&').unwrap_or_default();
-            }
+        if let Some((whole, after)) = end.and_then(|end| reference.split_at_checked(end + 1)) {
+            add_html_token(text, whole.as_bytes(), false);
+            rest = after;
+        } else {
+            text.push('&');
+            rest = reference.strip_prefix('&').unwrap_or_default();
         }
     }
     text.push_str(rest);

@@ -54,7 +54,7 @@ impl Mailbox {
     pub(super) fn new(settings: &EmailSettings, post: Arc<Post>) -> Result<Self, String> {
         let name = ServerName::try_from(settings.imap_host.clone());
         let name = name.map_err(|error| format!("[email] imap_host: {error}"))?;
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -15,6 +15,7 @@ use crate::channels::BadInput;
 
 /// What a mail may be at most.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "they are named as the settings are")]
 pub(super) struct Caps {
     /// The whole mail, in bytes.
     pub(super) message_bytes_max: usize,
@@ -424,9 +425,8 @@ pub(super) mod tests {
         assert!(refused(&parts).contains("1000 parts"));
         let mails = "Content-Type: message/rfc822\n\n".repeat(500_000);
         assert!(refused(&mails).contains("100 levels"));
-        let nested: String = (0..200)
-            .map(|at| format!("Content-Type: multipart/mixed; boundary=b{at}\n\n--b{at}\n"))
-            .collect();
+        let level = |at| format!("Content-Type: multipart/mixed; boundary=b{at}\n\n--b{at}\n");
+        let nested = (0..200).map(level).collect::<Vec<_>>().concat();
         assert!(refused(&nested).contains("100 levels"));
         assert!(refused(&format!("X: {}", "a".repeat(70_000))).contains("bytes in one header"));
         assert!(

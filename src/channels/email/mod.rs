@@ -71,7 +71,7 @@ impl ChannelAdapter for Email {
     }
 
     fn refusal(&self, path: &str) -> Option<u16> {
-        match path {
+        match path.trim_end_matches('/') {
             // Mailgun tries everything else again for eight hours, Postmark ten times.
             MAILGUN => Some(406),
             POSTMARK => Some(403),

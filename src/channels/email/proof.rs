@@ -132,7 +132,7 @@ mod tests {
 
     fn passed(results: &[&str], from: &str) -> bool {
         let headers: String =
-            results.iter().map(|result| format!("Authentication-Results: {result}\r\n")).collect();
+            results.iter().flat_map(|result| ["Authentication-Results: ", result, "\r\n"]).collect();
         let raw = format!("{headers}From: {from}\r\n\r\nhello");
         let head = mime::split(raw.as_bytes(), CAPS).unwrap().head;
         sender(&head).is_some_and(|from| dmarc_passed(&head, "mx.shop.example", &from))

@@ -122,7 +122,7 @@ pub(super) struct Content {
 pub fn incoming(post: &Post, raw: &[u8], envelope: &Envelope<'_>) -> Result<Incoming, BadInput> {
     let mail = mime::split(raw, post.caps)?;
     let content = content(&mail, post.caps);
-    of_content(post, &mail, content, envelope, raw)
+    Ok(of_content(post, &mail, content, envelope, raw))
 }
 
 /// The text of a mail, nothing taken out of it.
@@ -148,7 +148,7 @@ pub(super) fn of_fields(
     envelope: &Envelope<'_>,
 ) -> Result<Incoming, BadInput> {
     let mail = mime::split(header, post.caps)?;
-    of_content(post, &mail, content, envelope, header)
+    Ok(of_content(post, &mail, content, envelope, header))
 }
 
 fn of_content(
@@ -157,20 +157,20 @@ fn of_content(
     content: Content,
     envelope: &Envelope<'_>,
     raw: &[u8],
-) -> Result<Incoming, BadInput> {
+) -> Incoming {
     let head = &mail.head;
     let from = proof::sender(head);
     if let Some(automatic) = automatic::verdict(post, mail, from.as_ref(), envelope) {
-        return Ok(automatic);
+        return automatic;
     }
     if content.text.trim().is_empty() && content.attachments.iter().any(|a| a.name == CALENDAR_ANSWER) {
-        return Ok(Incoming::Nothing("the answer of a calendar"));
+        return Incoming::Nothing("the answer of a calendar");
     }
     let (ids, own_id) = (thread_ids(head), ids(head, &HeaderName::MessageId).pop());
     let subject = subject(head);
     let (text, attachments) = shown(post, content, &subject, !ids.is_empty());
     if attachments.is_empty() && demand_words(&text).is_err() {
-        return Ok(Incoming::Nothing("an empty mail"));
+        return Incoming::Nothing("an empty mail");
     }
     let seed = own_id.clone().unwrap_or_else(|| hex::encode(Sha256::digest(raw)));
     let sender = sender(post, head, from, envelope, &seed);
@@ -183,7 +183,7 @@ fn of_content(
         others: others(post, head),
         subject,
     };
-    Ok(Incoming::Message(Box::new(InboundMessage {
+    Incoming::Message(Box::new(InboundMessage {
         channel: NAME.to_owned(),
         external_id,
         conversation: conversation.unwrap_or_else(|| Tokens::thread(root, &sender.address)),
@@ -192,7 +192,7 @@ fn of_content(
         attachments,
         sent_at: sent_at(head),
         threading: serde_json::to_string(&threading).ok(),
-    })))
+    }))
 }
 
 fn sender(
@@ -315,7 +315,7 @@ fn chain(ids: &[String], own: Option<&str>) -> Vec<String> {
         }
     }
     if let Some(spare) = all.len().checked_sub(REFERENCES_FIRST + REFERENCES_LAST) {
-        all.drain(REFERENCES_FIRST..REFERENCES_FIRST + spare);
+        all.drain(REFERENCES_FIRST..=spare);
     }
     all
 }
@@ -442,7 +442,7 @@ fn attachment(part: &Part<'_>, kind: &str) -> Attachment {
 
 /// An attachment under a safe name.
 pub(super) fn named(name: &str, kind: &str, bytes: &[u8]) -> Attachment {
-    let kind: String = kind.chars().filter(|c| c.is_ascii_graphic()).take(FILE_CHARS_MAX).collect();
+    let kind: String = kind.chars().filter(char::is_ascii_graphic).take(FILE_CHARS_MAX).collect();
     Attachment {
         name: file_name(name),
         content_type: Some(kind.to_ascii_lowercase()),

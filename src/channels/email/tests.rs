@@ -355,6 +355,6 @@ proptest! {
 
 #[test]
 fn a_secret_is_not_shown() {
-    assert!(!format!("{:?}", settings()).contains(SECRET) && !format!("{:?}", POST).contains(SECRET));
+    assert!(!format!("{:?}", settings()).contains(SECRET) && !format!("{POST:?}").contains(SECRET));
     let _: &SecretString = &settings().token_secret;
 }

@@ -148,7 +148,7 @@ mod tests {
     fn a_token_changed_anywhere_proves_nothing() {
         let (tokens, thread) = (tokens(), Tokens::thread("first@mail.example", "ann@mail.example"));
         let id = tokens.message_id("d", &thread, "ann@mail.example").unwrap();
-        for at in 2..2 + 2 * HEX_CHARS + 1 {
+        for at in 2..=2 + 2 * HEX_CHARS {
             let mut forged = id.clone().into_bytes();
             forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
             let forged = String::from_utf8(forged).unwrap();

@@ -23,7 +23,7 @@ const AGE_MS_MAX: i64 = 300_000;
 const DEPTH_MAX: usize = 16;
 /// Most attachments and headers that are read of a list.
 const ENTRIES_MAX: usize = 1000;
-/// What the header of a whole mail says that the fields taken out of it need no more.
+/// Told whoever has the wrong secret.
 const FORGED: &str = "nothing proves that the provider sent this; check the secret";
 
 pub(super) fn verify(settings: &EmailSettings, webhook: &Webhook<'_>) -> Result<(), ChannelError> {
@@ -203,7 +203,7 @@ impl Header {
         if token && !value.is_empty() {
             // A line break in a value would begin another header.
             let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            self.0.push_str(&format!("{name}: {value}\r\n"));
+            self.0.extend([name, ": ", &value, "\r\n"]);
         }
     }
 

@@ -68,6 +68,13 @@ impl Line for Lines {
     }
 }
 
+/// A client for asking a service.
+pub(crate) fn http() -> reqwest::Client {
+    // Whoever comes first in this process has installed it for all.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().build().unwrap()
+}
+
 /// One running service.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
