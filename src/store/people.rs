@@ -157,6 +157,15 @@ macro_rules! same_person {
 }
 pub(super) use same_person;
 
+impl Store {
+    /// Every customer who is the same person, this one among them.
+    pub(super) async fn same_person(&self, id: &CustomerId) -> Result<Vec<CustomerId>, StoreError> {
+        let sql = concat!("select id from customers where id in ", same_person!(), " order by id");
+        let rows = self.rows(sqlx::query(sql).bind(id.as_str())).await?;
+        rows.iter().map(|row| Columns::of(row, "customers").id("id")).collect()
+    }
+}
+
 /// A phone number as it is compared with digits.
 macro_rules! bare_phone {
     ($column:literal) => {

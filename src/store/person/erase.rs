@@ -63,13 +63,27 @@ pub struct Erased {
 }
 
 impl Store {
-    /// Erases a customer for ever, while the service runs; none when there is no such customer. Nobody may cancel it:
-    /// run it in a task of its own.
+    /// Erases a person for ever, with every customer who was found to be them, while the service runs; none when there
+    /// is no such customer. Nobody may cancel it: run it in a task of its own.
     pub async fn erase_customer(
         &self,
         id: &CustomerId,
         now: Timestamp,
     ) -> Result<Option<Erased>, StoreError> {
+        let mut all: Option<Erased> = None;
+        for member in self.same_person(id).await? {
+            let Some(erased) = self.erase_one(&member, now).await? else { continue };
+            let so_far = all.take().unwrap_or(Erased { forgotten: true, ..Erased::default() });
+            all = Some(Erased {
+                cases: so_far.cases + erased.cases,
+                rows: so_far.rows + erased.rows,
+                forgotten: so_far.forgotten && erased.forgotten,
+            });
+        }
+        Ok(all)
+    }
+
+    async fn erase_one(&self, id: &CustomerId, now: Timestamp) -> Result<Option<Erased>, StoreError> {
         let salt = self.salt().await?;
         let mut slot = self.0.link.lock().await;
         let dialect = self.0.link.dialect;

@@ -30,9 +30,22 @@ const DOCUMENTS: [&str; 12] = [
 const MOMENTS: [&str; 1] = ["at"];
 
 impl Store {
-    /// Everything about a customer: their record, their addresses, and their cases with all that belongs to each.
-    /// None when there is no such customer.
+    /// Everything about a person: their record, their addresses, and their cases with all that belongs to each, and
+    /// under `merged` the same of every customer who was found to be them. None when there is no such customer.
     pub async fn export_customer(&self, id: &CustomerId) -> Result<Option<Value>, StoreError> {
+        let Some(known_as) = self.customer(id).await?.map(|customer| customer.id.clone()) else {
+            return Ok(None);
+        };
+        let Some(mut whole) = self.export_one(&known_as).await? else { return Ok(None) };
+        let mut merged = Vec::new();
+        for member in self.same_person(&known_as).await?.iter().filter(|member| **member != known_as) {
+            merged.extend(self.export_one(member).await?);
+        }
+        whole["merged"] = json!(merged);
+        Ok(Some(whole))
+    }
+
+    async fn export_one(&self, id: &CustomerId) -> Result<Option<Value>, StoreError> {
         let mut whole = Map::new();
         let mut of_cases: Vec<(&str, Vec<Map<String, Value>>)> = Vec::new();
         for held in &HELD {
