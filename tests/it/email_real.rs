@@ -301,9 +301,11 @@ async fn stranger(servers: &Servers, site: &Site, stolen: String) {
 async fn poisoned(servers: &Servers) {
     let mailbox = servers.folder.path().join("mail/support/Maildir");
     let bomb = format!("From: ann@mail.example\r\n{}\r\n\r\nx", "X-Pad: a\r\n".repeat(10_000));
-    let file = mailbox.join("new/poisoned");
+    // Written beside its place first: Dovecot takes up whatever stands there.
+    let file = mailbox.join("tmp/poisoned");
     write(&file, &bomb);
     run("chown", &["mail:mail", &file.display().to_string()]);
+    std::fs::rename(&file, mailbox.join("new/poisoned")).unwrap();
     let next = to(customer(), "support@shop.example").subject("Next");
     servers.send(next, "How long does delivery take?").await;
     servers.newest("ann", 3).await;
