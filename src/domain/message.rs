@@ -75,6 +75,9 @@ pub struct Attachment {
     pub content: Option<Arc<[u8]>>,
 }
 
+/// The name under which the whole text of a mail is kept, where the message is only what its writer added.
+pub const WHOLE_TEXT: &str = "whole-mail.txt";
+
 /// A message normalised by an adapter, not yet stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundMessage {
@@ -145,4 +148,11 @@ pub struct Message {
     pub attachments: Vec<Attachment>,
     /// The turn that wrote it.
     pub turn: Option<TurnId>,
+}
+
+impl Message {
+    /// What its writer attached, without the text that was kept beside it.
+    pub fn files(&self) -> impl Iterator<Item = &Attachment> {
+        self.attachments.iter().filter(|file| file.name != WHOLE_TEXT)
+    }
 }

@@ -266,7 +266,7 @@ async fn conversation(servers: &Servers, site: &Site) -> String {
         // Some mail programs name nothing but the mail they answer.
         .in_reply_to(ours.clone());
     let quoted = "On Mon, 23 Nov 2026 at 10:02, Shop <support@shop.example> wrote:\r\n> It takes days.";
-    servers.send(reply, &format!("Thank you. And how can I return something?\r\n\r\n{quoted}")).await;
+    servers.send(reply, &format!("How do I return an item that I do not like?\r\n\r\n{quoted}")).await;
     let again = servers.newest("ann", 2).await;
     assert_eq!(header(&again, "In-Reply-To"), "<second-2@mail.example>");
     assert!(header(&again, "References").ends_with(&format!("{ours} <second-2@mail.example>")));
@@ -274,7 +274,8 @@ async fn conversation(servers: &Servers, site: &Site) -> String {
     assert_eq!(cases.len(), 1, "{cases:?}");
     let messages = told(site, cases[0]["id"].as_str().unwrap(), 4).await;
     let theirs = messages.iter().filter(|m| m["author"] == "customer").map(|m| m["text"].as_str().unwrap());
-    let expected = ["Rückgabe\n\nHow long does delivery take?", "Thank you. And how can I return something?"];
+    let expected =
+        ["Rückgabe\n\nHow long does delivery take?", "How do I return an item that I do not like?"];
     assert_eq!(theirs.collect::<Vec<_>>(), expected);
     ours
 }
@@ -300,9 +301,11 @@ async fn stranger(servers: &Servers, site: &Site, stolen: String) {
 async fn poisoned(servers: &Servers) {
     let mailbox = servers.folder.path().join("mail/support/Maildir");
     let bomb = format!("From: ann@mail.example\r\n{}\r\n\r\nx", "X-Pad: a\r\n".repeat(10_000));
-    let file = mailbox.join("new/poisoned");
+    // Written beside its place first: Dovecot takes up whatever stands there.
+    let file = mailbox.join("tmp/poisoned");
     write(&file, &bomb);
     run("chown", &["mail:mail", &file.display().to_string()]);
+    std::fs::rename(&file, mailbox.join("new/poisoned")).unwrap();
     let next = to(customer(), "support@shop.example").subject("Next");
     servers.send(next, "How long does delivery take?").await;
     servers.newest("ann", 3).await;

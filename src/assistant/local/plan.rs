@@ -149,7 +149,7 @@ impl Run {
         }
         let files: Vec<&str> = readings
             .iter()
-            .flat_map(|reading| &reading.message.attachments)
+            .flat_map(|reading| reading.message.files())
             .map(|file| file.name.as_str())
             .collect();
         if requests.is_empty() && !files.is_empty() {

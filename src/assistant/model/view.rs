@@ -72,10 +72,9 @@ fn newest(thread: &[Arc<Message>], first_new: i64, tokens_max: u64) -> String {
             Author::Agent => "colleague",
         };
         let mut entry = json!({"from": from, "text": message.text});
-        if !message.attachments.is_empty() {
+        if message.files().next().is_some() {
             // Their names alone: nobody here can look into them, and it shall not say otherwise.
-            entry["files_nobody_has_opened"] =
-                message.attachments.iter().map(|file| json!(file.name)).collect();
+            entry["files_nobody_has_opened"] = message.files().map(|file| json!(file.name)).collect();
         }
         if message.author == Author::Customer && message.seq >= first_new {
             entry["new"] = true.into();

@@ -30,7 +30,7 @@ mod write;
 
 pub use hand_over::Server;
 pub use mailroom::{Ingest, Mailroom, Taken};
-pub use read::{ANONYMOUS, Envelope, Post, UNPROVEN, WHOLE_TEXT, incoming, plain_text};
+pub use read::{ANONYMOUS, Envelope, Post, UNPROVEN, incoming, plain_text};
 
 /// Its name in the record.
 pub const NAME: &str = "email";

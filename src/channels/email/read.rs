@@ -18,7 +18,7 @@ use super::{NAME, automatic, html, quotes};
 use crate::channels::{BadInput, Bounds, Incoming, demand_words};
 use crate::config::EmailSettings;
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{Attachment, InboundMessage, Sender};
+use crate::domain::message::{Attachment, InboundMessage, Sender, WHOLE_TEXT};
 use crate::domain::time::Timestamp;
 use crate::language::extract;
 
@@ -26,8 +26,6 @@ use crate::language::extract;
 pub const UNPROVEN: &str = "unproven:";
 /// What stands before the id of a mail whose sender cannot be told.
 pub const ANONYMOUS: &str = "anonymous:";
-/// The name of the attachment that keeps the whole text.
-pub const WHOLE_TEXT: &str = "whole-mail.txt";
 /// Message-IDs kept of a long thread: this many of its beginning …
 const REFERENCES_FIRST: usize = 1;
 /// … and this many of its end.

@@ -16,7 +16,7 @@ use crate::channels::{BadInput, StatusUpdate};
 use crate::config::{Config, Environment, Sources};
 use crate::domain::assurance::Assurance;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::message::InboundMessage;
+use crate::domain::message::{InboundMessage, WHOLE_TEXT};
 
 const SECRET: &str = "a long and random secret";
 
