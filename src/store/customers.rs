@@ -43,7 +43,7 @@ impl Store {
 
     /// A customer's own row, whoever they are known as.
     pub async fn customer_itself(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
-        let sql = "select id, external_id, name, email, phone, language, created_at, version
+        let sql = "select id, external_id, name, email, phone, language, crm, created_at, version
             from customers where id = $1";
         self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| customer(&row)).transpose()
     }

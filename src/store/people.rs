@@ -314,7 +314,7 @@ impl Store {
                         then 'proven' else 'address' end
                         from identities where address = $2 and channel = 'email' and ended_at is null
                     union select customer_id, 'typed' from claims where kind = 'email' and value = $2)
-                select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.created_at, c.version, found.place
+                select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.crm, c.created_at, c.version, found.place
                     from found join customers o on o.id = found.customer_id
                     join customers c on c.id = coalesce(o.root_id, o.id)
                     where o.id not in ",
@@ -331,7 +331,7 @@ impl Store {
                         from identities where address in ($2, '+' || $2) and channel in ('sms', 'voice', 'whatsapp')
                         and ended_at is null
                     union select customer_id, 'typed' from claims where kind = 'phone' and value = $2)
-                select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.created_at, c.version, found.place
+                select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.crm, c.created_at, c.version, found.place
                     from found join customers o on o.id = found.customer_id
                     join customers c on c.id = coalesce(o.root_id, o.id)
                     where o.id not in ",
@@ -339,7 +339,7 @@ impl Store {
                 " order by c.id, found.place limit $3"
             ),
             _ => concat!(
-                "select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.created_at, c.version,
+                "select distinct c.id, c.external_id, c.name, c.email, c.phone, c.language, c.crm, c.created_at, c.version,
                     'record' as place
                     from customers o join customers c on c.id = coalesce(o.root_id, o.id)
                     where o.name is not null and lower(o.name) = $2 and o.id not in ",

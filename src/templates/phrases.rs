@@ -125,7 +125,7 @@ mod tests {
             "name": "Ada", "business": "Our shop", "question": "Which order is it?", "choices": ["one", "two"],
             "team": "support", "opens": "on Monday", "day": "monday", "hour": 8, "minute": "00",
             "site": "https://shop.example", "title": "Delivery times", "amount": "$900.00", "urgency": "high",
-            "code": "482913", "minutes": 10,
+            "code": "482913", "minutes": 10, "count": 2,
         });
         for language in LANGUAGES {
             for key in phrases.languages["en"].keys() {

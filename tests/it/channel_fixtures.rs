@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// The fixtures of a channel by file name.
+/// The payloads of a channel by file name. Mails are no payloads of a provider: `channels::email` reads its own.
 pub(crate) fn fixtures(channel: &str) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder().join(channel));
     let entries = entries.unwrap_or_else(|error| panic!("there are no fixtures of {channel}: {error}"));
@@ -30,7 +30,9 @@ pub(crate) fn fixtures(channel: &str) -> BTreeMap<String, Vec<u8>> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         (name, std::fs::read(path).unwrap())
     };
-    entries.map(|entry| read(entry.unwrap().path())).collect()
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let payload = |path: &PathBuf| path.extension().is_some_and(|end| end == "json" || end == "form");
+    paths.filter(payload).map(read).collect()
 }
 
 /// The provider's request with these bytes.
@@ -100,6 +102,9 @@ fn every_payload_becomes_what_it_says() {
     for provider in providers::all() {
         let (provider, channel) = (provider.as_ref(), provider.channel());
         let fixtures = fixtures(channel);
+        if channel == "email" {
+            continue;
+        }
         for name in DEMANDED {
             assert!(fixtures.keys().any(|file| file.starts_with(name)), "{channel} has no fixture `{name}`");
         }

@@ -147,17 +147,14 @@ impl Run {
             }
             return None;
         }
-        let files: Vec<&str> = readings
-            .iter()
-            .flat_map(|reading| reading.message.files())
-            .map(|file| file.name.as_str())
-            .collect();
-        if requests.is_empty() && !files.is_empty() {
-            self.say_phrase("files_alone", &json!({"files": files}));
+        // Counted, not named: a name is the sender's words, and may be made to look like a link.
+        let files = readings.iter().flat_map(|reading| reading.message.files()).count();
+        if requests.is_empty() && files > 0 {
+            self.say_phrase("files_alone", &json!({"count": files}));
             return None;
         }
-        if !files.is_empty() {
-            self.say_phrase("files_kept", &json!({"files": files}));
+        if files > 0 {
+            self.say_phrase("files_kept", &json!({"count": files}));
         }
         if requests.is_empty() {
             match readings.iter().rev().find_map(|reading| reading.small_talk) {

@@ -80,11 +80,8 @@ fn message(name: &str) -> InboundMessage {
 }
 
 fn whole_text(message: &InboundMessage) -> String {
-    use base64::Engine;
     let kept = message.attachments.iter().find(|attachment| attachment.name == WHOLE_TEXT).unwrap();
-    let url = kept.url.clone().unwrap();
-    let (_, encoded) = url.split_once("base64,").unwrap();
-    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()).unwrap()
+    String::from_utf8(kept.content.as_deref().unwrap().to_vec()).unwrap()
 }
 
 fn files(message: &InboundMessage) -> Vec<&str> {

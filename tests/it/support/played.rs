@@ -30,7 +30,7 @@ pub(crate) fn channels() -> &'static Channels {
 
 fn connected() -> Channels {
     let mut environment = Environment::default().with("FIRSTLINE__SERVER__PUBLIC_BASE_URL", BASE);
-    for (name, value) in settings(|_| "https://api.example".to_owned(), BASE) {
+    for (name, value) in settings(|_| "http://127.0.0.1:9".to_owned(), BASE) {
         environment = environment.with(&name, &value);
     }
     Channels::new(&Config::load(Sources { environment, ..Sources::default() }).unwrap()).unwrap()
