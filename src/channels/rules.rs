@@ -62,8 +62,6 @@ pub struct Rules {
     pub length: Length,
     /// Quick replies.
     pub choices: Choices,
-    /// Whether it can show that somebody is typing.
-    pub typing: bool,
     /// How long after the customer's last words there free words may be sent, in milliseconds; none: always.
     pub window_ms: Option<i64>,
     /// Whether a text that was approved beforehand may be sent after that.
@@ -82,7 +80,6 @@ const PLAIN: Rules = Rules {
     channel: "in_app",
     length: Length::Chars(20_000),
     choices: Choices::Native { count_max: 10, chars_max: 200 },
-    typing: true,
     window_ms: None,
     templates: false,
     codes_apart: false,
@@ -95,19 +92,19 @@ const PLAIN: Rules = Rules {
 pub const RULES: [Rules; 10] = [
     PLAIN,
     Rules { channel: "web_chat", ..PLAIN },
-    Rules { channel: "email", choices: Choices::Numbered, typing: false, length: Length::Chars(100_000), ..PLAIN },
+    Rules { channel: "email", choices: Choices::Numbered, length: Length::Chars(100_000), ..PLAIN },
     Rules { channel: "whatsapp", length: Length::Chars(4096), choices: Choices::Native { count_max: 10, chars_max: 24 },
-        window_ms: Some(DAY_MS), templates: true, codes_apart: true, opt_out: OptOutWords::Stop, statuses: true, ..PLAIN },
-    Rules { channel: "sms", length: Length::Chars(1600), choices: Choices::Numbered, typing: false, codes_apart: true,
+        window_ms: Some(DAY_MS), templates: true, codes_apart: true, opt_out: OptOutWords::Stop, statuses: true },
+    Rules { channel: "sms", length: Length::Chars(1600), choices: Choices::Numbered, codes_apart: true,
         opt_out: OptOutWords::StopAndHelp, statuses: true, ..PLAIN },
-    Rules { channel: "voice", length: Length::Chars(3000), choices: Choices::Spoken, typing: false, ..PLAIN },
+    Rules { channel: "voice", length: Length::Chars(3000), choices: Choices::Spoken, ..PLAIN },
     Rules { channel: "messenger", length: Length::Chars(2000), choices: Choices::Native { count_max: 13, chars_max: 20 },
         window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
     Rules { channel: "instagram", length: Length::Bytes(1000), choices: Choices::Native { count_max: 13, chars_max: 20 },
         window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
     Rules { channel: "telegram", length: Length::Chars(4096), choices: Choices::Native { count_max: 20, chars_max: 200 },
         codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
-    Rules { channel: "slack", length: Length::Chars(4000), choices: Choices::Numbered, typing: false, ..PLAIN },
+    Rules { channel: "slack", length: Length::Chars(4000), choices: Choices::Numbered, ..PLAIN },
 ];
 
 /// The rules of a channel; one of the operator's own is served like `in_app`.
@@ -139,9 +136,9 @@ impl Rules {
             for (at, choice) in message.choices.iter().enumerate() {
                 let break_ = if at == 0 { "\n\n" } else { "\n" };
                 match self.choices {
-                    Choices::Spoken => text.push_str(&format!(" {choice}.")),
+                    Choices::Spoken => text.extend([" ", choice, "."]),
                     Choices::Numbered | Choices::Native { .. } => {
-                        text.push_str(&format!("{break_}{}. {choice}", at + 1));
+                        text.extend([break_, &(at + 1).to_string(), ". ", choice]);
                     }
                 }
             }

@@ -94,6 +94,8 @@ pub(super) fn signed_sha256(key: &[u8], parts: &[&[u8]], signature: &[u8]) -> Re
         return Err(WRONG);
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| WRONG)?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.verify_slice(signature).map_err(|_| WRONG)
 }

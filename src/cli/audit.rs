@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use super::trial::Trial;
+use super::trial::{Clearing, Trial};
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{App, Understanding};
@@ -150,6 +150,35 @@ async fn open(workspace: &Workspace, understanding: &Understanding, channels: &[
             tracing::error!(error = %error, "the listener of the audit stopped");
         }
     });
+    let mut lines = lines(&desk, playing, channels, &clearing).await?;
+    let mut line = |channel: &str| {
+        let place = lines.iter().position(|line| line.channel() == channel);
+        place.map(|at| lines.swap_remove(at)).with_context(|| format!("there is no channel `{channel}`"))
+    };
+    let [first, second] = channels;
+    Ok(Desk {
+        first: line(first)?,
+        second: line(second)?,
+        app: Some(app.clone()),
+        rest: Box::new(|desk| {
+            Box::pin(async move {
+                if let Some(app) = &desk.app {
+                    app.pipeline.drain().await;
+                }
+                Ok(())
+            })
+        }),
+        end: Box::new(move || Box::pin(async move { clearing.end(&app).await })),
+    })
+}
+
+/// The customer's ends of these channels, each linked to them by the operator's word.
+async fn lines(
+    desk: &Reached,
+    playing: Vec<Playing>,
+    channels: &[String; 2],
+    clearing: &Clearing,
+) -> Result<Vec<Box<dyn Line>>> {
     let mut lines: Vec<Box<dyn Line>> = Vec::new();
     for Playing { provider, outbox, listener, .. } in playing {
         let serving = provider.serve(listener, outbox.clone());
@@ -179,27 +208,9 @@ async fn open(workspace: &Workspace, understanding: &Understanding, channels: &[
         lines.push(Box::new(InApp { desk: desk.clone(), said: AtomicU64::new(0) }));
     }
     if channels.iter().any(|channel| channel == web_chat::NAME) {
-        lines.push(Box::new(WebChat::begin(&desk)));
+        lines.push(Box::new(WebChat::begin(desk)));
     }
-    let mut line = |channel: &str| {
-        let place = lines.iter().position(|line| line.channel() == channel);
-        place.map(|at| lines.swap_remove(at)).with_context(|| format!("there is no channel `{channel}`"))
-    };
-    let [first, second] = channels;
-    Ok(Desk {
-        first: line(first)?,
-        second: line(second)?,
-        app: Some(app.clone()),
-        rest: Box::new(|desk| {
-            Box::pin(async move {
-                if let Some(app) = &desk.app {
-                    app.pipeline.drain().await;
-                }
-                Ok(())
-            })
-        }),
-        end: Box::new(move || Box::pin(async move { clearing.end(&app).await })),
-    })
+    Ok(lines)
 }
 
 /// The service as its customer and its operator reach it.

@@ -117,18 +117,34 @@ async fn send(parts: &Parts, delivery: Delivery) {
     if let Err(error) = &outcome {
         tracing::warn!(channel = delivery.channel, attempts = tried.attempts, error = %error, "a message did not leave");
     }
+    let recorded = settle(parts, &delivery, channel, tried, outcome).await;
+    if let Err(error) = recorded {
+        tracing::error!(error = %error, "a delivery could not be recorded");
+    }
+    failpoints::reach("delivery_recorded");
+}
+
+/// Records how a try went: left, to be tried again, to be waited for, or for a person to see.
+async fn settle(
+    parts: &Parts,
+    delivery: &Delivery,
+    channel: Option<&dyn ChannelAdapter>,
+    tried: Tried,
+    outcome: Result<Option<String>, ChannelError>,
+) -> Result<(), CommitError> {
     let worker = &parts.config.worker;
     let now = parts.clock.now();
-    let recorded = match outcome {
+    let harmless = channel.is_some_and(ChannelAdapter::takes_once);
+    match outcome {
         Err(ChannelError::Unknown(why)) if harmless && tried.attempts < worker.delivery_attempts_max => {
             let due_at = now.plus_ms(pause(worker.delivery_retry_ms, tried.attempts));
-            record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
+            record(parts, delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
                 .await
         }
         Ok(provider_id) => {
             let tried = Tried { due_at: now, provider_id, ..tried };
             let early = tried.provider_id.clone();
-            let recorded = record(parts, &delivery, DeliveryState::Sent, tried).await;
+            let recorded = record(parts, delivery, DeliveryState::Sent, tried).await;
             if let (Ok(()), Some(id)) = (&recorded, early) {
                 overtaken(parts, &delivery.channel, &id).await;
             }
@@ -137,27 +153,23 @@ async fn send(parts: &Parts, delivery: Delivery) {
         Err(ChannelError::Later { why, after_ms }) if tried.attempts < worker.delivery_attempts_max => {
             let pause = pause(worker.delivery_retry_ms, tried.attempts).max(after_ms.unwrap_or_default());
             let due_at = now.plus_ms(pause);
-            record(parts, &delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
+            record(parts, delivery, DeliveryState::Pending, Tried { due_at, reason: Some(why), ..tried })
                 .await
         }
         Err(ChannelError::Unknown(why)) if channel.is_some_and(|channel| channel.rules().statuses) => {
             let due_at = now.plus_ms(worker.delivery_unknown_ms);
-            record(parts, &delivery, DeliveryState::Unknown, Tried { due_at, reason: Some(why), ..tried })
+            record(parts, delivery, DeliveryState::Unknown, Tried { due_at, reason: Some(why), ..tried })
                 .await
         }
         Err(ChannelError::Unknown(why)) => {
             let tried = Tried { due_at: NEVER, reason: Some(why), ..tried };
-            undelivered(parts, &delivery, DeliveryState::Unknown, tried).await
+            undelivered(parts, delivery, DeliveryState::Unknown, tried).await
         }
         Err(error) => {
             let tried = Tried { reason: Some(error.to_string()), ..tried };
-            undelivered(parts, &delivery, DeliveryState::Failed, tried).await
+            undelivered(parts, delivery, DeliveryState::Failed, tried).await
         }
-    };
-    if let Err(error) = recorded {
-        tracing::error!(error = %error, "a delivery could not be recorded");
     }
-    failpoints::reach("delivery_recorded");
 }
 
 /// The pause before the next try, in milliseconds; doubles with each.

@@ -14,7 +14,7 @@ use crate::domain::crm::{Crm, Field, OPERATOR};
 use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId};
-use crate::domain::message::InboundMessage;
+use crate::domain::message::{InboundMessage, Message};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::failpoints;
@@ -252,16 +252,7 @@ async fn compose(
     if opened {
         book.event(EventKind::Opened, &json!({"channel": message.channel, "follows": book.case.follows}));
     }
-    book.event(
-        EventKind::Received,
-        &json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel}),
-    );
-    if let Some(typed) = typed {
-        book.event(
-            EventKind::Proven,
-            &json!({"by": "code", "outcome": typed.outcome(), "message": stored.id}),
-        );
-    }
+    received(&mut book, &stored, typed);
     if was_settled && !settled {
         book.event(EventKind::Reopened, &json!({"reason": "customer_wrote", "message": stored.id}));
     }
@@ -290,6 +281,16 @@ async fn compose(
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
     Ok(Some(Plan { unit, accepted, turn, waits }))
+}
+
+/// Writes into the log that a message came, and what a code in it proved.
+fn received(book: &mut Draftbook, stored: &Message, typed: Option<&proof::Typed>) {
+    let body = json!({"message": stored.id, "seq": stored.seq, "channel": stored.channel});
+    book.event(EventKind::Received, &body);
+    if let Some(typed) = typed {
+        let body = json!({"by": "code", "outcome": typed.outcome(), "message": stored.id});
+        book.event(EventKind::Proven, &body);
+    }
 }
 
 /// Where the message belongs: a code to the case in which it was asked for.

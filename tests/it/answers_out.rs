@@ -11,6 +11,7 @@ use firstline::channels::standard_webhooks;
 use firstline::domain::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::support::connected::{eventually, serve};
 use crate::support::site::Site;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -29,9 +30,7 @@ async fn an_answer_is_posted_signed_and_again_under_the_same_id_until_it_is_take
     _ = rustls::crypto::ring::default_provider().install_default();
     let calls = Calls::default();
     let router = Router::new().route("/answers", post(take)).with_state(calls.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/answers", listener.local_addr().unwrap());
-    tokio::task::spawn(async move { axum::serve(listener, router).await });
+    let url = format!("{}/answers", serve(router).await);
     let site = Site::start_with(&[
         ("FIRSTLINE__IN_APP__WEBHOOK_URL", &url),
         ("FIRSTLINE__IN_APP__WEBHOOK_SECRET", SECRET),
@@ -43,11 +42,8 @@ async fn an_answer_is_posted_signed_and_again_under_the_same_id_until_it_is_take
     let body = json!({"id": "1", "sender": {"id": "u"}, "text": "what are your store hours"});
     let sent = client.post(site.url("/v1/messages?wait_ms=20000")).bearer_auth(site.key()).json(&body);
     let answer: Value = serde_json::from_str(&sent.send().await.unwrap().text().await.unwrap()).unwrap();
-    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-    while calls.lock().unwrap().len() < 2 {
-        assert!(tokio::time::Instant::now() < end, "the answer was not posted again");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    eventually("the answer was not posted again", async || (calls.lock().unwrap().len() > 1).then_some(()))
+        .await;
     let calls = calls.lock().unwrap().clone();
     let key = standard_webhooks::key(SECRET).unwrap();
     let header = |at: usize, name: &str| calls[at].0[name].to_str().unwrap().to_owned();

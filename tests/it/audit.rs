@@ -4,6 +4,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::connected::serve;
+
 #[test]
 fn every_channel_knows_what_every_other_was_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,9 +74,7 @@ mod forgetful {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_system_that_forgets_fails_by_what_its_customer_hears() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::task::spawn(async move { axum::serve(listener, forgetful::router()).await });
+    let base = serve(forgetful::router()).await;
     let channel = |name: &str| {
         format!(
             "[[channels]]\nname = \"{name}\"\nproves = true\n[channels.send]\n\

@@ -230,8 +230,8 @@ fn naughty() -> Vec<String> {
 #[test]
 fn naughty_words_are_kept_to_the_letter() {
     each(|provider, adapter| {
-        // A phone hears words, not letters.
-        if provider.channel() == "voice" {
+        // A phone hears words, not letters, and of a mail only what stands between its blank lines is a text.
+        if ["voice", "email"].contains(&provider.channel()) {
             return;
         }
         for text in naughty() {
@@ -313,7 +313,7 @@ fn a_nul_or_half_a_character_is_refused_and_a_word_of_a_megabyte_never_passes_fo
         }
         let long = provider.signed(&call, body.replace("PLACE", &"x".repeat(1_048_576)).into_bytes(), BASE);
         let taken = take(adapter, &long).unwrap_or_default();
-        assert!(texts(&taken).iter().all(|text| text.len() <= 20_000), "{}", provider.channel());
+        assert!(texts(&taken).iter().all(|text| text.chars().count() <= 20_000), "{}", provider.channel());
     });
 }
 
@@ -322,7 +322,8 @@ fn what_was_signed_ten_minutes_before_or_after_is_refused_where_time_is_signed()
     let now = SystemClock.now();
     each(|provider, adapter| {
         let call = said_at(provider, "hello", now);
-        let timed = call.headers.iter().any(|(name, _)| name.contains("timestamp"));
+        let headers = call.headers.iter().any(|(name, _)| name.contains("timestamp"));
+        let timed = headers || call.body.starts_with(b"timestamp=");
         for ms in [-600_000, -301_000, 301_000, 600_000] {
             let taken = take_at(adapter, &call, now.plus_ms(ms));
             let forged = matches!(taken, Err(ChannelError::Forged(_)));

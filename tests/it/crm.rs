@@ -182,10 +182,9 @@ async fn a_dry_run_writes_nothing(record: Arc<Record>) {
 
 async fn thousands_of_lines_are_taken_over_in_batches(record: Arc<Record>) {
     let program = Program::new(&record);
-    let mut text = "external_id,name,email,tier\n".to_owned();
-    for number in 0..3000 {
-        text.push_str(&format!("u{number},Person {number},p{number}@example.com,silver\n"));
-    }
+    let row = |number: i32| format!("u{number},Person {number},p{number}@example.com,silver\n");
+    let text: String =
+        ["external_id,name,email,tier\n".to_owned()].into_iter().chain((0..3000).map(row)).collect();
     assert_eq!(program.import(&text, &[]), (0, counts(3000, 0, 0), vec![]));
     assert_eq!(known(&record, "u2999").await.email.as_deref(), Some("p2999@example.com"));
     assert_eq!(program.import(text.replace("silver", "gold"), &[]), (0, counts(0, 3000, 0), vec![]));

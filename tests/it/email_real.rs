@@ -155,9 +155,8 @@ fn dovecot(at: &Path, imap: u16) -> Running {
          protocols = imap\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\nfirst_valid_uid = 1\n\
          mail_location = maildir:{place}/mail/%n/Maildir\n\
          service imap-login {{\n  inet_listener imap {{\n    port = {imap}\n  }}\n  inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
-         passdb {{\n  driver = static\n  args = password={}\n}}\n\
+         passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
          userdb {{\n  driver = static\n  args = uid=8 gid=8 home={place}/mail/%n\n}}\n",
-        PASSWORD
     );
     let file = at.join("dovecot/dovecot.conf");
     write(&file, &settings);

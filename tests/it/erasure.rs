@@ -48,7 +48,7 @@ async fn plant(record: &Record) {
     let log = json!({"found": CANARY}).to_string();
     let log = Event::chained("", &case_id("ann"), 1, NOW, EventKind::Guarded, log);
     let begun = Case {
-        issue: some("issue"),
+        issue: Some(canary("issue")),
         conversation: CANARY.to_owned(),
         event_hash: log.hash.clone(),
         ..case("ann")
@@ -77,14 +77,14 @@ async fn plant(record: &Record) {
         doubt: Some(Doubt { request: CANARY.to_owned(), stage: DoubtStage::Asked, seq: 1 }),
         ..begun
     };
-    let renamed = Customer { version: 2, name: some("former name"), ..person };
+    let renamed = Customer { version: 2, name: Some(canary("former name")), ..person };
     let failed = Change::Delivered {
         delivery: delivery("ann").id,
         state: DeliveryState::Failed,
         attempts: 1,
         due_at: NOW,
         provider_id: Some(CANARY.to_owned()),
-        reason: some("reason"),
+        reason: Some(canary("reason")),
     };
     let changes = vec![Change::Case(later), Change::Customer(Arc::new(renamed)), failed];
     record.store.commit(unit("ann", changes)).await.unwrap();
@@ -92,17 +92,18 @@ async fn plant(record: &Record) {
     record.store.keep_early_status("web_chat", CANARY, status, NOW).await.unwrap();
 }
 
-fn some(field: &str) -> Option<String> {
-    Some(canary(field))
-}
-
 fn person() -> Customer {
     Customer {
-        external_id: some("external"),
-        name: some("name"),
-        email: some("email"),
-        phone: some("phone"),
-        crm: Crm { tier: some("tier"), owner: some("owner"), tags: vec![canary("tag")], ..Crm::default() },
+        external_id: Some(canary("external")),
+        name: Some(canary("name")),
+        email: Some(canary("email")),
+        phone: Some(canary("phone")),
+        crm: Crm {
+            tier: Some(canary("tier")),
+            owner: Some(canary("owner")),
+            tags: vec![canary("tag")],
+            ..Crm::default()
+        },
         ..customer("ann")
     }
 }
@@ -115,8 +116,8 @@ fn words() -> Vec<Change> {
         choices: vec![canary("choice")],
         attachments: vec![Attachment {
             name: canary("file"),
-            content_type: some("type"),
-            url: some("url"),
+            content_type: Some(canary("type")),
+            url: Some(canary("url")),
             id: Some(AttachmentId::parse("file-1").unwrap()),
             content: None,
         }],
@@ -132,7 +133,7 @@ fn words() -> Vec<Change> {
             case: case_id("ann"),
             message: message("ann", 1).id,
             name: canary("file"),
-            content_type: some("type"),
+            content_type: Some(canary("type")),
             content: CANARY.repeat(300).into_bytes().into(),
             at: NOW,
         }),
@@ -141,7 +142,7 @@ fn words() -> Vec<Change> {
             conversation: CANARY.to_owned(),
             address: CANARY.to_owned(),
             last_inbound_at: NOW,
-            threading: some("threading"),
+            threading: Some(canary("threading")),
         }),
         Change::Consent(Consent {
             id: "consent-1".to_owned(),

@@ -137,10 +137,6 @@ fn the_table_says_of_each_medium_what_it_has() {
     let with = |has: fn(&Rules) -> bool| -> Vec<&str> {
         RULES.iter().filter(|rules| has(rules)).map(|rules| rules.channel).collect()
     };
-    assert_eq!(
-        with(|rules| rules.typing),
-        ["in_app", "web_chat", "whatsapp", "messenger", "instagram", "telegram"]
-    );
     assert_eq!(with(|rules| rules.templates), ["whatsapp"]);
     assert_eq!(with(|rules| rules.statuses), ["whatsapp", "sms"]);
     assert_eq!(with(|rules| rules.opt_out == OptOutWords::StopAndHelp), ["sms"]);

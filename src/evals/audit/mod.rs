@@ -34,6 +34,9 @@ pub trait Line {
     fn heard(&self) -> LocalBoxFuture<'_, Result<Vec<String>>>;
 }
 
+/// Waits until nothing is under way at a desk.
+pub type Rest = Box<dyn Fn(&Desk) -> LocalBoxFuture<'_, Result<()>>>;
+
 /// A desk under audit, with one customer who can use two of its channels.
 pub struct Desk {
     /// Where the customer begins.
@@ -43,7 +46,7 @@ pub struct Desk {
     /// The service itself, where its record can be read; another system is judged by what the customer hears alone.
     pub app: Option<Arc<App>>,
     /// Waits until nothing is under way any more.
-    pub rest: Box<dyn Fn(&Desk) -> LocalBoxFuture<'_, Result<()>>>,
+    pub rest: Rest,
     /// Ends it and clears it away.
     pub end: Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>,
 }
