@@ -12,7 +12,9 @@ use tokio::net::TcpListener;
 use super::workspace::setting_name;
 use super::{Failure, output};
 use crate::app::SystemClock;
+use crate::channels::voice;
 use crate::domain::time::Clock;
+use crate::providers::voice::Call;
 use crate::providers::{self, Outbox, Provider, Said};
 
 /// Pause between two looks for what the service has sent.
@@ -44,6 +46,9 @@ struct Simulate {
     /// Which customer writes; each has an address of their own
     #[arg(long, default_value_t = 1, value_name = "N")]
     customer: u32,
+    /// The address they write from, instead
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
@@ -65,25 +70,28 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         output::remark(&format!("export {}='{value}'", setting_name(section, key)));
     }
     output::remark(&format!("export {}='{base}'", setting_name("server", "public_base_url")));
+    let from = options.from.unwrap_or_else(|| provider.address(options.customer));
+    if provider.channel() == voice::NAME {
+        return Ok(call(&base, &from).await?);
+    }
     let outbox = Outbox::default();
     tokio::select! {
         () = provider.serve(listener, outbox.clone()) => Ok(()),
-        talked = talk(provider.as_ref(), &base, options.customer) => Ok(talked?),
+        talked = talk(provider.as_ref(), &base, &from) => Ok(talked?),
         () = show(&outbox) => Ok(()),
     }
 }
 
 /// Posts every line as the customer's words.
-async fn talk(provider: &dyn Provider, base: &str, customer: u32) -> anyhow::Result<()> {
+async fn talk(provider: &dyn Provider, base: &str, from: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().build().context("there is no client")?;
-    let address = provider.address(customer);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(text) = lines.next_line().await.context("the input could not be read")? {
         if text.trim().is_empty() {
             continue;
         }
         let at = SystemClock.now();
-        let said = Said { from: &address, name: "Alex Reader", text: &text, id: at.0.unsigned_abs(), at };
+        let said = Said { from, name: "Alex Reader", text: &text, id: at.0.unsigned_abs(), at };
         match provider.says(&said, base).send(&client, base).await {
             Ok(answer) if answer.status().is_success() => {}
             Ok(answer) => {
@@ -95,6 +103,35 @@ async fn talk(provider: &dyn Provider, base: &str, customer: u32) -> anyhow::Res
     }
     // What was said last may still be answered.
     tokio::time::sleep(Duration::from_millis(LOOK_MS * 20)).await;
+    Ok(())
+}
+
+/// Rings up, says every line into the call, and shows what is said back.
+async fn call(base: &str, from: &str) -> anyhow::Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut call: Option<Call> = None;
+    while let Some(text) = lines.next_line().await.context("the input could not be read")? {
+        let under_way = match call.take().filter(|call| !call.over()) {
+            Some(call) => call,
+            None => {
+                let new = Call::begin(base, from, SystemClock.now().0.unsigned_abs()).await?;
+                new.greeting().iter().for_each(|said| output::line(said));
+                new
+            }
+        };
+        let call = call.insert(under_way);
+        // An empty line is a silence.
+        let said = if text.trim().is_empty() { call.stay_silent().await } else { call.say(&text).await };
+        said?.iter().for_each(|said| output::line(said));
+        if let Some(number) = call.transferred() {
+            output::remark(&format!("[the call is put through to {number}]"));
+            for said in call.whisper().await? {
+                output::remark(&format!("[the person who takes it hears: {said}]"));
+            }
+        } else if call.over() {
+            output::remark("[the call is over]");
+        }
+    }
     Ok(())
 }
 
