@@ -111,13 +111,13 @@ async fn call(base: &str, from: &str) -> anyhow::Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut call: Option<Call> = None;
     while let Some(text) = lines.next_line().await.context("the input could not be read")? {
-        let under_way = match call.take().filter(|call| !call.over()) {
-            Some(call) => call,
-            None => {
-                let new = Call::begin(base, from, SystemClock.now().0.unsigned_abs()).await?;
-                new.greeting().iter().for_each(|said| output::line(said));
-                new
-            }
+        let going_on = call.take().filter(|call| !call.over() && call.transferred().is_none());
+        let under_way = if let Some(call) = going_on {
+            call
+        } else {
+            let new = Call::begin(base, from, SystemClock.now().0.unsigned_abs()).await?;
+            new.greeting().iter().for_each(|said| output::line(said));
+            new
         };
         let call = call.insert(under_way);
         // An empty line is a silence.

@@ -8,6 +8,7 @@ use super::Parts;
 use super::resolve::{Carried, Ending};
 use super::settle::{self, End};
 use super::turn::TurnError;
+use crate::channels::voice;
 use crate::desk::hours::Presence;
 use crate::desk::note::{self, Declared, Records};
 use crate::domain::case::Move;
@@ -58,7 +59,8 @@ pub(super) async fn compose(
     let now = parts.clock.now();
     let language = book.case.language.clone();
     let team = parts.desk.team_for(handoff.team.as_deref(), &language);
-    let told = told(parts, &team, &language, &handoff.reason);
+    let spoken = book.case.channel == voice::NAME;
+    let told = told(parts, &team, &language, (&handoff.reason, spoken));
     let urgency = urgency_of(handoff.urgency, book.case.urgency);
     let transcript = parts.store.transcript(&book.case.id).await?;
     let identity = parts.store.identities(&book.case.customer).await?;
@@ -123,17 +125,28 @@ fn urgency_of(declared: Option<Urgency>, heard: Urgency) -> Urgency {
     }
 }
 
-/// What the customer hears about waiting: who takes over, and when somebody is there.
-fn told(parts: &Parts, team: &crate::domain::ids::TeamId, language: &str, reason: &str) -> String {
+/// What the customer hears about waiting: who takes over, and when somebody is there. On the phone nobody can answer
+/// "here" later.
+fn told(
+    parts: &Parts,
+    team: &crate::domain::ids::TeamId,
+    language: &str,
+    (reason, spoken): (&str, bool),
+) -> String {
     let name = parts.desk.team_name(team);
     match parts.desk.presence(team, parts.clock.now()) {
         Presence::Open => {
-            let key = if reason == "over_limit" { "handoff_approval" } else { "handoff_now" };
+            let key = match (reason, spoken) {
+                (_, true) => "handoff_phone_now",
+                ("over_limit", false) => "handoff_approval",
+                (_, false) => "handoff_now",
+            };
             parts.phrases.say(language, key, json!({ "team": name }))
         }
         Presence::Closed { opens } => {
             let opens = opens.map_or(Value::Null, |next| Value::from(next.say(&parts.phrases, language)));
-            parts.phrases.say(language, "handoff_closed", json!({ "team": name, "opens": opens }))
+            let key = if spoken { "handoff_phone_closed" } else { "handoff_closed" };
+            parts.phrases.say(language, key, json!({ "team": name, "opens": opens }))
         }
     }
 }

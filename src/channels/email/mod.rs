@@ -1,6 +1,6 @@
 //! Email: webhooks of providers, a listener of our own and a mailbox to look into; out over SMTP.
 //!
-//! A thread of mails is a conversation. A reply finds it by a token in our Message-IDs ([`token`]), which is signed
+//! A thread of mails is a conversation. A reply finds it by a token in our Message-IDs (`token`), which is signed
 //! together with the address it was sent to: from anybody else it opens a thread of their own.
 
 use std::sync::Arc;

@@ -221,10 +221,13 @@ impl Call<'_> {
             return Err(ApiError::not_found("handoff of this case"));
         };
         let note = &handoff.note;
-        let known = |field: &Known| value(field).map(|text| self.spoken(language, &text));
-        let title = known(&note.issue);
-        let title = title.as_deref().map(|title| title.trim_end_matches(['.', '?', '!']));
-        let context = json!({"name": known(&note.customer), "title": title, "urgency": note.urgency});
+        let known = |field: &Known| {
+            let text = self.spoken(language, &value(field)?);
+            // The sentence around it ends by itself.
+            Some(text.trim_end_matches(['.', '?', '!']).to_owned())
+        };
+        let context =
+            json!({"name": known(&note.customer), "title": known(&note.issue), "urgency": note.urgency});
         let line = self.phrase(language, "voice_whisper", &context);
         Ok(self.twiml(language).say(&[line]).answer())
     }
