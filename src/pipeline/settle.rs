@@ -8,6 +8,8 @@ use super::resolve::{Carried, Ending, Mind, Words};
 use super::turn::TurnError;
 use super::{Parts, await_end, doubt, handoff};
 use crate::domain::case::{CaseState, Move, PendingWrite};
+use crate::domain::crm::Field;
+use crate::domain::customer::Customer;
 use crate::domain::decision::{Draft, ProposedWrite};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{MessageId, TurnId};
@@ -195,6 +197,16 @@ pub(super) fn speak(
     message
 }
 
+/// The customer with the language they speak now, where that is news: their next case, on whatever channel, begins in it.
+fn spoken(customer: &Customer, language: &str, own: &str) -> Option<Arc<Customer>> {
+    let known = customer.language.as_deref().unwrap_or(own);
+    if known == language || customer.crm.owns(Field::Language) {
+        return None;
+    }
+    let language = Some(language.to_owned());
+    Some(Arc::new(Customer { language, version: customer.version + 1, ..customer.clone() }))
+}
+
 async fn finish(
     parts: &Parts,
     end: &End<'_>,
@@ -215,6 +227,11 @@ async fn finish(
         call: call.clone(),
     }));
     changes.extend(carried.changes.iter().cloned());
+    let own = &parts.config.business.language;
+    // What was proven in this turn changes the customer already; the language is noted with the next one.
+    if carried.changes.is_empty() {
+        changes.extend(spoken(&end.file.customer, &book.case.language, own).map(Change::Customer));
+    }
     // What is given to people outside any turn has none to close.
     if end.turn.epoch > 0 {
         changes.push(Change::CloseTurn {

@@ -17,7 +17,7 @@ use firstline::domain::delivery::DeliveryState;
 use firstline::domain::ids::{CaseId, ProcedureId};
 use firstline::domain::message::InboundMessage;
 use firstline::pipeline::Pipeline;
-use firstline::store::Store;
+use firstline::store::{CaseFilter, Page, Store};
 use futures_util::future::BoxFuture;
 
 use crate::store::{Record, on_both};
@@ -44,6 +44,7 @@ on_both! {
     a_bare_stop_ends_everything_by_that_channel_and_start_begins_again
     a_stop_that_may_answer_a_question_goes_to_a_person_and_nothing_more_is_sent
     what_failed_is_sent_again_when_a_person_says_so_and_once
+    a_customer_who_spoke_german_is_known_to_on_every_channel
 }
 
 pub(crate) const REPLY: &str = "Thank you for your message.";
@@ -431,4 +432,23 @@ async fn what_failed_is_sent_again_when_a_person_says_so_and_once(record: Arc<Re
         again.iter().map(|d| d.state).collect::<Vec<_>>(),
         [DeliveryState::Failed, DeliveryState::Sent]
     );
+}
+
+async fn a_customer_who_spoke_german_is_known_to_on_every_channel(record: Arc<Record>) {
+    let office = Office::new(&record, Some(Resolution::Answered), vec![]).await;
+    office
+        .write("m2", "Guten Tag, wo bleibt denn mein Paket? Ich warte schon seit zwei Wochen darauf.")
+        .await;
+    office.later(1).await;
+    let german = office.store().case_fresh(&office.case).await.unwrap().unwrap();
+    assert_eq!((german.case.language.as_str(), german.customer.language.as_deref()), ("de", Some("de")));
+    // A month later and by another way there is nothing but an order number to go by.
+    office.clock.advance(30 * 86_400_000);
+    office.write_on("in_app", "m3", "HP-10042").await;
+    office.later(1).await;
+    let customer = german.case.customer.clone();
+    let cases =
+        office.store().list_cases(&CaseFilter::default(), &Page { cursor: None, limit: 9 }).await.unwrap().0;
+    let new = cases.iter().find(|case| case.id != office.case && case.customer == customer).unwrap();
+    assert_eq!(new.language, "de");
 }
