@@ -37,6 +37,7 @@ pub(super) async fn run(globals: &Globals, options: &Options) -> Result<(), Fail
     problems.extend(Prompts::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
     problems.extend(model_problem(&config));
     problems.extend(Desk::new(&config).err().into_iter().flatten());
+    problems.extend(channel_names(&config).err().into_iter().flatten());
     let (tools, servers) = tools(&config, &templates, &mut problems).await;
     let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
     let teams: Vec<&str> = config.teams.iter().map(|team| team.id.as_str()).collect();

@@ -58,3 +58,19 @@ async fn an_answer_is_posted_signed_and_again_under_the_same_id_until_it_is_take
     assert_eq!(posted["type"], "message.sent");
     assert_eq!(posted["data"]["text"], answer["replies"][0]["text"]);
 }
+
+#[test]
+fn a_secret_that_cannot_sign_is_found_by_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_firstline"))
+        .arg("check")
+        .env("FIRSTLINE__IN_APP__WEBHOOK_URL", "https://desk.example/answers")
+        .env("FIRSTLINE__IN_APP__WEBHOOK_SECRET", "not a secret")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(!ended.status.success());
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("[in_app] webhook_secret"), "{said}");
+    assert!(!said.contains("not a secret"), "{said}");
+}
