@@ -248,7 +248,7 @@ impl App {
             let pipeline = pipeline.clone();
             Box::pin(async move {
                 match pipeline.take(email::NAME, incoming).await {
-                    Ok(()) => Taken::Durably,
+                    Ok(_) => Taken::Durably,
                     Err(IngestError::Unavailable(_)) => Taken::Later,
                     Err(error @ (IngestError::Conflict | IngestError::Invalid(_))) => {
                         tracing::warn!(error = %error, "a mail is refused");

@@ -392,6 +392,11 @@ fn apply_environment(table: &mut Table, environment: &Environment, problems: &mu
     }
 }
 
+/// How the setting `key` of a section is called in the environment.
+pub fn setting_name(section: &str, key: &str) -> String {
+    format!("{PREFIX}{}__{}", section.to_uppercase(), key.to_uppercase())
+}
+
 fn typed(replaces: Option<&Value>, text: &str) -> Option<Value> {
     match replaces {
         Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),

@@ -9,10 +9,10 @@ use anyhow::Context;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 
-use super::workspace::setting_name;
 use super::{Failure, output};
 use crate::app::SystemClock;
 use crate::channels::voice;
+use crate::config::setting_name;
 use crate::domain::time::Clock;
 use crate::providers::voice::Call;
 use crate::providers::{self, Outbox, Provider, Said};

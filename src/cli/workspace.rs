@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Failure, Globals};
-use crate::config::{Config, Environment, Sources};
+use crate::config::{Config, Environment, Sources, setting_name};
 use crate::demo;
 use crate::knowledge::Origin;
 
@@ -106,11 +106,6 @@ impl Workspace {
             }
         }
     }
-}
-
-/// How a setting is called in the environment.
-pub(super) fn setting_name(section: &str, key: &str) -> String {
-    format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase())
 }
 
 fn parent(file: &Path) -> PathBuf {

@@ -257,7 +257,7 @@ pub(super) fn lacking(section: &str, enabled: bool, needed: &[(&str, &str)]) -> 
     let empty = needed.iter().filter(|(_, value)| enabled && value.is_empty());
     empty
         .map(|(key, _)| {
-            let name = format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase());
+            let name = super::setting_name(section, key);
             format!("[{section}] is enabled but `{key}` is empty: set it, or {name} in the environment")
         })
         .collect()

@@ -192,13 +192,26 @@ impl Pipeline {
         Ok(stored.accepted)
     }
 
-    /// Takes one thing that came in by a channel; it is durable when this returns `Ok`.
-    pub async fn take(self: &Arc<Self>, channel: &str, incoming: Incoming) -> Result<(), IngestError> {
-        match incoming {
-            Incoming::Message(message) => self.ingest(*message).await.map(drop),
-            Incoming::Status(update) => self.news(channel, &update).await,
-            Incoming::Nothing(_) => Ok(()),
-        }
+    /// Takes one thing that came in by a channel; it is durable when this returns `Ok`. Where a message was stored, if
+    /// it was one.
+    pub async fn take(
+        self: &Arc<Self>,
+        channel: &'static str,
+        incoming: Incoming,
+    ) -> Result<Option<Accepted>, IngestError> {
+        let (kind, accepted) = match incoming {
+            Incoming::Message(message) => ("message", Some(self.ingest(*message).await?)),
+            Incoming::Status(update) => {
+                self.news(channel, &update).await?;
+                ("status", None)
+            }
+            Incoming::Nothing(reason) => {
+                tracing::debug!(channel, reason, "nothing to store");
+                ("nothing", None)
+            }
+        };
+        metrics::counter!("firstline_webhooks_total", "channel" => channel, "kind" => kind).increment(1);
+        Ok(accepted)
     }
 
     /// Takes a provider's news of something that left.

@@ -9,6 +9,13 @@ use super::connection::Dialect;
 use super::rows::storable;
 use super::{Store, StoreError};
 
+/// What [`delivery`] reads.
+macro_rules! columns {
+    () => {
+        "id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted, provider_id, reason"
+    };
+}
+
 /// The statement that takes deliveries; its parts are those of the one that takes turns.
 macro_rules! take {
     ($lock:literal) => {
@@ -21,8 +28,8 @@ macro_rules! take {
             ") update outbox
                 set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
                 where id in (select id from chosen) and state = 'pending' and due_at <= $3
-                returning id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
-                    provider_id, reason"
+                returning ",
+            columns!()
         )
     };
 }
@@ -61,18 +68,18 @@ impl Store {
 
     /// How everything that left a case, or is to leave it, stands; in the order in which it was written.
     pub async fn deliveries(&self, case: &CaseId) -> Result<Vec<Delivery>, StoreError> {
-        let sql =
-            "select id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
-            provider_id, reason from outbox where case_id = $1 order by id";
+        let sql = concat!("select ", columns!(), " from outbox where case_id = $1 order by id");
         let rows = self.rows(sqlx::query(sql).bind(case.as_str())).await?;
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
 
     /// Deliveries of which nobody has known for longer than was to be waited for news of them.
     pub async fn overdue_unknowns(&self, now: Timestamp, max: usize) -> Result<Vec<Delivery>, StoreError> {
-        let sql =
-            "select id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
-            provider_id, reason from outbox where state = 'unknown' and due_at <= $1 order by due_at, id limit $2";
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from outbox where state = 'unknown' and due_at <= $1 order by due_at, id limit $2"
+        );
         let rows = self.rows(sqlx::query(sql).bind(now.0).bind(max as i64)).await?;
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
@@ -100,9 +107,11 @@ impl Store {
         provider_id: &str,
         id: Option<&str>,
     ) -> Result<Option<Delivery>, StoreError> {
-        let sql =
-            "select id, case_id, message_id, part, channel, conversation, state, attempts, due_at, interrupted,
-            provider_id, reason from outbox where channel = $1 and (provider_id = $2 or id = $3) limit 1";
+        let sql = concat!(
+            "select ",
+            columns!(),
+            " from outbox where channel = $1 and (provider_id = $2 or id = $3) limit 1"
+        );
         let query =
             sqlx::query(sql).bind(storable(channel)).bind(storable(provider_id)).bind(id.map(storable));
         let row = self.row(query).await?;

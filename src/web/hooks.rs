@@ -153,25 +153,14 @@ impl Call {
 
 /// Stores one thing that a request brought.
 async fn take(edge: &Arc<Edge>, channel: &'static str, incoming: Incoming) -> Result<(), ApiError> {
-    let pipeline = &edge.app.pipeline;
-    let kind = match incoming {
-        Incoming::Message(message) => {
-            let seen = message.clone();
-            if !pipeline.ingest(*message).await?.duplicate {
-                show_seen(edge, channel, *seen);
-            }
-            "message"
-        }
-        Incoming::Status(update) => {
-            pipeline.news(channel, &update).await?;
-            "status"
-        }
-        Incoming::Nothing(reason) => {
-            tracing::debug!(channel, reason, "nothing to store");
-            "nothing"
-        }
+    let written = match &incoming {
+        Incoming::Message(message) => Some(InboundMessage::clone(message)),
+        Incoming::Status(_) | Incoming::Nothing(_) => None,
     };
-    metrics::counter!("firstline_webhooks_total", "channel" => channel, "kind" => kind).increment(1);
+    let accepted = edge.app.pipeline.take(channel, incoming).await?;
+    if let Some(message) = written.filter(|_| accepted.is_some_and(|accepted| !accepted.duplicate)) {
+        show_seen(edge, channel, message);
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Json, Router};
 use firstline::channels::{ChannelError, Channels, Outgoing};
-use firstline::config::{Config, Environment, Sources};
+use firstline::config::{Config, Environment, Sources, setting_name};
 use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::message::Message;
 use firstline::domain::time::Timestamp;
@@ -61,7 +61,7 @@ impl Desk {
         let provider = provider(channel);
         let mut environment = Environment::default();
         for (section, key, value) in provider.settings(api, BASE) {
-            let name = format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase());
+            let name = setting_name(section, key);
             environment = environment.with(&name, &value);
         }
         for (name, value) in changed {

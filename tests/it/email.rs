@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use firstline::channels::email::{Ingest, Mailroom, NAME, Taken};
 use firstline::channels::{Bounds, Incoming};
-use firstline::config::{Config, EmailSettings, Environment, Sources};
+use firstline::config::{Config, EmailSettings, Environment, Sources, setting_name};
 use firstline::domain::case::CaseState;
 use firstline::domain::delivery::DeliveryState;
 use firstline::domain::message::{InboundMessage, Sender};
@@ -34,7 +34,7 @@ fn played() -> Box<dyn Provider> {
 fn config(api: &str, more: &[(&str, &str)]) -> Config {
     let mut environment = Environment::default();
     for (section, key, value) in played().settings(api, "https://desk.example") {
-        let name = format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase());
+        let name = setting_name(section, key);
         environment = environment.with(&name, &value);
     }
     for (key, value) in more {
@@ -405,9 +405,7 @@ async fn a_provider_is_told_what_it_must_send_again_and_what_never() {
     let settings = played().settings("http://127.0.0.1:9", "http://127.0.0.1");
     let named: Vec<(String, String)> = settings
         .into_iter()
-        .map(|(section, key, value)| {
-            (format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase()), value)
-        })
+        .map(|(section, key, value)| (setting_name(section, key), value))
         .chain([("FIRSTLINE__EMAIL__POSTMARK_SECRET".to_owned(), "postmark:password".to_owned())])
         .collect();
     let named: Vec<(&str, &str)> =

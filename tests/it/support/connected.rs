@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use firstline::app::SystemClock;
+use firstline::config::setting_name;
 use firstline::domain::time::Clock;
 use firstline::providers::{self, Outbox, Provider, ProviderCall, Said, Sent};
 use firstline::store::Store;
@@ -58,9 +59,7 @@ impl Connected {
     pub(crate) async fn start_at(channel: &str, api: &str, outbox: Outbox, more: &[(&str, &str)]) -> Self {
         _ = rustls::crypto::ring::default_provider().install_default();
         let provider = find(channel);
-        let name = |(section, key, value): (&str, &str, String)| {
-            (format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase()), value)
-        };
+        let name = |(section, key, value): (&str, &str, String)| (setting_name(section, key), value);
         let settings: Vec<(String, String)> = provider.settings(api, "").into_iter().map(name).collect();
         let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let settings: Vec<(&str, &str)> = settings.chain(more.iter().copied()).collect();

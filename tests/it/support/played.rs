@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use firstline::channels::{ChannelAdapter, ChannelError, Channels, Incoming, Webhook};
-use firstline::config::{Config, Environment, Sources};
+use firstline::config::{Config, Environment, Sources, setting_name};
 use firstline::domain::time::Timestamp;
 use firstline::providers::{self, Provider, ProviderCall};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,9 +15,7 @@ pub(crate) const BASE: &str = "https://desk.example";
 pub(crate) fn settings(api: impl Fn(&dyn Provider) -> String, base: &str) -> Vec<(String, String)> {
     let of = |provider: Box<dyn Provider>| {
         let settings = provider.settings(&api(provider.as_ref()), base);
-        settings.into_iter().map(|(section, key, value)| {
-            (format!("FIRSTLINE__{}__{}", section.to_uppercase(), key.to_uppercase()), value)
-        })
+        settings.into_iter().map(|(section, key, value)| (setting_name(section, key), value))
     };
     providers::all().into_iter().flat_map(of).collect()
 }
