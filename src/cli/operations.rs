@@ -7,9 +7,12 @@ use serde_json::json;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{self, SystemClock};
+use crate::config::Config;
 use crate::domain::ids::TeamId;
+use crate::domain::role::Role;
+use crate::domain::team::Agent;
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::{ApiKey, Store};
+use crate::store::{AgentChange, ApiKey, Store};
 use crate::web::accounts;
 use crate::web::keys::{self, Scope};
 
@@ -33,6 +36,9 @@ enum UserCommand {
         /// How they are shown; the login when left out
         #[arg(long)]
         name: Option<String>,
+        /// What they may do: viewer, agent, supervisor, admin or auditor
+        #[arg(long, value_name = "ROLE", default_value = "agent", value_parser = role)]
+        role: Role,
         /// A team they are in; may be repeated
         #[arg(long = "team", value_name = "TEAM")]
         teams: Vec<String>,
@@ -40,7 +46,27 @@ enum UserCommand {
         #[arg(long = "language", value_name = "CODE")]
         languages: Vec<String>,
     },
-    /// List the agents
+    /// Change what an agent is given; what is left out stays. Their sessions end when the role or the teams change
+    Set {
+        /// How they sign in
+        login: String,
+        /// How they are shown
+        #[arg(long)]
+        name: Option<String>,
+        /// What they may do: viewer, agent, supervisor, admin or auditor
+        #[arg(long, value_name = "ROLE", value_parser = role)]
+        role: Option<Role>,
+        /// A team they are in; may be repeated. All are replaced
+        #[arg(long = "team", value_name = "TEAM")]
+        teams: Vec<String>,
+        /// They are in no team
+        #[arg(long, conflicts_with = "teams")]
+        no_team: bool,
+        /// A language they speak (ISO 639-1); may be repeated. All are replaced
+        #[arg(long = "language", value_name = "CODE")]
+        languages: Vec<String>,
+    },
+    /// List the agents with their roles and teams
     List {
         /// Print JSON
         #[arg(long)]
@@ -69,6 +95,9 @@ enum KeyCommand {
         /// What it may do; may be repeated. Without any it may do all but administration
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
+        /// The login of a person: the key acts as them, with no more rights than theirs
+        #[arg(long, value_name = "LOGIN")]
+        agent: Option<String>,
         /// The key works for this many days; without it, until it is revoked
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=DAYS_MAX))]
         expires_in_days: Option<i64>,
@@ -86,7 +115,7 @@ enum KeyCommand {
     },
 }
 
-pub(super) async fn store(globals: &Globals) -> Result<(Store, crate::config::Config), Failure> {
+pub(super) async fn store(globals: &Globals) -> Result<(Store, Config), Failure> {
     let config = Workspace::find(globals)?.config(None)?;
     let store =
         Store::open(&config.database_url(), &app::store_settings(&config)).await.map_err(Failure::usage)?;
@@ -112,21 +141,23 @@ fn hide_password(url: &str) -> String {
 pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), Failure> {
     let (store, config) = store(globals).await?;
     let done = match options.command {
-        UserCommand::Add { login, name, teams, languages } => {
-            let mut ids = Vec::new();
-            for team in teams {
-                if !config.teams.iter().any(|known| known.id == team) {
-                    return Err(Failure::Usage(format!(
-                        "there is no team `{team}`; declare it as [[teams]] first"
-                    )));
-                }
-                ids.push(TeamId::parse(&team).map_err(Failure::usage)?);
-            }
+        UserCommand::Add { login, name, role, teams, languages } => {
+            let teams = declared(&config, &teams)?;
             let name = name.unwrap_or_else(|| login.clone());
-            let agent = accounts::NewAgent { login, name, teams: ids, languages };
+            let agent = accounts::NewAgent { login, name, role, teams, languages };
             let password = accounts::invite(&store, &SystemClock, agent).await.map_err(Failure::usage)?;
             output::line(&password);
             Ok(())
+        }
+        UserCommand::Set { login, name, role, teams, no_team, languages } => {
+            let known = agent(&store, &login).await?;
+            let to = AgentChange {
+                name: name.unwrap_or(known.name),
+                role: role.unwrap_or(known.role),
+                teams: if teams.is_empty() && !no_team { known.teams } else { declared(&config, &teams)? },
+                languages: if languages.is_empty() { known.languages } else { languages },
+            };
+            accounts::change(&store, &login, &to).await.map_err(Failure::usage)
         }
         UserCommand::List { json } => list_agents(&store, json).await,
         UserCommand::Remove { login } => {
@@ -141,6 +172,26 @@ pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), 
     done
 }
 
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| format!("write one of {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+fn declared(config: &Config, teams: &[String]) -> Result<Vec<TeamId>, Failure> {
+    let mut ids = Vec::new();
+    for team in teams {
+        if !config.teams.iter().any(|known| known.id == *team) {
+            return Err(Failure::Usage(format!("there is no team `{team}`; declare it as [[teams]] first")));
+        }
+        ids.push(TeamId::parse(team).map_err(Failure::usage)?);
+    }
+    Ok(ids)
+}
+
+async fn agent(store: &Store, login: &str) -> Result<Agent, Failure> {
+    let found = store.agent_by_login(login).await.context("the record failed")?;
+    found.ok_or_else(|| Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`")))
+}
+
 async fn list_agents(store: &Store, as_json: bool) -> Result<(), Failure> {
     let agents = store.list_agents().await.context("the record failed")?;
     if as_json {
@@ -149,7 +200,8 @@ async fn list_agents(store: &Store, as_json: bool) -> Result<(), Failure> {
     }
     for agent in agents {
         let teams: Vec<&str> = agent.teams.iter().map(TeamId::as_str).collect();
-        output::line(&format!("{}\t{}\t{}", agent.login, agent.name, teams.join(",")));
+        let role = agent.role.as_str();
+        output::line(&format!("{}\t{}\t{role}\t{}", agent.login, agent.name, teams.join(",")));
     }
     Ok(())
 }
@@ -157,7 +209,7 @@ async fn list_agents(store: &Store, as_json: bool) -> Result<(), Failure> {
 pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Failure> {
     let (store, _) = store(globals).await?;
     let done = match options.command {
-        KeyCommand::Add { name, scopes, expires_in_days } => {
+        KeyCommand::Add { name, scopes, agent: login, expires_in_days } => {
             let known = Scope::ALL.map(Scope::as_str).join(", ");
             let mut read = Vec::new();
             for scope in &scopes {
@@ -166,7 +218,10 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
             }
             let expires_at =
                 expires_in_days.map(|days| SystemClock.now().plus_ms(days.saturating_mul(DAY_MS)));
-            let (stored, key) = keys::mint(&SystemClock, &name, &read, expires_at);
+            let (mut stored, key) = keys::mint(&SystemClock, &name, &read, expires_at);
+            if let Some(login) = login {
+                stored.agent = Some(agent(&store, &login).await?.id);
+            }
             store.add_key(&stored).await.context("the record failed")?;
             output::line(&key);
             Ok(())
@@ -193,6 +248,7 @@ async fn list_keys(store: &Store, as_json: bool) -> Result<(), Failure> {
             .map(|key| {
                 json!({
                     "id": key.id, "name": key.name, "prefix": key.prefix, "scopes": key.scopes,
+                    "agent": key.agent,
                     "state": state(key, now), "created_at": key.created_at, "expires_at": key.expires_at,
                     "last_used_at": key.last_used_at, "revoked_at": key.revoked_at,
                 })

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::reach;
+use crate::config::Config;
 use crate::domain::case::Case;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::handoff::{Approval, Handoff};
 use crate::domain::ids::{ApprovalId, HandoffId, TeamId};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
+use crate::domain::role::{Right, may};
 use crate::domain::team::Agent;
 use crate::domain::time::Timestamp;
 use crate::store::{Store, StoreError};
@@ -86,9 +89,10 @@ pub async fn of_case(store: &Store, case: &Case, now: Timestamp) -> Result<Optio
     Ok(Some(Pending { handoff: id, approval, standing }))
 }
 
-/// Whether an agent may decide about what waits with a team: its own people may, and those of no team in particular.
-pub fn may_decide(agent: &Agent, team: Option<&TeamId>) -> bool {
-    agent.teams.is_empty() || team.is_some_and(|team| agent.teams.contains(team))
+/// Whether an agent may decide about what waits with a team: by their role, and its own people or those who reach every
+/// team. That a case was assigned to them is not enough.
+pub fn may_decide(agent: &Agent, team: Option<&TeamId>, config: &Config) -> bool {
+    may(agent.role, Right::Approve) && reach::of(agent, config).covers(team)
 }
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ pub mod act;
 pub mod approvals;
 pub mod hours;
 pub mod note;
+pub mod reach;
 pub mod send_again;
 pub mod summary;
 

@@ -17,6 +17,7 @@ pub mod message;
 pub mod money;
 pub mod procedure;
 pub mod receipt;
+pub mod role;
 pub mod team;
 pub mod time;
 pub mod triage;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AgentId, TeamId};
+use super::role::Role;
 use super::time::Timestamp;
 
 /// A person who works here and may sign in.
@@ -17,6 +18,8 @@ pub struct Agent {
     /// Argon2id hash in PHC form.
     #[serde(skip)]
     pub password_hash: String,
+    /// What they may do.
+    pub role: Role,
     /// The teams they are in.
     pub teams: Vec<TeamId>,
     /// ISO 639-1 codes they speak.

@@ -124,7 +124,7 @@ async fn waiting(
     let pending = found.filter(|one| one.approval.id == word.approval).ok_or(DecideError::NoApproval)?;
     if let Actor::Agent(id) = &word.actor {
         let agent = parts.store.agent(id).await?.ok_or(DecideError::NotYours)?;
-        if !approvals::may_decide(&agent, file.case.team.as_ref()) {
+        if !approvals::may_decide(&agent, file.case.team.as_ref(), &parts.config) {
             return Err(DecideError::NotYours);
         }
     }

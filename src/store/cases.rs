@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState};
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId};
+use crate::domain::role::Reach;
 use crate::domain::time::Timestamp;
 use crate::domain::triage::Urgency;
 
@@ -38,6 +39,8 @@ pub struct CaseFilter {
     pub from: Option<Timestamp>,
     /// Opened before.
     pub to: Option<Timestamp>,
+    /// Who asks sees no others.
+    pub reach: Reach,
 }
 
 /// Which part of a list.
@@ -127,7 +130,10 @@ impl Store {
               and (cast($7 as bigint) is null or opened_at >= $7)
               and (cast($8 as bigint) is null or opened_at < $8)
               and (cast($9 as bigint) is null or (opened_at, id) < ($9, $10))
+              and (cast($12 as text) is null or team is null or agent_id = $12
+                or replace($13, ',' || team || ',', '') = $13)
             order by opened_at desc, id desc limit $11";
+        let (person, hidden) = within(&filter.reach);
         let query = sqlx::query(sql)
             .bind(filter.state.map(CaseState::as_str))
             .bind(filter.team.as_ref().map(TeamId::as_str))
@@ -139,7 +145,9 @@ impl Store {
             .bind(filter.to.map(|at| at.0))
             .bind(before_at)
             .bind(before_id)
-            .bind(page.limit);
+            .bind(page.limit)
+            .bind(person)
+            .bind(hidden);
         let cases = self.rows(query).await?.iter().map(case).collect::<Result<Vec<_>, _>>()?;
         let next = next_cursor(page, cases.len(), cases.last().map(|c| (c.opened_at, c.id.as_str())));
         Ok((cases, next))
@@ -180,6 +188,18 @@ impl Store {
         let rows = self.rows(sqlx::query(sql).bind(now.0)).await?;
         let count = |column| rows.first().map_or(Ok(0), |row| Columns::of(row, "turns").int(column));
         Ok(QuickCounts { cases, due_turns: count("due")?, dead_turns: count("dead")? })
+    }
+}
+
+/// Who a query is limited to and the teams it leaves out, each between commas; nobody and none where all is seen.
+pub(super) fn within(reach: &Reach) -> (Option<&str>, String) {
+    match reach {
+        Reach::All => (None, String::new()),
+        Reach::Within { agent, hidden } => {
+            let names: Vec<&str> = hidden.iter().map(TeamId::as_str).collect();
+            // Each has commas of its own on both sides, also where two meet.
+            (Some(agent.as_str()), format!(",{},", names.join(",,")))
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use crate::domain::assurance::Assurance;
 use crate::domain::customer::{Customer, Identity, Link, Proven};
 use crate::domain::ids::CustomerId;
 use crate::domain::message::Message;
+use crate::domain::role::Reach;
 
-use super::cases::{Page, cursor, next_cursor};
+use super::cases::{Page, cursor, next_cursor, within};
 use super::columns::Columns;
 use super::people::same_person;
 use super::rows::storable;
@@ -69,10 +70,27 @@ impl Store {
         row.map(|row| identity(&Columns::of(&row, "identities"))).transpose()
     }
 
-    /// What was said in all cases of a customer, on every channel, newest first; and the cursor of what is older.
+    /// Whether a customer is within reach: one of their cases is, or they have none.
+    pub async fn reaches_customer(&self, customer: &CustomerId, reach: &Reach) -> Result<bool, StoreError> {
+        let (Some(person), hidden) = within(reach) else { return Ok(true) };
+        let sql = concat!(
+            "select count(*) as all_cases, count(case when team is null or agent_id = $2
+                or replace($3, ',' || team || ',', '') = $3 then 1 end) as seen
+            from cases where customer_id in ",
+            same_person!()
+        );
+        let query = sqlx::query(sql).bind(customer.as_str()).bind(person).bind(hidden);
+        let Some(row) = self.row(query).await? else { return Ok(false) };
+        let columns = Columns::of(&row, "cases");
+        Ok(columns.int("seen")? > 0 || columns.int("all_cases")? == 0)
+    }
+
+    /// What was said in all cases of a customer within reach, on every channel, newest first; and the cursor of what
+    /// is older.
     pub async fn timeline(
         &self,
         customer: &CustomerId,
+        reach: &Reach,
         page: &Page,
     ) -> Result<(Vec<Arc<Message>>, Option<String>), StoreError> {
         let (before_at, before_id) = cursor(page)?;
@@ -83,9 +101,13 @@ impl Store {
             where k.customer_id in ",
             same_person!(),
             " and (cast($2 as bigint) is null or (m.at, m.id) < ($2, $3))
+            and (cast($5 as text) is null or k.team is null or k.agent_id = $5
+                or replace($6, ',' || k.team || ',', '') = $6)
             order by m.at desc, m.id desc limit $4"
         );
+        let (person, hidden) = within(reach);
         let query = sqlx::query(sql).bind(customer.as_str()).bind(before_at).bind(before_id).bind(page.limit);
+        let query = query.bind(person).bind(hidden);
         let rows = self.rows(query).await?;
         let messages =
             rows.iter().map(|row| messages::message(row).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;

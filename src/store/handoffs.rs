@@ -5,10 +5,11 @@ use sqlx::any::AnyRow;
 use crate::domain::case::Case;
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{CaseId, TeamId};
+use crate::domain::role::Reach;
 use crate::domain::time::Timestamp;
 use crate::domain::triage::Urgency;
 
-use super::cases::case;
+use super::cases::{case, within};
 use super::columns::Columns;
 use super::{Store, StoreError};
 
@@ -31,8 +32,14 @@ impl Store {
         self.row(sqlx::query(sql).bind(case.as_str())).await?.map(|row| handoff(&row)).transpose()
     }
 
-    /// The cases that wait for a person, of one team or of all: the most urgent first, then the longest waiting.
-    pub async fn queue(&self, team: Option<&TeamId>, limit: i64) -> Result<Vec<QueuedCase>, StoreError> {
+    /// The cases that wait for a person, of one team or of all within reach: the most urgent first, then the longest
+    /// waiting.
+    pub async fn queue(
+        &self,
+        team: Option<&TeamId>,
+        reach: &Reach,
+        limit: i64,
+    ) -> Result<Vec<QueuedCase>, StoreError> {
         let sql = "select k.id,
             coalesce((select root_id from customers where customers.id = k.customer_id), k.customer_id) as customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
             k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id, k.resolution, k.follows, k.pending,
@@ -42,9 +49,12 @@ impl Store {
             from cases k left join handoffs h on h.id = (select newest.id from handoffs newest
                 where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
             where k.state = 'queued' and (cast($1 as text) is null or k.team = $1)
+              and (cast($3 as text) is null or k.team is null or replace($4, ',' || k.team || ',', '') = $4)
             order by case k.urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end, since, k.id
             limit $2";
-        let rows = self.rows(sqlx::query(sql).bind(team.map(TeamId::as_str)).bind(limit)).await?;
+        let (person, hidden) = within(reach);
+        let query = sqlx::query(sql).bind(team.map(TeamId::as_str)).bind(limit).bind(person).bind(hidden);
+        let rows = self.rows(query).await?;
         rows.iter()
             .map(|row| {
                 let columns = Columns::of(row, "handoffs");

@@ -2,6 +2,7 @@
 
 use sqlx::any::AnyRow;
 
+use crate::domain::ids::AgentId;
 use crate::domain::time::Timestamp;
 
 use super::columns::Columns;
@@ -24,6 +25,8 @@ pub struct ApiKey {
     pub hash: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// The person for whom it acts; none for a program of its own.
+    pub agent: Option<AgentId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends by itself.
@@ -44,14 +47,15 @@ impl ApiKey {
 impl Store {
     /// Adds a key.
     pub async fn add_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        let sql = "insert into api_keys (id, name, prefix, hash, scopes, created_at, expires_at)
-            values ($1, $2, $3, $4, $5, $6, $7)";
+        let sql = "insert into api_keys (id, name, prefix, hash, scopes, agent_id, created_at, expires_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)";
         let query = sqlx::query(sql)
             .bind(storable(&key.id))
             .bind(storable(&key.name))
             .bind(storable(&key.prefix))
             .bind(storable(&key.hash))
             .bind(json(&key.scopes)?)
+            .bind(key.agent.as_ref().map(AgentId::as_str))
             .bind(key.created_at.0)
             .bind(key.expires_at.map(|at| at.0));
         self.write(query).await.map(drop)
@@ -59,7 +63,7 @@ impl Store {
 
     /// Every key, revoked ones too, the oldest first.
     pub async fn list_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        let sql = "select id, name, prefix, hash, scopes, created_at, expires_at, last_used_at, revoked_at
+        let sql = "select id, name, prefix, hash, scopes, agent_id, created_at, expires_at, last_used_at, revoked_at
             from api_keys order by created_at, id";
         self.rows(sqlx::query(sql)).await?.iter().map(key).collect()
     }
@@ -72,7 +76,7 @@ impl Store {
 
     /// The key with this hash, revoked and expired ones too. Notes the use of one that is in force.
     pub async fn key_by_hash(&self, hash: &str, now: Timestamp) -> Result<Option<ApiKey>, StoreError> {
-        let sql = "select id, name, prefix, hash, scopes, created_at, expires_at, last_used_at, revoked_at
+        let sql = "select id, name, prefix, hash, scopes, agent_id, created_at, expires_at, last_used_at, revoked_at
             from api_keys where hash = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(storable(hash))).await? else {
             return Ok(None);
@@ -98,6 +102,7 @@ fn key(row: &AnyRow) -> Result<ApiKey, StoreError> {
         prefix: columns.text("prefix")?,
         hash: columns.text("hash")?,
         scopes: columns.json("scopes")?,
+        agent: columns.maybe_id("agent_id")?,
         created_at: columns.at("created_at")?,
         expires_at: columns.maybe_at("expires_at")?,
         last_used_at: columns.maybe_at("last_used_at")?,

@@ -49,7 +49,7 @@ use cache::{CaseFiles, Extent};
 use connection::Link;
 use writer::{Order, Waiting, Writer};
 
-pub use agents::AgentSession;
+pub use agents::{AgentChange, AgentSession};
 pub use announce::{Announcement, Subscription};
 pub use attachments::StoredAttachment;
 pub use cache::CaseFile;
@@ -68,7 +68,7 @@ pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, 
 pub use write_backs::{Told, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
@@ -77,6 +77,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "channels", include_str!("migrations/0006_channels.sql")),
     (7, "identity", include_str!("migrations/0007_identity.sql")),
     (8, "the operator's CRM, files, erasure", include_str!("migrations/0008_crm.sql")),
+    (11, "who may do what", include_str!("migrations/0011_roles.sql")),
 ];
 
 /// The limits of the store.

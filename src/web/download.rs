@@ -4,19 +4,22 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Edge;
 use super::error::ApiError;
+use super::{Edge, access};
 use crate::domain::ids::AttachmentId;
+use crate::domain::role::Reach;
 
 /// Longest name of a file that is passed on.
 const NAME_CHARS_MAX: usize = 100;
 /// Whatever it is, it is opened in a sandbox without scripts or an origin.
 const POLICY: &str = "sandbox; default-src 'none'";
 
-/// The file with this id.
-pub(super) async fn attachment(edge: &Edge, id: &str) -> Result<Response, ApiError> {
+/// The file with this id, if the case it came in is within reach.
+pub(super) async fn attachment(edge: &Edge, id: &str, reach: &Reach) -> Result<Response, ApiError> {
     let id = AttachmentId::parse(id).map_err(|_| ApiError::not_found("attachment"))?;
     let file = edge.app.store.attachment(&id).await?.ok_or_else(|| ApiError::not_found("attachment"))?;
+    let case = access::case(edge, file.case.as_str(), reach).await;
+    case.map_err(|error| error.or_not_found("attachment"))?;
     let disposition =
         HeaderValue::from_str(&disposition(&file.name)).unwrap_or(HeaderValue::from_static("attachment"));
     let headers = [

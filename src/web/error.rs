@@ -54,6 +54,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
     }
 
+    /// What is not there is called by another name; any other refusal stays as it is.
+    pub(super) fn or_not_found(self, what: &str) -> Self {
+        if self.status == StatusCode::NOT_FOUND { Self::not_found(what) } else { self }
+    }
+
     pub(super) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }

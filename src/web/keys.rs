@@ -8,10 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::Edge;
 use super::error::ApiError;
 use super::extract::bearer;
+use super::{Edge, access};
 use crate::desk::act::Actor;
+use crate::desk::reach;
+use crate::domain::role::{Reach, Right};
+use crate::domain::team::Agent;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::ApiKey;
 
@@ -67,6 +70,17 @@ impl Scope {
         }
     }
 
+    /// What a person must be allowed to do for their own key to do it. People do not speak for customers.
+    fn right(self) -> Right {
+        match self {
+            Self::CasesRead | Self::Knowledge => Right::SeeCases,
+            Self::CasesWrite => Right::Act,
+            Self::Customers => Right::MergeCustomers,
+            Self::Approvals => Right::Approve,
+            Self::Messages | Self::Metrics | Self::Admin => Right::Administer,
+        }
+    }
+
     /// Reads the name used on the command line and in the record.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
@@ -74,7 +88,8 @@ impl Scope {
 }
 
 /// A new key: what to store, and the key itself, which is shown once and kept nowhere.
-/// Without scopes it may do all but administration.
+/// Without scopes it may do all but administration. It is a program's own; name a person in `agent` before it is stored
+/// and it acts as them, with no more rights than theirs.
 pub fn mint(
     clock: &dyn Clock,
     name: &str,
@@ -90,6 +105,7 @@ pub fn mint(
         prefix: key.chars().take(SHOWN_CHARS).collect(),
         hash: hash(&key),
         scopes: scopes.into_iter().map(|scope| scope.as_str().to_owned()).collect(),
+        agent: None,
         created_at: clock.now(),
         expires_at,
         last_used_at: None,
@@ -113,26 +129,58 @@ pub(super) fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
-/// The program that calls, by its key.
+/// Who calls with a key: a program of its own, or a person by a program of theirs.
 #[derive(Debug, Clone)]
-pub(super) struct Caller(Arc<ApiKey>);
+pub(super) struct Caller {
+    key: Arc<ApiKey>,
+    person: Option<Agent>,
+    reach: Reach,
+}
 
 impl Caller {
-    /// Refuses a key that was not given this scope.
-    pub(super) fn may(&self, scope: Scope) -> Result<(), ApiError> {
-        let granted = |wanted: Scope| self.0.scopes.iter().any(|scope| scope == wanted.as_str());
-        if granted(scope) || granted(Scope::Admin) {
-            return Ok(());
-        }
-        let name = scope.as_str();
-        Err(ApiError::forbidden(format!(
-            "this key has no scope `{name}`; make one with `firstline key add --scope {name}`"
-        )))
+    async fn of(edge: &Edge, key: Arc<ApiKey>) -> Result<Self, ApiError> {
+        let Some(id) = &key.agent else { return Ok(Self { key, person: None, reach: Reach::All }) };
+        // Never remembered: what was taken from a person is taken from their keys at once.
+        let person = edge.app.store.agent(id).await?.ok_or_else(|| {
+            ApiError::unauthorized("the person this API key belongs to has no account any more")
+        })?;
+        let reach = reach::of(&person, &edge.app.config);
+        Ok(Self { key, person: Some(person), reach })
     }
 
-    /// Who acts when this program acts on a case.
+    /// Refuses a key that was not given this scope, and one of a person whose role does not allow what it stands for.
+    pub(super) fn may(&self, scope: Scope) -> Result<(), ApiError> {
+        self.demand(scope, scope.right())
+    }
+
+    /// Refuses a key that was not given this scope, and one of a person whose role lacks this right.
+    pub(super) fn demand(&self, scope: Scope, right: Right) -> Result<(), ApiError> {
+        let granted = |wanted: Scope| self.key.scopes.iter().any(|scope| scope == wanted.as_str());
+        if !granted(scope) && !granted(Scope::Admin) {
+            let name = scope.as_str();
+            return Err(ApiError::forbidden(format!(
+                "this key has no scope `{name}`; make one with `firstline key add --scope {name}`"
+            )));
+        }
+        self.person.as_ref().map_or(Ok(()), |person| access::demand(person, right))
+    }
+
+    /// The person for whom the key acts.
+    pub(super) fn person(&self) -> Option<&Agent> {
+        self.person.as_ref()
+    }
+
+    /// Which cases the caller reaches.
+    pub(super) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Who acts when this caller acts on a case.
     pub(super) fn actor(&self) -> Actor {
-        Actor::Program(self.0.name.clone())
+        match &self.person {
+            Some(person) => Actor::Agent(person.id.clone()),
+            None => Actor::Program(self.key.name.clone()),
+        }
     }
 }
 
@@ -150,7 +198,7 @@ impl FromRequestParts<Arc<Edge>> for Caller {
         if let Some(known) = edge.keys.get(&hash)
             && known.in_force(now)
         {
-            return Ok(Self(known));
+            return Self::of(edge, known).await;
         }
         let refuse =
             |why: String| ApiError::unauthorized(format!("{why}; `firstline key add` makes a new one"));
@@ -165,6 +213,6 @@ impl FromRequestParts<Arc<Edge>> for Caller {
         }
         let key = Arc::new(key);
         edge.keys.insert(hash, key.clone());
-        Ok(Self(key))
+        Self::of(edge, key).await
     }
 }

@@ -16,6 +16,7 @@ use crate::channels::Bounds;
 use crate::store::ApiKey;
 use crate::templates::Templates;
 
+mod access;
 mod api;
 mod console;
 mod download;

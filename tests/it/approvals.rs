@@ -17,6 +17,7 @@ use firstline::domain::event::{EventKind, first_broken};
 use firstline::domain::ids::{AgentId, ApprovalId, CaseId, ProcedureId, TeamId};
 use firstline::domain::message::Author;
 use firstline::domain::receipt::{CallStatus, LedgerEntry};
+use firstline::domain::role::Role;
 use firstline::domain::team::Agent;
 use firstline::domain::time::Clock;
 use firstline::pipeline::{DecideError, Pipeline, Word};
@@ -215,6 +216,7 @@ fn agent(login: &str, teams: &[&str]) -> Agent {
         login: login.to_owned(),
         name: login.to_owned(),
         password_hash: String::new(),
+        role: if teams.is_empty() { Role::Supervisor } else { Role::Agent },
         teams: teams.iter().map(|team| TeamId::parse(team).unwrap()).collect(),
         languages: Vec::new(),
         created_at: firstline::domain::time::Timestamp(0),

@@ -40,3 +40,4 @@ mod sms;
 mod store;
 mod support;
 mod voice;
+mod who_may;

@@ -4,6 +4,7 @@ mod accounts;
 mod commit;
 mod faults;
 mod queries;
+mod reach;
 pub(crate) mod things;
 mod work;
 
@@ -69,6 +70,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         commit::NAMES,
         faults::NAMES,
         queries::NAMES,
+        reach::NAMES,
         work::NAMES,
         crate::attachments::NAMES,
         crate::crm::NAMES,
@@ -82,6 +84,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::limits::NAMES,
         pipeline::NAMES,
         approvals::NAMES,
+        crate::who_may::NAMES,
         pipeline::which_case::NAMES,
     ]
     .iter()

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{JsonBytes, case_id};
 use super::super::keys::{Caller, Scope};
@@ -17,6 +18,8 @@ use crate::channels::BadInput;
 use crate::channels::json::Fields;
 use crate::desk::act::{self, ActError, Actor, Assignee, At, Reply};
 use crate::domain::ids::{AgentId, CaseId, TeamId};
+use crate::domain::role::{Reach, Right};
+use crate::domain::team::Agent;
 use crate::domain::time::Timestamp;
 
 pub(super) const LABEL_CHARS_MAX: usize = 200;
@@ -62,26 +65,46 @@ pub(super) struct Call<'a> {
     edge: &'a Edge,
     pub(super) case: CaseId,
     pub(super) actor: Actor,
+    named: Option<Agent>,
     pub(super) fields: Fields,
 }
 
 impl<'a> Call<'a> {
-    /// Checks the right, the case's id and who acts. An empty body is an empty object.
+    /// Checks the right, the case's id and who acts: whoever `agent` names. An empty body is an empty object.
     pub(super) async fn open(
         edge: &'a Edge,
         (caller, scope): (&Caller, Scope),
         id: &str,
         body: &[u8],
     ) -> Result<Self, ApiError> {
+        let mut call = Self::unnamed(edge, (caller, scope), id, body).await?;
+        if let Some(named) = &call.named {
+            let right = if scope == Scope::Approvals { Right::Approve } else { Right::Act };
+            call.actor = acting(caller, named, right)?;
+        }
+        Ok(call)
+    }
+
+    /// The same, but who `agent` names does not act.
+    async fn unnamed(
+        edge: &'a Edge,
+        (caller, scope): (&Caller, Scope),
+        id: &str,
+        body: &[u8],
+    ) -> Result<Self, ApiError> {
         caller.may(scope)?;
-        let case = case_id(id)?;
+        let case = match caller.reach() {
+            // Each act finds out by itself whether there is such a case.
+            Reach::All => case_id(id)?,
+            Reach::Within { .. } => access::case(edge, id, caller.reach()).await?.case.id.clone(),
+        };
         let body = if body.is_empty() { b"{}" } else { body };
         let mut fields = Fields::of_body(body, edge.app.config.server.json_depth_max)?;
-        let actor = match fields.label("agent", LABEL_CHARS_MAX)? {
-            Some(name) => Actor::Agent(agent(edge, &name).await?),
-            None => caller.actor(),
+        let named = match fields.label("agent", LABEL_CHARS_MAX)? {
+            Some(name) => Some(agent(edge, &name).await?),
+            None => None,
         };
-        Ok(Self { edge, case, actor, fields })
+        Ok(Self { edge, case, actor: caller.actor(), named, fields })
     }
 
     pub(super) fn at(&self) -> At<'_> {
@@ -107,16 +130,26 @@ impl<'a> Call<'a> {
     }
 }
 
-pub(super) async fn agent(edge: &Edge, name: &str) -> Result<AgentId, ApiError> {
+/// The person with this login or id.
+pub(super) async fn agent(edge: &Edge, name: &str) -> Result<Agent, ApiError> {
     let store = &edge.app.store;
     if let Some(agent) = store.agent_by_login(name).await? {
-        return Ok(agent.id);
+        return Ok(agent);
     }
     let by_id = match AgentId::parse(name) {
         Ok(id) => store.agent(&id).await?,
         Err(_) => None,
     };
-    Ok(by_id.ok_or(ActError::NoAgent)?.id)
+    Ok(by_id.ok_or(ActError::NoAgent)?)
+}
+
+/// The person whom a program names as the one who acts. A key of one person acts for nobody else.
+pub(super) fn acting(caller: &Caller, named: &Agent, right: Right) -> Result<Actor, ApiError> {
+    if caller.person().is_some_and(|person| person.id != named.id) {
+        return Err(ApiError::forbidden("this key belongs to one person and acts for nobody else"));
+    }
+    access::demand(named, right)?;
+    Ok(Actor::Agent(named.id.clone()))
 }
 
 /// Answer the customer; the case is a person's from then on.
@@ -169,13 +202,19 @@ pub(super) async fn assign(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
-    let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
+    let mut call = Call::unnamed(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let team = call.fields.label("team", LABEL_CHARS_MAX)?;
     call.finish()?;
-    let to = match (&call.actor, team) {
-        (Actor::Agent(agent), _) => Assignee::Agent(agent.clone()),
-        (Actor::Program(_), Some(team)) => Assignee::Queue(Some(known_team(&edge, &team)?)),
-        (Actor::Program(_), None) => Assignee::Queue(None),
+    let to = match (&call.named, team) {
+        (Some(agent), _) => {
+            if caller.person().is_some_and(|person| person.id != agent.id) {
+                caller.demand(Scope::CasesWrite, Right::AssignOthers)?;
+            }
+            access::demand(agent, Right::Act)?;
+            Assignee::Agent(agent.id.clone())
+        }
+        (None, Some(team)) => Assignee::Queue(Some(known_team(&edge, &team)?)),
+        (None, None) => Assignee::Queue(None),
     };
     let case = act::assign(call.at(), &to).await?;
     Ok(Json(CaseBody::from(&case)))

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::{ApiError, ErrorBody};
-use super::super::extract::{JsonBytes, case_id};
+use super::super::extract::JsonBytes;
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{ApprovalBody, List};
 use super::acts::{Call, LABEL_CHARS_MAX};
@@ -37,9 +38,8 @@ pub(super) async fn list_approvals(
     Path(id): Path<String>,
 ) -> Result<Json<List<ApprovalBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let store = &edge.app.store;
-    let file = store.case_fresh(&case_id(&id)?).await?.ok_or_else(|| ApiError::not_found("case"))?;
-    let found = approvals::of_case(store, &file.case, edge.app.clock.now()).await?;
+    let file = access::case(&edge, &id, caller.reach()).await?;
+    let found = approvals::of_case(&edge.app.store, &file.case, edge.app.clock.now()).await?;
     let items = found.iter().map(|one| ApprovalBody::of(&file.case.id, one)).collect();
     Ok(Json(List { items, next: None }))
 }

@@ -21,5 +21,5 @@ pub(super) async fn get_attachment(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     caller.may(Scope::CasesRead)?;
-    download::attachment(&edge, &id).await
+    download::attachment(&edge, &id, caller.reach()).await
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{Asked, Peer, case_id};
 use super::super::keys::{Caller, Scope};
@@ -17,6 +18,7 @@ use super::super::stream::{self, Live, Places, Source};
 use crate::domain::case::CaseState;
 use crate::domain::event::first_broken;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId};
+use crate::domain::role::Right;
 use crate::domain::time::Timestamp;
 use crate::store::{CaseFilter, Page};
 
@@ -75,10 +77,11 @@ fn place(cursor: Option<&str>) -> Result<i64, ApiError> {
     cursor.map_or(Ok(0), |text| text.parse().ok().filter(|seq| *seq >= 0).ok_or_else(wrong))
 }
 
-/// Demands that there is such a case.
-async fn existing(edge: &Edge, id: &str) -> Result<CaseId, ApiError> {
+/// Demands that there is such a case within reach.
+async fn existing(edge: &Edge, caller: &Caller, id: &str) -> Result<CaseId, ApiError> {
     let id = case_id(id)?;
-    edge.app.store.case(&id).await?.map(|_| id).ok_or_else(|| ApiError::not_found("case"))
+    let file = edge.app.store.case(&id).await?.filter(|file| caller.reach().sees(&file.case));
+    file.map(|_| id).ok_or_else(|| ApiError::not_found("case"))
 }
 
 /// Cases, the last opened first.
@@ -101,6 +104,7 @@ pub(super) async fn list_cases(
         intent: which.intent,
         from: which.from,
         to: which.to,
+        reach: caller.reach().clone(),
     };
     let (cases, next) = edge.app.store.list_cases(&filter, &page).await?;
     Ok(Json(List { items: cases.iter().map(CaseBody::from).collect(), next }))
@@ -116,7 +120,7 @@ pub(super) async fn get_case(
     Path(id): Path<String>,
 ) -> Result<Json<CaseBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let file = edge.app.store.case_fresh(&case_id(&id)?).await?.ok_or_else(|| ApiError::not_found("case"))?;
+    let file = access::case(&edge, &id, caller.reach()).await?;
     let model = edge.app.store.model_totals(&file.case.id).await?;
     let mut body = CaseBody::from(&file.case);
     body.model = Some(model.into());
@@ -134,7 +138,7 @@ pub(super) async fn list_messages(
     Asked(part): Asked<Part>,
 ) -> Result<Json<List<MessageBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let (id, limit) = (existing(&edge, &id).await?, limit(&edge, part.limit)?);
+    let (id, limit) = (existing(&edge, &caller, &id).await?, limit(&edge, part.limit)?);
     let messages = edge.app.store.messages(&id, place(part.cursor.as_deref())?, limit).await?;
     let full = messages.len() as i64 == limit;
     let next = messages.last().filter(|_| full).map(|message| message.seq.to_string());
@@ -151,12 +155,12 @@ pub(super) async fn list_events(
     Path(id): Path<String>,
     Asked(part): Asked<Part>,
 ) -> Result<Json<EventList>, ApiError> {
-    caller.may(Scope::CasesRead)?;
-    let id = case_id(&id)?;
-    let file = edge.app.store.case_fresh(&id).await?.ok_or_else(|| ApiError::not_found("case"))?;
+    caller.demand(Scope::CasesRead, Right::SeeLog)?;
+    let file = access::case(&edge, &id, caller.reach()).await?;
+    let id = &file.case.id;
     let (after, limit) = (place(part.cursor.as_deref())?, limit(&edge, part.limit)?);
     // The chain is checked whole, whatever part is shown; rows that were cut off at the end show in the case.
-    let events = edge.app.store.events(&id, 0, i64::MAX).await?;
+    let events = edge.app.store.events(id, 0, i64::MAX).await?;
     let newest = events.last().map_or(0, |event| event.seq);
     let cut = (newest < file.case.event_seq).then_some(newest + 1);
     let broken_at = first_broken(&events).or(cut);
@@ -177,7 +181,7 @@ pub(super) async fn get_handoff(
     Path(id): Path<String>,
 ) -> Result<Json<HandoffBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let id = existing(&edge, &id).await?;
+    let id = existing(&edge, &caller, &id).await?;
     let handoff =
         edge.app.store.handoff(&id).await?.ok_or_else(|| ApiError::not_found("handoff of this case"))?;
     Ok(Json(HandoffBody::from(&handoff)))
@@ -205,7 +209,7 @@ pub(super) async fn follow_case(
     headers: HeaderMap,
 ) -> Result<Live, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let id = existing(&edge, &id).await?;
+    let id = existing(&edge, &caller, &id).await?;
     let resumed = headers.get("last-event-id").and_then(|value| Places::parse(value.to_str().ok()?));
     let places = resumed.or_else(|| after.after.map(|seq| Places::of(&id, seq.max(0))));
     stream::open(&edge, address, Source::Case(id), places)

@@ -6,12 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{Asked, customer_id};
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{CustomerBody, ErasedBody, List, MessageBody};
 use super::cases::{Part, limit};
 use crate::domain::customer::Customer;
+use crate::domain::role::Right;
 use crate::store::Page;
 
 /// One customer and their addresses, each with its evidence.
@@ -25,7 +27,7 @@ pub(super) async fn get_customer(
     Path(id): Path<String>,
 ) -> Result<Json<CustomerBody>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let customer = whose(&edge, &id).await?;
+    let customer = reached(&edge, &caller, &id).await?;
     customer_body(&edge, &customer).await.map(Json)
 }
 
@@ -36,6 +38,11 @@ pub(super) async fn whose(edge: &Edge, id: &str) -> Result<Arc<Customer>, ApiErr
         None => edge.app.store.customer(&customer_id(id)?).await?,
     };
     customer.ok_or_else(|| ApiError::not_found("customer"))
+}
+
+/// The same, if within the caller's reach.
+pub(super) async fn reached(edge: &Edge, caller: &Caller, id: &str) -> Result<Arc<Customer>, ApiError> {
+    access::customer(edge, whose(edge, id).await?, caller.reach()).await
 }
 
 /// A customer with their addresses and the merges that stand.
@@ -57,9 +64,9 @@ pub(super) async fn timeline(
     Asked(part): Asked<Part>,
 ) -> Result<Json<List<MessageBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let id = &whose(&edge, &id).await?.id;
+    let id = &reached(&edge, &caller, &id).await?.id;
     let page = Page { limit: limit(&edge, part.limit)?, cursor: part.cursor };
-    let (messages, next) = edge.app.store.timeline(id, &page).await?;
+    let (messages, next) = edge.app.store.timeline(id, caller.reach(), &page).await?;
     Ok(Json(List { items: messages.iter().map(|message| MessageBody::from(&**message)).collect(), next }))
 }
 
@@ -73,7 +80,7 @@ pub(super) async fn export_customer(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    caller.may(Scope::Admin)?;
+    caller.demand(Scope::Admin, Right::Export)?;
     let found = edge.app.store.export_customer(&customer_id(&id)?).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found("customer"))
 }
@@ -87,7 +94,7 @@ pub(super) async fn erase_customer(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ErasedBody>, ApiError> {
-    caller.may(Scope::Admin)?;
+    caller.demand(Scope::Admin, Right::Erase)?;
     let (store, id, now) = (edge.app.store.clone(), customer_id(&id)?, edge.app.clock.now());
     // In a task of its own: a caller who gives up must not leave half a transaction.
     let erasing = edge.app.tasks.spawn(async move { store.erase_customer(&id, now).await });

@@ -9,8 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::{ApiError, ErrorBody};
-use super::super::extract::{JsonBytes, case_id};
+use super::super::extract::JsonBytes;
 use super::super::keys::{Caller, Scope};
 use super::acts::{By, Call};
 use crate::desk::act::ActError;
@@ -67,9 +68,8 @@ pub(super) async fn list_deliveries(
     Path(id): Path<String>,
 ) -> Result<Json<Deliveries>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let case = case_id(&id)?;
-    edge.app.store.case(&case).await?.ok_or_else(|| ApiError::not_found("case"))?;
-    let items = edge.app.store.deliveries(&case).await?;
+    let file = access::case(&edge, &id, caller.reach()).await?;
+    let items = edge.app.store.deliveries(&file.case.id).await?;
     Ok(Json(Deliveries { items: items.into_iter().map(DeliveryBody::from).collect(), next: None }))
 }
 

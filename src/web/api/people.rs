@@ -13,13 +13,13 @@ use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::{Asked, JsonBytes, customer_id};
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{CustomerBody, List, MatchBody};
-use super::acts::{LABEL_CHARS_MAX, agent};
-use super::customers::{customer_body, whose};
+use super::acts::{LABEL_CHARS_MAX, acting, agent};
+use super::customers::{customer_body, reached, whose};
 use crate::channels::BadInput;
 use crate::channels::json::Fields;
-use crate::desk::act::Actor;
 use crate::domain::customer::{Customer, Link};
 use crate::domain::ids::CustomerId;
+use crate::domain::role::Right;
 use crate::pipeline::identity::{self, Address};
 
 /// Possible matches shown at once.
@@ -136,9 +136,14 @@ pub(super) async fn matches(
     Path(id): Path<String>,
 ) -> Result<Json<List<MatchBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let customer = whose(&edge, &id).await?;
-    let found = edge.app.store.matches(&customer.id, MATCHES_MAX).await?;
-    Ok(Json(List { items: found.into_iter().map(MatchBody::from).collect(), next: None }))
+    let customer = reached(&edge, &caller, &id).await?;
+    let mut items = Vec::new();
+    for found in edge.app.store.matches(&customer.id, MATCHES_MAX).await? {
+        if edge.app.store.reaches_customer(&found.customer.id, caller.reach()).await? {
+            items.push(MatchBody::from(found));
+        }
+    }
+    Ok(Json(List { items, next: None }))
 }
 
 /// Join two customers who are one person. The one whom the operator knows by an id of its own is kept, else the first;
@@ -202,7 +207,7 @@ async fn both(
     let mut fields = Fields::of_body(body, edge.app.config.server.json_depth_max)?;
     let with = fields.required_label("with", LABEL_CHARS_MAX)?;
     let actor = match fields.label("by", LABEL_CHARS_MAX)? {
-        Some(name) => Actor::Agent(agent(edge, &name).await?),
+        Some(name) => acting(caller, &agent(edge, &name).await?, Right::MergeCustomers)?,
         None => caller.actor(),
     };
     fields.finish()?;

@@ -5,9 +5,10 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
 use crate::domain::ids::{AgentId, TeamId};
+use crate::domain::role::Role;
 use crate::domain::team::Agent;
 use crate::domain::time::Clock;
-use crate::store::{Store, StoreError};
+use crate::store::{AgentChange, Store, StoreError};
 
 /// Shorter passwords are refused.
 pub const PASSWORD_CHARS_MIN: usize = 10;
@@ -23,6 +24,12 @@ pub enum AccountError {
     /// The login is taken.
     #[error("the login `{0}` is taken; choose another")]
     Taken(String),
+    /// There is no such account.
+    #[error("there is no account `{0}`")]
+    Unknown(String),
+    /// Nobody could manage accounts any more.
+    #[error("this is the last administrator; make somebody else one first")]
+    LastAdmin,
     /// The password is too short.
     #[error("the new password has fewer than {PASSWORD_CHARS_MIN} characters; choose a longer one")]
     Short,
@@ -47,6 +54,8 @@ pub struct NewAgent {
     pub login: String,
     /// How they are shown.
     pub name: String,
+    /// What they may do.
+    pub role: Role,
     /// The teams they are in.
     pub teams: Vec<TeamId>,
     /// ISO 639-1 codes they speak.
@@ -61,6 +70,7 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
     let admin = NewAgent {
         login: FIRST_LOGIN.to_owned(),
         name: "Administrator".to_owned(),
+        role: Role::Admin,
         teams: Vec::new(),
         languages: vec!["en".to_owned()],
     };
@@ -75,18 +85,35 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
 /// Makes an account with a random password; returns the password once.
 pub async fn invite(store: &Store, clock: &dyn Clock, agent: NewAgent) -> Result<String, AccountError> {
     let password: String = super::super::keys::random_text().chars().take(20).collect();
-    let NewAgent { login, name, teams, languages } = agent;
+    let NewAgent { login, name, role, teams, languages } = agent;
     let agent = Agent {
         id: AgentId::new(clock.new_id()),
         login: login.clone(),
         name,
         password_hash: hash(&password)?,
+        role,
         teams,
         languages,
         created_at: clock.now(),
         password_chosen_at: None,
     };
     if store.add_agent(&agent).await? { Ok(password) } else { Err(AccountError::Taken(login)) }
+}
+
+/// Changes what an account is given. Whoever may now do or see something else signs in anew.
+pub async fn change(store: &Store, login: &str, to: &AgentChange) -> Result<(), AccountError> {
+    let known = store.agent_by_login(login).await?.ok_or_else(|| AccountError::Unknown(login.to_owned()))?;
+    let last = known.role == Role::Admin
+        && to.role != Role::Admin
+        && !store.list_agents().await?.iter().any(|other| other.role == Role::Admin && other.id != known.id);
+    if last {
+        return Err(AccountError::LastAdmin);
+    }
+    store.change_agent(&known.id, to).await?;
+    if (known.role, &known.teams) != (to.role, &to.teams) {
+        store.end_sessions_of(&known.id).await?;
+    }
+    Ok(())
 }
 
 /// Replaces a password by one that the agent chose, and ends every session of the account.

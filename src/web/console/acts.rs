@@ -7,12 +7,12 @@ use axum::response::Redirect;
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::super::extract::case_id;
 use super::sign_in::{SignedIn, form};
 use crate::desk::act::{self, ActError, Actor, Assignee, At, Reply};
 use crate::desk::approvals::Decision;
 use crate::desk::send_again;
 use crate::domain::ids::{ApprovalId, DeliveryId};
+use crate::domain::role::Right;
 use crate::pipeline::Word;
 
 /// Does what the button says.
@@ -23,9 +23,11 @@ pub(super) async fn act(
     request: Request,
 ) -> Result<Redirect, ApiError> {
     let mut fields = form(&edge, &signed_in, request).await?;
-    let case = case_id(&id)?;
+    let decision = Decision::of_act(&act);
+    signed_in.demand(if decision.is_some() { Right::Approve } else { Right::Act })?;
+    let case = signed_in.case(&edge, &id).await?.case.id.clone();
     let actor = Actor::Agent(signed_in.agent.id.clone());
-    if let Some(decision) = Decision::of_act(&act) {
+    if let Some(decision) = decision {
         let approval = fields.remove("approval").and_then(|id| ApprovalId::parse(&id).ok());
         let approval = approval.ok_or_else(|| ApiError::not_found("approval"))?;
         // The form says what it showed, so that nothing else is carried out.

@@ -12,15 +12,16 @@ use serde_json::{Value, json};
 use super::super::Edge;
 use super::super::download;
 use super::super::error::ApiError;
-use super::super::extract::{Asked, Peer, case_id};
+use super::super::extract::{Asked, Peer};
 use super::super::stream::{self, Live, Places, Source};
 use super::sign_in::SignedIn;
 use super::{page, shown};
 use crate::desk::approvals;
 use crate::domain::case::{Case, CaseState};
 use crate::domain::ids::CaseId;
+use crate::domain::role::Right;
 use crate::domain::time::Timestamp;
-use crate::store::{CaseFilter, Page, StoreError};
+use crate::store::{CaseFilter, Page};
 
 const HOME: &str = concat!(
     include_str!("head.html"),
@@ -67,9 +68,8 @@ pub(super) async fn case(
     signed_in: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let id = case_id(&id)?;
-    let store = &edge.app.store;
-    let file = store.case_fresh(&id).await?.ok_or_else(|| ApiError::not_found("case"))?;
+    let file = signed_in.case(&edge, &id).await?;
+    let (store, id) = (&edge.app.store, file.case.id.clone());
     let messages = store.transcript(&id).await?;
     let handoff = store.handoff(&id).await?;
     let mut context = frame(&edge, &signed_in, Some(&id)).await?;
@@ -77,7 +77,7 @@ pub(super) async fn case(
     let pending = approvals::of_case(store, &file.case, edge.app.clock.now()).await?;
     let people: BTreeMap<String, String> =
         store.list_agents().await?.into_iter().map(|agent| (agent.id.to_string(), agent.name)).collect();
-    context["case"] = shown::case(&edge, &file.case);
+    context["case"] = shown::case(&edge, &file.case, signed_in.may(Right::Act));
     context["customer"] = json!({"name": customer.name, "email": customer.email, "id": customer.external_id});
     context["note"] = handoff.as_ref().map(|handoff| shown::note(&edge, handoff)).unwrap_or_default();
     context["approval"] = pending
@@ -98,8 +98,8 @@ pub(super) async fn attachment(
     signed_in: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let _ = signed_in;
-    download::attachment(&edge, &id).await
+    signed_in.demand(Right::SeeCases)?;
+    download::attachment(&edge, &id, &signed_in.reach).await
 }
 
 /// One case, live.
@@ -111,8 +111,8 @@ pub(super) async fn follow(
     Asked(after): Asked<After>,
     headers: HeaderMap,
 ) -> Result<Live, Response> {
-    let _ = signed_in;
-    let id = case_id(&id).map_err(IntoResponse::into_response)?;
+    let file = signed_in.case(&edge, &id).await.map_err(IntoResponse::into_response)?;
+    let id = file.case.id.clone();
     let resumed = headers.get("last-event-id").and_then(|value| Places::parse(value.to_str().ok()?));
     let places = resumed.unwrap_or_else(|| Places::of(&id, after.after.unwrap_or(0).max(0)));
     stream::open(&edge, address, Source::Case(id), Some(places)).map_err(IntoResponse::into_response)
@@ -124,9 +124,10 @@ pub(super) struct After {
 }
 
 /// What every page shows around its own part.
-async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Result<Value, StoreError> {
+async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Result<Value, ApiError> {
+    signed_in.demand(Right::SeeCases)?;
     let (store, now) = (&edge.app.store, edge.app.clock.now());
-    let waiting = store.queue(None, LISTED_MAX).await?;
+    let waiting = store.queue(None, &signed_in.reach, LISTED_MAX).await?;
     let of_agent = |state| CaseFilter {
         agent: Some(signed_in.agent.id.clone()),
         state: Some(state),
@@ -135,10 +136,11 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
     let part = Page { cursor: None, limit: LISTED_MAX };
     let (mut mine, _) = store.list_cases(&of_agent(CaseState::Agent), &part).await?;
     mine.extend(store.list_cases(&of_agent(CaseState::Snoozed), &part).await?.0);
-    let resolved = CaseFilter { state: Some(CaseState::Resolved), ..CaseFilter::default() };
+    let reach = signed_in.reach.clone();
+    let resolved = CaseFilter { state: Some(CaseState::Resolved), reach, ..CaseFilter::default() };
     let (resolved, _) = store.list_cases(&resolved, &Page { cursor: None, limit: 10 }).await?;
     let line = |case: &Case, since: Timestamp, reason: Option<&str>| {
-        let mut line = shown::case(edge, case);
+        let mut line = shown::case(edge, case, signed_in.may(Right::Act));
         line["reason"] = json!(reason.map(shown::reason));
         line["waited"] = json!(ago(now, since));
         line["chosen"] = json!(chosen == Some(&case.id));

@@ -59,6 +59,8 @@ pub(super) async fn change(
             | AccountError::Same
             | AccountError::Short
             | AccountError::Taken(_)
+            | AccountError::Unknown(_)
+            | AccountError::LastAdmin
             | AccountError::Hash(_)),
         ) => refused(&edge, &signed_in, &error.to_string()),
     }

@@ -14,9 +14,9 @@ use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
 use crate::domain::team::Agent;
 
-/// A case as a line of a list and as the head of its page.
-pub(super) fn case(edge: &Edge, case: &Case) -> Value {
-    let can = |wanted: &[CaseState]| wanted.contains(&case.state);
+/// A case as a line of a list and as the head of its page; whoever may not act on it is shown no button.
+pub(super) fn case(edge: &Edge, case: &Case, acts: bool) -> Value {
+    let can = |wanted: &[CaseState]| acts && wanted.contains(&case.state);
     let desk = &edge.app.pipeline.parts().desk;
     json!({
         "id": case.id,
@@ -42,7 +42,7 @@ pub(super) fn case(edge: &Edge, case: &Case) -> Value {
         "can_return": can(&[CaseState::Queued, CaseState::Agent, CaseState::Snoozed]),
         "can_resolve": can(&[CaseState::Assistant, CaseState::Queued, CaseState::Agent, CaseState::Snoozed]),
         "can_reopen": can(&[CaseState::Resolved, CaseState::Closed]),
-        "can_reply": case.state != CaseState::Closed,
+        "can_reply": acts && case.state != CaseState::Closed,
     })
 }
 
@@ -149,7 +149,7 @@ pub(super) fn approval(
         "id": approval.id, "hash": approval.hash, "tool": declared.words(&approval.tool),
         "arguments": declared.arguments(&arguments), "because": sentence(&approval.because),
         "expires_at": approval.expires_at, "waiting": false, "open": false, "decided": null, "stands": null,
-        "alarming": false, "may": may_decide(agent, case.team.as_ref()),
+        "alarming": false, "may": may_decide(agent, case.team.as_ref(), &edge.app.config),
     });
     match &pending.standing {
         Standing::Waiting => {

@@ -13,11 +13,15 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::ApiError;
 use super::super::extract::{Peer, bytes};
 use super::super::keys::{hash, random_text};
 use super::accounts;
+use crate::desk::reach;
+use crate::domain::role::{Reach, Right, may};
 use crate::domain::team::Agent;
+use crate::store::CaseFile;
 
 const PAGE: &str = concat!(include_str!("head.html"), include_str!("login.html"), include_str!("foot.html"));
 pub(super) const FIELD_CHARS_MAX: usize = 200;
@@ -25,8 +29,27 @@ pub(super) const FIELD_CHARS_MAX: usize = 200;
 /// An agent who signed in, and the token that their forms carry.
 pub(super) struct SignedIn {
     pub(super) agent: Agent,
+    pub(super) reach: Reach,
     pub(super) csrf: String,
     token_hash: String,
+}
+
+impl SignedIn {
+    /// Refuses somebody whose role lacks a right.
+    pub(super) fn demand(&self, right: Right) -> Result<(), ApiError> {
+        access::demand(&self.agent, right)
+    }
+
+    /// Whether their role gives them a right, for a page that shows only what they may do.
+    pub(super) fn may(&self, right: Right) -> bool {
+        may(self.agent.role, right)
+    }
+
+    /// A case within their reach, if they may read cases at all.
+    pub(super) async fn case(&self, edge: &Edge, id: &str) -> Result<Arc<CaseFile>, ApiError> {
+        self.demand(Right::SeeCases)?;
+        access::case(edge, id, &self.reach).await
+    }
 }
 
 /// `__Host-` cookies need https; on a plain loopback address the name is plain.
@@ -63,7 +86,8 @@ impl FromRequestParts<Arc<Edge>> for SignedIn {
         let token_hash = hash(&token);
         let session = edge.app.store.session(&token_hash, edge.app.clock.now()).await;
         let session = session.map_err(|error| ApiError::from(error).into_response())?.ok_or_else(away)?;
-        Ok(Self { agent: session.agent, csrf: csrf(&token), token_hash })
+        let reach = reach::of(&session.agent, &edge.app.config);
+        Ok(Self { agent: session.agent, reach, csrf: csrf(&token), token_hash })
     }
 }
 

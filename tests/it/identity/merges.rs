@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use firstline::domain::event::first_broken;
 use firstline::domain::ids::{CaseId, CustomerId};
+use firstline::domain::role::Reach;
 use firstline::pipeline::identity::{self, IdentityError};
 use firstline::store::{CaseFilter, Page};
 use proptest::prelude::*;
@@ -158,7 +159,8 @@ impl Town<'_> {
                 let file = store.case(&case.id).await.unwrap().unwrap();
                 assert_eq!((&file.case.customer, &file.customer.id), (&top, &top));
             }
-            let (said, _) = store.timeline(id, &Page { cursor: None, limit: 200 }).await.unwrap();
+            let (said, _) =
+                store.timeline(id, &Reach::All, &Page { cursor: None, limit: 200 }).await.unwrap();
             assert!(said.iter().all(|message| found.contains(&message.case)));
         }
         let mut different: Vec<&CustomerId> = tops.values().collect();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use firstline::domain::ids::{AgentId, TeamId};
+use firstline::domain::role::Role;
 use firstline::domain::team::Agent;
 use firstline::domain::time::Timestamp;
 use firstline::store::{AgentSession, ApiKey};
@@ -17,12 +18,13 @@ on_both! {
     the_use_of_a_key_is_noted_once_a_minute
 }
 
-fn agent(login: &str) -> Agent {
+pub(super) fn agent(login: &str) -> Agent {
     Agent {
         id: AgentId::parse(&format!("agent-{login}")).unwrap(),
         login: login.to_owned(),
         name: "Eva".to_owned(),
         password_hash: "$argon2id$first".to_owned(),
+        role: Role::Agent,
         teams: vec![TeamId::parse("care").unwrap()],
         languages: vec!["de".to_owned()],
         created_at: NOW,
@@ -79,6 +81,7 @@ fn key(id: &str) -> ApiKey {
         prefix: "flk_abc".to_owned(),
         hash: format!("hash-{id}"),
         scopes: vec!["messages".to_owned(), "read".to_owned()],
+        agent: None,
         created_at: NOW,
         expires_at: None,
         last_used_at: None,

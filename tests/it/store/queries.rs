@@ -8,6 +8,7 @@ use firstline::domain::event::{Event, EventKind};
 use firstline::domain::handoff::{Handoff, HandoffNote, Known};
 use firstline::domain::ids::{AgentId, AttachmentId, CaseId, HandoffId, MessageId, ProcedureId, TeamId};
 use firstline::domain::message::{Attachment, Author, Citation, Message, Visibility};
+use firstline::domain::role::Reach;
 use firstline::domain::time::Timestamp;
 use firstline::domain::triage::{Sentiment, Urgency};
 use firstline::store::{Arrival, CaseFilter, Change, OpenCase, Page, StoreError};
@@ -279,7 +280,7 @@ async fn the_queue_is_ordered_by_urgency_and_then_by_age(record: Arc<Record>) {
         store.commit(unit(name, changes)).await.unwrap();
     }
     let names = async |team, limit| {
-        let queue = store.queue(team, limit).await.unwrap();
+        let queue = store.queue(team, &Reach::All, limit).await.unwrap();
         queue
             .into_iter()
             .map(|q| (q.case.id.as_str().to_owned(), q.reason, q.since.ms_since(NOW)))
@@ -319,7 +320,7 @@ async fn a_timeline_runs_over_all_cases_of_a_customer(record: Arc<Record>) {
     let mut part = page(3);
     let mut all = Vec::new();
     loop {
-        let (messages, next) = store.timeline(&customer_id("ann"), &part).await.unwrap();
+        let (messages, next) = store.timeline(&customer_id("ann"), &Reach::All, &part).await.unwrap();
         all.extend(messages.iter().map(|m| (m.at.ms_since(NOW), m.case.as_str().to_owned())));
         let Some(next) = next else { break };
         part.cursor = Some(next);
