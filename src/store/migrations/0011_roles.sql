@@ -18,10 +18,11 @@ create unique index agents_subject on agents (issuer, subject) where issuer is n
 -- The person for whom a key acts; none for a program of its own.
 alter table api_keys add column agent_id text;
 
--- When a sign-in began and was last used, and in what browser. 0: before this was noted.
+-- When a sign-in began and was last used, in what browser, and how it was proven. 0: before this was noted.
 alter table sessions add column begun_at bigint not null default 0;
 alter table sessions add column seen_at bigint not null default 0;
 alter table sessions add column browser text not null default '';
+alter table sessions add column how text not null default 'password';
 
 -- Sign-ins whose password was right and whose second factor is still to come.
 create table half_sign_ins (
