@@ -58,8 +58,14 @@ pub enum EventKind {
     Merged,
     /// … and that was undone.
     Unmerged,
+    /// An address was made this customer's by somebody's word.
+    Linked,
+    /// … or taken away from them.
+    Unlinked,
     /// The customer proved who they are, or failed to.
     Proven,
+    /// The customer was offered another channel and has said yes or no.
+    Moved,
     /// The case is over.
     Closed,
     /// The operator's CRM was asked who writes.
@@ -96,7 +102,10 @@ impl EventKind {
             Self::Reopened => "reopened",
             Self::Merged => "merged",
             Self::Unmerged => "unmerged",
+            Self::Linked => "linked",
+            Self::Unlinked => "unlinked",
             Self::Proven => "proven",
+            Self::Moved => "moved",
             Self::Closed => "closed",
             Self::CrmAsked => "crm_asked",
             Self::Erased => "erased",

@@ -29,6 +29,8 @@ const LOOKS_MAX: usize = 16;
 /// No phone number is shorter.
 const PHONE_DIGITS_MIN: usize = 5;
 const DAY_MS: i64 = 86_400_000;
+/// On whose word an address is linked that the operator's record names.
+const BY_RECORD: &str = "record";
 
 /// Why nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +116,30 @@ pub(super) fn still_theirs(
     let Some(gone) = gone else { return arrival };
     changes.push(ended(gone, Ended::Silence, now));
     Arrival { identity: None, customer: None, cases: Vec::new(), ..arrival }
+}
+
+/// A mail address from which nobody has written yet, proven by its own domain, is the customer's of whom the operator has
+/// said that it is theirs, where that is exactly one. Returns whether that was found out just now.
+pub(super) async fn introduced(
+    parts: &Parts,
+    message: &InboundMessage,
+    arrival: &Arrival,
+) -> Result<bool, IdentityError> {
+    let sender = &message.sender;
+    let mail = ContactKind::of_channel(&message.channel) == Some(ContactKind::Email);
+    if arrival.identity.is_some() || !mail || sender.assurance != Assurance::Channel {
+        return Ok(false);
+    }
+    let compared = ContactKind::Email.compared(&sender.address);
+    let Some(customer) = parts.store.named_by_operator(&compared).await? else { return Ok(false) };
+    // Kept as the channel writes it, or it would not be found again.
+    let address = Address { channel: message.channel.clone(), address: sender.address.clone() };
+    match link(parts, &customer.id, &address, (Link::Operator, BY_RECORD)).await {
+        Ok(()) => Ok(true),
+        // Somebody was quicker, and now it is known whose it is.
+        Err(IdentityError::Taken(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 fn ended(identity: &Identity, why: Ended, at: Timestamp) -> Change {
@@ -279,6 +305,17 @@ async fn told(
     Ok(changes)
 }
 
+/// The same for everybody who is known as this customer.
+async fn told_person(
+    parts: &Parts,
+    customer: &CustomerId,
+    kind: EventKind,
+    body: &serde_json::Value,
+) -> Result<Vec<Change>, StoreError> {
+    let members = forest::below(&parts.store.merges(customer).await?, customer);
+    told(parts, &members, kind, body).await
+}
+
 /// Commits a decision that is about no case of its own. `false`: something changed since it was read.
 pub(super) async fn commit(parts: &Parts, changes: Vec<Change>) -> Result<bool, IdentityError> {
     let case = CaseId::new(parts.clock.new_id());
@@ -358,12 +395,12 @@ pub async fn named(parts: &Parts, external_id: &str) -> Result<Arc<Customer>, Id
     Err(IdentityError::Unavailable("the record kept changing".into()))
 }
 
-/// Makes an address a customer's, on this evidence.
+/// Makes an address a customer's, on this evidence and somebody's word.
 pub async fn link(
     parts: &Parts,
     customer: &CustomerId,
     at: &Address,
-    link: Link,
+    (link, by): (Link, &str),
 ) -> Result<(), IdentityError> {
     for _ in 0..LOOKS_MAX {
         let now = parts.clock.now();
@@ -382,6 +419,8 @@ pub async fn link(
             }
             changes.extend([ended(&known, Ended::Moved, now), counted(&holder)]);
         }
+        let body = json!({"channel": at.channel, "link": link, "by": by});
+        changes.extend(told_person(parts, &customer.id, EventKind::Linked, &body).await?);
         changes.push(Change::NewIdentity(Identity {
             id: IdentityId::new(parts.clock.new_id()),
             customer: customer.id.clone(),
@@ -403,13 +442,28 @@ pub async fn link(
 }
 
 /// Takes an address away from a customer. Whoever writes from it next is a new one.
-pub async fn unlink(parts: &Parts, customer: &CustomerId, at: &Address) -> Result<(), IdentityError> {
+pub async fn unlink(
+    parts: &Parts,
+    customer: &CustomerId,
+    at: &Address,
+    by: &str,
+) -> Result<(), IdentityError> {
     let customer = parts.store.customer(customer).await?.ok_or(IdentityError::NoCustomer)?;
     let known = parts.store.identity(&at.channel, &at.address).await?.ok_or(IdentityError::NotLinked)?;
     let holder = parts.store.customer(&known.customer).await?.ok_or(IdentityError::NoCustomer)?;
     if holder.id != customer.id {
         return Err(IdentityError::NotLinked);
     }
-    // Somebody else ended it a moment ago: that is what was asked for.
-    commit(parts, vec![ended(&known, Ended::Unlinked, parts.clock.now())]).await.map(drop)
+    let body = json!({"channel": at.channel, "by": by});
+    for _ in 0..LOOKS_MAX {
+        let mut changes = told_person(parts, &customer.id, EventKind::Unlinked, &body).await?;
+        changes.push(ended(&known, Ended::Unlinked, parts.clock.now()));
+        let done = commit(parts, changes).await?;
+        // Where somebody else ended it a moment ago, that is what was asked for.
+        let now = parts.store.identity(&at.channel, &at.address).await?;
+        if done || now.is_none_or(|now| now.id != known.id) {
+            return Ok(());
+        }
+    }
+    Err(IdentityError::Unavailable("the record kept changing".into()))
 }

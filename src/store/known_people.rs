@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::domain::crm::OPERATOR;
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Customer, Ended};
 use crate::domain::ids::CustomerId;
 
 use super::columns::Columns;
@@ -58,6 +58,22 @@ impl Store {
             Ok(KnownPerson { customer: Arc::new(customer(row)?), anchored })
         };
         self.ask(sql, Some(OPERATOR), external_ids).await?.iter().map(read).collect()
+    }
+
+    /// The one customer of the operator's whose record names this mail address, in lower case; none where there are
+    /// several, or where somebody took the address away from them.
+    pub async fn named_by_operator(&self, address: &str) -> Result<Option<Arc<Customer>>, StoreError> {
+        let sql = "select c.id, c.external_id, c.name, c.email, c.phone, c.language, c.crm, c.created_at, c.version
+            from customers c
+            where lower(c.email) = $1 and c.external_id is not null and c.root_id is null and c.erased_at is null
+                and not exists (select 1 from identities i where i.customer_id = c.id and lower(i.address) = $1
+                    and i.ended_because = $2)
+            limit 2";
+        let query = sqlx::query(sql).bind(storable(address)).bind(Ended::Unlinked.as_str());
+        match self.rows(query).await?.as_slice() {
+            [only] => Ok(Some(Arc::new(customer(only)?))),
+            _ => Ok(None),
+        }
     }
 
     /// Whose records name these addresses, at most [`ASKED_MAX`] of them.

@@ -9,6 +9,7 @@ use firstline::config::{Config, Sources};
 use firstline::domain::assurance::Assurance;
 use firstline::domain::customer::{ContactKind, Link};
 use firstline::domain::decision::{Draft, Step};
+use firstline::domain::event::EventKind;
 use firstline::domain::ids::{CustomerId, ProcedureId};
 use firstline::domain::message::{InboundMessage, Sender};
 use firstline::pipeline::identity::{self, Address, IdentityError};
@@ -29,6 +30,7 @@ on_both! {
     an_address_of_somebody_with_cases_is_not_given_to_another
     what_a_stranger_typed_replaces_nothing_that_was_proven
     possible_matches_name_their_evidence_and_join_nobody
+    a_proven_mail_address_that_the_operator_named_is_that_customers_from_the_first_word
     a_case_opened_while_joined_stays_with_whose_it_is
     a_visitor_who_signs_in_goes_on_with_their_case_and_leaves_nothing_in_the_browser
 }
@@ -125,7 +127,9 @@ async fn a_phone_number_that_was_silent_for_long_is_somebody_elses(record: Arc<R
     let world = World::new(&record).await;
     let ann = world.ann_writes("m1").await.customer;
     for (channel, number) in [("sms", "+4930123456"), ("whatsapp", "4930123456"), ("voice", "+4930123456")] {
-        identity::link(world.pipeline.parts(), &ann, &at(channel, number), Link::Operator).await.unwrap();
+        identity::link(world.pipeline.parts(), &ann, &at(channel, number), (Link::Operator, "key:test"))
+            .await
+            .unwrap();
         world.clock.advance(89 * DAY_MS);
         let here = world.writes(&format!("{channel}-1"), channel, number).await;
         assert_eq!(here.customer, ann, "{channel}: still hers");
@@ -139,7 +143,9 @@ async fn a_phone_number_that_was_silent_for_long_is_somebody_elses(record: Arc<R
         let kept = history.iter().find(|one| one.channel == channel).unwrap();
         assert!(kept.ended_at.is_some(), "{channel}: what it was is kept");
         // Who proves it again is her again, with a number that nobody else has cases under.
-        identity::link(world.pipeline.parts(), &ann, &at(channel, "+4930777"), Link::Operator).await.unwrap();
+        identity::link(world.pipeline.parts(), &ann, &at(channel, "+4930777"), (Link::Operator, "key:test"))
+            .await
+            .unwrap();
     }
 }
 
@@ -154,7 +160,7 @@ async fn the_operator_says_whose_an_address_is_and_takes_it_away_again(record: A
     let world = World::new(&record).await;
     let parts = world.pipeline.parts();
     let ann = world.ann_writes("m1").await;
-    identity::link(parts, &ann.customer, &at("telegram", "77"), Link::Operator).await.unwrap();
+    identity::link(parts, &ann.customer, &at("telegram", "77"), (Link::Operator, "key:test")).await.unwrap();
     let here = world.writes("t1", "telegram", "77").await;
     assert_eq!((&here.customer, &here.case), (&ann.customer, &ann.case), "one customer, one case");
     let case = world.store().case_fresh(&here.case).await.unwrap().unwrap().case.clone();
@@ -164,9 +170,17 @@ async fn the_operator_says_whose_an_address_is_and_takes_it_away_again(record: A
         "as far as the channel proves the address, and no further"
     );
     let bob = world.writes("t2", "telegram", "78").await;
-    let refused = identity::unlink(parts, &bob.customer, &at("telegram", "77")).await;
+    let refused = identity::unlink(parts, &bob.customer, &at("telegram", "77"), "key:test").await;
     assert!(matches!(refused, Err(IdentityError::NotLinked)));
-    identity::unlink(parts, &ann.customer, &at("telegram", "77")).await.unwrap();
+    identity::unlink(parts, &ann.customer, &at("telegram", "77"), "key:test").await.unwrap();
+    let log = world.store().events(&ann.case, 0, 1000).await.unwrap();
+    let said = |kind: EventKind| {
+        let body = log.iter().find(|event| event.kind == kind.as_str()).map(|event| event.body.clone());
+        serde_json::from_str::<serde_json::Value>(&body.unwrap()).unwrap()
+    };
+    let by = serde_json::json!({"channel": "telegram", "link": "operator", "by": "key:test"});
+    assert_eq!(said(EventKind::Linked), by);
+    assert_eq!(said(EventKind::Unlinked), serde_json::json!({"channel": "telegram", "by": "key:test"}));
     let later = world.writes("t3", "telegram", "77").await;
     assert_ne!(later.customer, ann.customer);
     assert_ne!(later.case, ann.case);
@@ -177,7 +191,7 @@ async fn an_address_of_somebody_with_cases_is_not_given_to_another(record: Arc<R
     let parts = world.pipeline.parts();
     let ann = world.ann_writes("m1").await.customer;
     let ida = world.writes("t1", "telegram", "77").await.customer;
-    let refused = identity::link(parts, &ann, &at("telegram", "77"), Link::Operator).await;
+    let refused = identity::link(parts, &ann, &at("telegram", "77"), (Link::Operator, "key:test")).await;
     assert!(matches!(refused, Err(IdentityError::Taken(holder)) if holder == ida));
     assert_eq!(identity::merge(parts, &ann, &ida, "key:test").await.unwrap().id, ann, "the way out");
     assert_eq!(world.writes("t2", "telegram", "77").await.customer, ann);
@@ -190,7 +204,7 @@ async fn what_a_stranger_typed_replaces_nothing_that_was_proven(record: Arc<Reco
     proven.sender.email = Some("ann@mail.example".to_owned());
     proven.sender.name = Some("Ann".to_owned());
     let ann = world.takes(proven).await.customer;
-    identity::link(parts, &ann, &at("telegram", "77"), Link::Operator).await.unwrap();
+    identity::link(parts, &ann, &at("telegram", "77"), (Link::Operator, "key:test")).await.unwrap();
     let mut typed = message("t1", "hello again");
     "telegram".clone_into(&mut typed.channel);
     typed.sender = Sender {
@@ -214,14 +228,63 @@ async fn what_a_stranger_typed_replaces_nothing_that_was_proven(record: Arc<Reco
     assert!(nobody.is_empty(), "nothing is sent to what was only typed");
 }
 
+async fn a_proven_mail_address_that_the_operator_named_is_that_customers_from_the_first_word(
+    record: Arc<Record>,
+) {
+    let world = World::new(&record).await;
+    let vouched = |person: &str, email: &str| {
+        let known = message(person, "hello there");
+        let sender = Sender {
+            address: person.to_owned(),
+            external_id: Some(person.to_owned()),
+            email: Some(email.to_owned()),
+            ..known.sender
+        };
+        InboundMessage { sender, conversation: person.to_owned(), ..known }
+    };
+    let ann = world.takes(vouched("ann", "Ann@Example.com")).await;
+    for (person, email) in [("bob", "shared@example.com"), ("cid", "shared@example.com")] {
+        world.takes(vouched(person, email)).await;
+    }
+    let mail = |id: &str, address: &str, assurance: Assurance| {
+        let known = message(id, "and where are you?");
+        let sender = Sender { address: address.to_owned(), external_id: None, assurance, ..known.sender };
+        InboundMessage { channel: "email".to_owned(), conversation: id.to_owned(), sender, ..known }
+    };
+    let proven = Assurance::Channel;
+    for (id, address, assurance, hers) in [
+        ("claimed", "unproven:ann@example.com", Assurance::Claimed, false),
+        ("first", "ANN@example.com", proven, true),
+        ("again", "ANN@example.com", proven, true),
+        ("spelt-otherwise", "ann@example.com", proven, true),
+        ("alike", "ann+1@example.com", proven, false),
+        ("of-two", "shared@example.com", proven, false),
+    ] {
+        let sent = world.takes(mail(id, address, assurance)).await;
+        assert_eq!(sent.customer == ann.customer, hers, "{id}");
+    }
+    let known = world.store().identities(&ann.customer).await.unwrap();
+    let mails = known.iter().filter(|one| one.channel == "email").map(|one| (one.address.as_str(), one.link));
+    assert_eq!(
+        mails.collect::<Vec<_>>(),
+        [("ANN@example.com", Link::Operator), ("ann@example.com", Link::Operator)]
+    );
+    // What was taken away from her by hand does not come back by itself.
+    let taken = at("email", "ann@example.com");
+    identity::unlink(world.pipeline.parts(), &ann.customer, &taken, "key:test").await.unwrap();
+    let sent = world.takes(mail("taken-away", "ann@example.com", proven)).await;
+    assert_ne!(sent.customer, ann.customer);
+}
+
 async fn possible_matches_name_their_evidence_and_join_nobody(record: Arc<Record>) {
     let world = World::new(&record).await;
+    // Before the operator has said whose it is: afterwards it would be hers from the first word.
+    let by_mail = world.writes("e1", "email", "ann@mail.example").await.customer;
     let mut proven = message("m1", "hello there");
     proven.sender.email = Some("Ann@mail.example".to_owned());
     proven.sender.phone = Some("+49 (30) 12-34 56".to_owned());
     proven.sender.name = Some("Ann Baker".to_owned());
     let ann = world.takes(proven).await.customer;
-    let by_mail = world.writes("e1", "email", "ann@mail.example").await.customer;
     let by_phone = world.writes("w1", "whatsapp", "4930123456").await.customer;
     let mut typed = message("c1", "it is me");
     typed.sender = Sender {
@@ -312,6 +375,6 @@ async fn a_visitor_who_signs_in_goes_on_with_their_case_and_leaves_nothing_in_th
     assert!(identity::join_visitor(parts, "v-1", &person("bob")).await.unwrap());
     assert_ne!(world.customer(&next.customer).await.id, ann.customer);
     // Whose visitor was somebody already is not made somebody else.
-    identity::link(parts, &ann.customer, &at("web_chat", "v-2"), Link::Operator).await.unwrap();
+    identity::link(parts, &ann.customer, &at("web_chat", "v-2"), (Link::Operator, "key:test")).await.unwrap();
     assert!(!identity::join_visitor(parts, "v-2", &person("bob")).await.unwrap());
 }

@@ -95,7 +95,7 @@ pub(super) async fn link_identity(
         Some(external_id) => identity::named(edge.app.pipeline.parts(), external_id).await?,
         None => whose(&edge, &id).await?,
     };
-    identity::link(edge.app.pipeline.parts(), &customer.id, &at, link).await?;
+    identity::link(edge.app.pipeline.parts(), &customer.id, &at, (link, &caller.actor().shown())).await?;
     shown(&edge, &customer).await
 }
 
@@ -120,7 +120,7 @@ pub(super) async fn unlink_identity(
     caller.may(Scope::Customers)?;
     let at = Address::parse(&one.channel, &one.address)?;
     let customer = whose(&edge, &id).await?;
-    identity::unlink(edge.app.pipeline.parts(), &customer.id, &at).await?;
+    identity::unlink(edge.app.pipeline.parts(), &customer.id, &at, &caller.actor().shown()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
