@@ -39,7 +39,7 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 21] = [
+const STAGES: [(&str, &[&str]); 22] = [
     ("acquaint", &[]),
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
@@ -52,7 +52,8 @@ const STAGES: [(&str, &[&str]); 21] = [
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve"]),
     ("identity", &[]),
-    ("ingest", &["consent", "identity", "proof", "which_case"]),
+    ("ingest", &["consent", "identity", "moving", "proof", "which_case"]),
+    ("moving", &["settle"]),
     ("proof", &["identity", "resolve", "which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),
@@ -62,8 +63,10 @@ const STAGES: [(&str, &[&str]); 21] = [
     ("write", &["turn"]),
     ("write_back", &[]),
 ];
-const TURN: &[&str] =
-    &["acquaint", "consent", "doubt", "effect", "handoff", "proof", "resolve", "settle", "turn", "write"];
+const TURN: &[&str] = &[
+    "acquaint", "consent", "doubt", "effect", "handoff", "moving", "proof", "resolve", "settle", "turn",
+    "write",
+];
 
 /// A word and the files (by beginning of path) where it may stand.
 const ABSENT: [(&str, &[&str]); 11] = [

@@ -171,6 +171,10 @@ pub trait ChannelAdapter: Send + Sync {
     fn seen<'a>(&'a self, _: &'a InboundMessage) -> Option<BoxFuture<'a, ()>> {
         None
     }
+    /// The thread in which we may write to `address` first, where the medium lets us; `seed` is the case's id.
+    fn begin_thread(&self, _seed: &str, _address: &str) -> Option<String> {
+        None
+    }
     /// Whether its readers follow the case's own record: what is stored and announced has then arrived, and
     /// nothing needs to be carried.
     fn follows_the_record(&self) -> bool {

@@ -84,6 +84,10 @@ impl ChannelAdapter for Sms {
         twilio::nothing_to_do()
     }
 
+    fn begin_thread(&self, _: &str, address: &str) -> Option<String> {
+        Some(address.to_owned())
+    }
+
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         Box::pin(async move {
             let text = segments::minimised(outgoing.text);

@@ -153,6 +153,8 @@ pub struct Cases {
     pub talk_ms: i64,
     /// A resolved case closes after this.
     pub close_ms: i64,
+    /// Whether customers are offered to go on where they need not wait.
+    pub offer_moves: bool,
 }
 
 /// From which confidence what happens.

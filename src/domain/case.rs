@@ -201,6 +201,40 @@ pub enum DoubtStage {
     Settled,
 }
 
+/// Another channel on which the customer was offered to go on, and what they said to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveOffer {
+    /// Where to.
+    pub to: Place,
+    /// What would go there.
+    pub what: Moved,
+    /// Place in the thread of the message that asked; only an answer right after it counts.
+    pub asked_seq: i64,
+    /// They said no, or spoke of something else: not asked again.
+    pub declined: bool,
+}
+
+/// A thread of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The channel.
+    pub channel: String,
+    /// The thread on it.
+    pub conversation: String,
+    /// Whose address it is.
+    pub address: String,
+}
+
+/// What a customer was offered to get elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moved {
+    /// Everything that is answered from now on.
+    Answers,
+    /// The links of the message that asked.
+    Links,
+}
+
 /// One problem of one customer, over as many channels as it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
@@ -260,6 +294,8 @@ pub struct Case {
     pub snoozed_until: Option<Timestamp>,
     /// A message that perhaps belongs elsewhere.
     pub doubt: Option<Doubt>,
+    /// Another channel that the customer was offered.
+    pub move_offer: Option<MoveOffer>,
 }
 
 impl Case {

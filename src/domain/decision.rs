@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::case::Resolution;
+use super::case::{Place, Resolution};
 use super::ids::ReceiptId;
 use super::message::Citation;
 use super::triage::Urgency;
@@ -52,6 +52,8 @@ pub struct Draft {
     pub choices: Vec<String>,
     /// How it settles the matter, if it does: a real answer or a finished procedure, never a greeting.
     pub resolves: Option<Resolution>,
+    /// Where it is sent too, beside the channel of the case.
+    pub copy: Option<Place>,
     /// The receipts it names as its grounds, beside its citations. Without them every receipt and passage counts.
     pub grounds: Option<Vec<ReceiptId>>,
 }

@@ -186,8 +186,10 @@ fn outrun(delivery: &Delivery, message: &Message, file: &CaseFile) -> bool {
             && other.author != Author::Customer
             && other.channel != delivery.channel
     };
+    // What was asked for as a copy elsewhere is no answer that another one can outrun.
     delivery.state == DeliveryState::Pending
         && message.author == Author::Assistant
+        && message.channel == delivery.channel
         && file.messages.iter().any(|other| newer(&other))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Parts;
+use super::moving;
 use super::resolve::{Carried, Ending};
 use super::settle::{self, End};
 use super::turn::TurnError;
@@ -60,7 +61,9 @@ pub(super) async fn compose(
     let language = book.case.language.clone();
     let team = parts.desk.team_for(handoff.team.as_deref(), &language);
     let spoken = book.case.channel == voice::NAME;
+    let there = parts.desk.presence(&team, now) == Presence::Open;
     let told = told(parts, &team, &language, (&handoff.reason, spoken));
+    let offer = moving::offer_answers(parts, &end.file.customer, &book.case, there).await?;
     let urgency = urgency_of(handoff.urgency, book.case.urgency);
     let transcript = parts.store.transcript(&book.case.id).await?;
     let identity = parts.store.identities(&book.case.customer).await?;
@@ -88,8 +91,11 @@ pub(super) async fn compose(
         told: &told,
         urgency,
     });
-    let words: Vec<&str> = handoff.say.iter().map(String::as_str).chain([told.as_str()]).collect();
-    let draft = Draft { text: words.join("\n\n"), ..Draft::default() };
+    let asked = offer.as_ref().map(|offer| offer.words.as_str());
+    let words: Vec<&str> =
+        handoff.say.iter().map(String::as_str).chain([told.as_str()]).chain(asked).collect();
+    let choices = offer.as_ref().map(|offer| offer.choices.clone()).unwrap_or_default();
+    let draft = Draft { text: words.join("\n\n"), choices, ..Draft::default() };
     let stored = Handoff {
         id: HandoffId::new(parts.clock.new_id()),
         case: book.case.id.clone(),
@@ -109,7 +115,10 @@ pub(super) async fn compose(
     book.case.resolution = None;
     let body = json!({"handoff": stored.id, "reason": handoff.reason, "team": team, "urgency": urgency});
     book.push(Change::Handoff(Box::new(stored)));
-    settle::speak(parts, book, &draft, Some(&end.turn.id), now);
+    let message = settle::speak(parts, book, &draft, Some(&end.turn.id), now);
+    if let Some(offer) = offer {
+        book.case.move_offer = Some(offer.asked(message.seq));
+    }
     book.event(EventKind::HandedOff, &settle::end_body(end, body));
     failpoints::reach("handoff_composed");
     metrics::counter!("firstline_handoffs_total", "reason" => handoff.reason.clone()).increment(1);

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::which_case::{self, Home};
-use super::{Parts, consent, identity, proof};
+use super::{Parts, consent, identity, moving, proof};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
 use crate::domain::crm::{Crm, Field, OPERATOR};
@@ -88,7 +88,7 @@ pub(super) async fn ingest(
     let digest = digest(&message, code.is_some());
     let writer = key_of(&message);
     let _door = parts.doors.of(&writer).await;
-    let mut typed = None;
+    let (mut typed, mut known) = (None, false);
     for _ in 0..TRIES_MAX {
         let arrival = parts
             .store
@@ -104,6 +104,12 @@ pub(super) async fn ingest(
             if typed.is_some() {
                 message.text = extract::mask_six_digits(&message.text).into_owned();
                 // Whose message it is may be known better now.
+                continue;
+            }
+        }
+        if !known {
+            known = true;
+            if identity::introduced(parts, &message, &arrival).await.map_err(|error| unavailable(&error))? {
                 continue;
             }
         }
@@ -229,6 +235,9 @@ async fn compose(
     let Some(home) = home(parts, message, &arrival, typed).await? else { return Ok(None) };
     let Placed { mut case, doubt, settled, opened } =
         place(parts, message, (&customer, fresh), home, &mut changes);
+    let said = moving::said(&case, message);
+    // An answer to an offer says nothing about the matter.
+    let settled = settled || said.is_some_and(|said| said != moving::Said::Else);
     let was_settled = case.state == CaseState::Resolved || case.resolution.is_some();
     if case.step(Move::CustomerWrote).is_err() {
         return Ok(None);
@@ -273,6 +282,7 @@ async fn compose(
         at: now,
     }));
     book.message(stored);
+    moving::heard(parts, &mut book, said, now);
     changes.extend(heard(parts, message, now).map(Change::Heard));
     changes.extend(consent::given(parts, message, now).map(Change::Consent));
     let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));

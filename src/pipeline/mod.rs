@@ -45,6 +45,7 @@ mod handoff;
 mod housekeeping;
 pub mod identity;
 mod ingest;
+mod moving;
 mod proof;
 mod resolve;
 mod settle;

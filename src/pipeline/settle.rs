@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::resolve::{Carried, Ending, Mind, Words};
 use super::turn::TurnError;
-use super::{Parts, await_end, doubt, handoff};
-use crate::domain::case::{CaseState, Move, PendingWrite};
+use super::{Parts, await_end, doubt, handoff, moving};
+use crate::domain::case::{Case, CaseState, Move, PendingWrite, Place};
 use crate::domain::crm::Field;
 use crate::domain::customer::Customer;
 use crate::domain::decision::{Draft, ProposedWrite};
@@ -66,7 +66,10 @@ pub(super) async fn commit(
         book.event(EventKind::ModelCalled, &json!(call));
     }
     let outcome = match &ending.words {
-        Words::Say(draft) => say(parts, end, &mut book, draft, now),
+        Words::Say(draft) => {
+            let offer = moving::offer_links(parts, &book.case, draft).await?;
+            say(parts, end, &mut book, draft, offer)
+        }
         Words::Ask { draft, write } => ask(parts, end, &mut book, draft, write.as_ref(), now),
         Words::HandOff { handoff, approval, unsent } => {
             book.case.pending = None;
@@ -116,10 +119,25 @@ fn remember(book: &mut Draftbook, mind: &Mind) {
     case.issue = case.issue.take().or_else(|| mind.issue.clone());
 }
 
-fn say(parts: &Parts, end: &End<'_>, book: &mut Draftbook, draft: &Draft, now: Timestamp) -> Outcome {
+fn say(
+    parts: &Parts,
+    end: &End<'_>,
+    book: &mut Draftbook,
+    draft: &Draft,
+    offer: Option<moving::Offer>,
+) -> Outcome {
+    let now = parts.clock.now();
     book.case.pending = None;
     let newer = end.file.case.inbound_seq > end.through;
-    let message = speak(parts, book, draft, Some(&end.turn.id), now);
+    let message = match offer {
+        None => speak(parts, book, draft, Some(&end.turn.id), now),
+        Some(offer) => {
+            let text = format!("{}\n\n{}", draft.text, offer.words);
+            let message = speak(parts, book, &Draft { text, ..draft.clone() }, Some(&end.turn.id), now);
+            book.case.move_offer = Some(offer.asked(message.seq));
+            message
+        }
+    };
     let cited: Vec<&str> = draft.citations.iter().map(|c| c.article.as_str()).collect();
     let body = end_body(end, json!({"message": message.id, "articles": cited, "resolution": draft.resolves}));
     // Settled before, and only thanks or a greeting since: it stays as it was.
@@ -191,7 +209,12 @@ pub(super) fn speak(
         attachments: Vec::new(),
         turn: turn.cloned(),
     });
-    for delivery in parts.channels.deliveries(&book.case, &message, now, parts.clock.as_ref()) {
+    let mut deliveries = parts.channels.deliveries(&book.case, &message, now, parts.clock.as_ref());
+    if let Some(Place { channel, conversation, .. }) = draft.copy.clone() {
+        let elsewhere = Case { channel, conversation, ..book.case.clone() };
+        deliveries.extend(parts.channels.deliveries(&elsewhere, &message, now, parts.clock.as_ref()));
+    }
+    for delivery in deliveries {
         book.push(Change::Deliver(delivery));
     }
     message

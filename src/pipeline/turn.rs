@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
-use super::{Parts, acquaint, consent, doubt, handoff, proof};
+use super::{Parts, acquaint, consent, doubt, handoff, moving, proof};
 use crate::assistant::AssistantError;
 use crate::domain::case::{CaseState, DoubtStage, Move};
 use crate::domain::decision::HandOff;
@@ -234,6 +234,9 @@ async fn propose(
             return Ok(Ending { words: Words::Say(draft), mind: None, stale: false });
         }
         None => {}
+    }
+    if let Some(draft) = moving::answered(parts, &file.case, unread, &file.messages) {
+        return Ok(Ending { words: Words::Say(draft), mind: None, stale: false });
     }
     // A turn that begins again asks anew.
     carried.changes.clear();

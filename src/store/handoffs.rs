@@ -44,7 +44,7 @@ impl Store {
             coalesce((select root_id from customers where customers.id = k.customer_id), k.customer_id) as customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
             k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id, k.resolution, k.follows, k.pending,
             k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq, k.event_hash, k.opened_at,
-            k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, h.reason as reason,
+            k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, k.move_offer, h.reason as reason,
             coalesce(h.at, k.updated_at) as since
             from cases k left join handoffs h on h.id = (select newest.id from handoffs newest
                 where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)

@@ -68,7 +68,7 @@ pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, 
 pub use write_backs::{Told, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "the record", include_str!("migrations/0001_record.sql")),
     (2, "chosen passwords", include_str!("migrations/0002_passwords.sql")),
     (3, "doubt", include_str!("migrations/0003_doubt.sql")),
@@ -77,6 +77,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (6, "channels", include_str!("migrations/0006_channels.sql")),
     (7, "identity", include_str!("migrations/0007_identity.sql")),
     (8, "the operator's CRM, files, erasure", include_str!("migrations/0008_crm.sql")),
+    (10, "offers to move", include_str!("migrations/0010_moves.sql")),
     (11, "who may do what", include_str!("migrations/0011_roles.sql")),
 ];
 

@@ -301,6 +301,7 @@ fn case(case: &Case, owner: &CustomerId) -> Result<Vec<Value>, sqlx::Error> {
         moment(case.resolved_at),
         moment(case.snoozed_until),
         case.doubt.as_ref().map(json).transpose()?.map_or(Value::NoText, |doubt| text(&doubt)),
+        case.move_offer.as_ref().map(json).transpose()?.map_or(Value::NoText, |offer| text(&offer)),
     ])
 }
 

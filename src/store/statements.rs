@@ -151,7 +151,8 @@ pub(super) static STATEMENTS: [Statement; 32] = [
         slot: Slot::NewCase,
         head: "insert into cases (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
-                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt) values ",
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt,
+                   move_offer) values ",
         tail: "",
         guard: None,
     },
@@ -159,7 +160,8 @@ pub(super) static STATEMENTS: [Statement; 32] = [
         slot: Slot::Case,
         head: "with v (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
-                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt)
+                   inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt,
+                   move_offer)
                    as (values ",
         tail: ") update cases set state = v.state, version = v.version, channel = v.channel,
                    conversation = v.conversation, assurance = v.assurance, intent = v.intent, issue = v.issue,
@@ -167,7 +169,8 @@ pub(super) static STATEMENTS: [Statement; 32] = [
                    agent_id = v.agent_id, resolution = v.resolution, follows = v.follows, pending = v.pending,
                    memory = v.memory, message_seq = v.message_seq, inbound_seq = v.inbound_seq,
                    answered_seq = v.answered_seq, event_seq = v.event_seq, event_hash = v.event_hash,
-                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until, doubt = v.doubt
+                   updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until, doubt = v.doubt,
+                   move_offer = v.move_offer
                    from v where cases.id = v.id and cases.version = v.version - 1",
         guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
     },

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use firstline::domain::case::{Case, Doubt, DoubtStage, PendingWrite};
+use firstline::domain::case::{Case, Doubt, DoubtStage, MoveOffer, Moved, PendingWrite, Place};
 use firstline::domain::crm::Crm;
 use firstline::domain::customer::{Customer, Identity};
 use firstline::domain::delivery::{Delivery, DeliveryState};
@@ -75,6 +75,16 @@ async fn plant(record: &Record) {
             expires_at: NOW,
         }),
         doubt: Some(Doubt { request: CANARY.to_owned(), stage: DoubtStage::Asked, seq: 1 }),
+        move_offer: Some(MoveOffer {
+            to: Place {
+                channel: "email".to_owned(),
+                conversation: CANARY.to_owned(),
+                address: CANARY.to_owned(),
+            },
+            what: Moved::Answers,
+            asked_seq: 1,
+            declined: false,
+        }),
         ..begun
     };
     let renamed = Customer { version: 2, name: Some(canary("former name")), ..person };

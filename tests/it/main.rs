@@ -32,6 +32,7 @@ mod limits;
 mod mcp;
 mod model_turns;
 mod model_wire;
+mod moving;
 mod pipeline;
 mod readiness;
 mod signatures;

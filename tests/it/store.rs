@@ -82,6 +82,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::identity::codes::NAMES,
         crate::identity::merges::NAMES,
         crate::limits::NAMES,
+        crate::moving::NAMES,
         pipeline::NAMES,
         approvals::NAMES,
         crate::who_may::NAMES,

@@ -4,12 +4,14 @@ use axum::Router;
 use axum::routing::post;
 use firstline::channels::voice::{Heard, Place, Request};
 use firstline::channels::{Bounds, Webhook};
+use firstline::config::setting_name;
 use firstline::domain::assurance::Assurance;
 use firstline::domain::case::{Case, CaseState};
 use firstline::domain::handoff::Known;
 use firstline::domain::message::Author;
 use firstline::domain::time::Timestamp;
 use firstline::providers::voice::{Call, CallError};
+use firstline::providers::{self, Outbox};
 use firstline::store::{CaseFilter, Page, Store};
 use http::{HeaderMap, Method};
 
@@ -86,6 +88,36 @@ async fn start(more: &[(&str, &str)]) -> Connected {
     let always =
         [("FIRSTLINE__VOICE__TRANSFER_TO", PERSON), ("FIRSTLINE__VOICE__TRANSFER_OUT_OF_HOURS", "true")];
     Connected::start("voice", &[&always[..], more].concat()).await
+}
+
+/// The phone with text messages beside it, and nobody who takes calls.
+async fn start_with_texts() -> (Connected, Outbox) {
+    let texts = Outbox::default();
+    let sms = providers::all().into_iter().find(|provider| provider.channel() == "sms").unwrap();
+    let api = serve(sms.router(texts.clone())).await;
+    let settings = sms.settings(&api, "").into_iter();
+    let settings: Vec<(String, String)> =
+        settings.map(|(section, key, value)| (setting_name(section, key), value)).collect();
+    let settings: Vec<(&str, &str)> =
+        settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    (Connected::start("voice", &settings).await, texts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_whom_nobody_takes_is_asked_for_a_yes_before_the_call_ends_and_gets_the_answer_as_a_text() {
+    let (desk, texts) = start_with_texts().await;
+    let mut call = Call::begin(&desk.base(), CALLER, 1).await.unwrap();
+    let said = call.say("I want to speak to a person").await.unwrap().join(" ");
+    assert!(said.contains("as a text message to the number you are calling from") && !call.over(), "{said}");
+    let said = call.say("yes").await.unwrap().join(" ");
+    assert!(said.contains("the answer comes as a text message") && call.over(), "{said}");
+    let record = desk.record().await;
+    let case = only_case(&record).await;
+    assert_eq!((case.state, case.channel.as_str()), (CaseState::Queued, "sms"));
+    let reply = serde_json::json!({"text": "We have found your parcel."});
+    assert_eq!(desk.act(&format!("/v1/cases/{}/replies", case.id), &reply).await, 201);
+    let sent = eventually("the answer leaves", || async { texts.all().pop() }).await;
+    assert_eq!((sent.to.as_str(), sent.text.as_str()), (CALLER, "We have found your parcel."));
 }
 
 async fn cases(record: &Store) -> Vec<Case> {

@@ -91,6 +91,10 @@ impl ChannelAdapter for Email {
         Ok(vec![webhooks::parse(&self.post, webhook)?])
     }
 
+    fn begin_thread(&self, seed: &str, address: &str) -> Option<String> {
+        Some(token::Tokens::thread(seed, address))
+    }
+
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         Box::pin(async move {
             let mail = write::compose(&self.settings, &self.post, outgoing)?;

@@ -36,6 +36,12 @@ impl Voice {
     }
 }
 
+/// The number that takes a call when somebody is there for it, or nobody is.
+pub fn taker(settings: &VoiceSettings, somebody_there: bool) -> Option<&str> {
+    let takes = somebody_there || settings.transfer_out_of_hours;
+    Some(settings.transfer_to.as_str()).filter(|number| takes && !number.is_empty())
+}
+
 impl ChannelAdapter for Voice {
     fn name(&self) -> &'static str {
         NAME
@@ -68,5 +74,22 @@ impl ChannelAdapter for Voice {
 
     fn send<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         followed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Sources};
+
+    #[test]
+    fn a_call_goes_to_a_person_only_where_one_is_there() {
+        let mut settings = Config::load(Sources::default()).unwrap().channels.voice;
+        assert_eq!(taker(&settings, true), None, "no number is set");
+        settings.transfer_to = "+14155550100".to_owned();
+        assert_eq!(taker(&settings, true), Some("+14155550100"));
+        assert_eq!(taker(&settings, false), None);
+        settings.transfer_out_of_hours = true;
+        assert_eq!(taker(&settings, false), Some("+14155550100"));
     }
 }

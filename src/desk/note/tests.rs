@@ -39,6 +39,7 @@ fn case() -> Case {
         resolved_at: None,
         snoozed_until: None,
         doubt: None,
+        move_offer: None,
     }
 }
 

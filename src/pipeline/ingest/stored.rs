@@ -49,6 +49,7 @@ pub(super) fn new_case(
         resolved_at: None,
         snoozed_until: None,
         doubt: None,
+        move_offer: None,
     }
 }
 

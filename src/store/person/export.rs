@@ -11,7 +11,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 
 /// Columns that hold JSON.
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "crm",
     "citations",
     "choices",
@@ -23,6 +23,7 @@ const DOCUMENTS: [&str; 12] = [
     "memory",
     "pending",
     "doubt",
+    "move_offer",
     "threading",
 ];
 

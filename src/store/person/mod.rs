@@ -105,7 +105,7 @@ const HELD: [Held; 20] = [
         table: "cases",
         whose: "customer_id = $1",
         erase: Erase::Set(
-            "conversation = '', issue = null, memory = '', pending = null, doubt = null, snoozed_until = null,
+            "conversation = '', issue = null, memory = '', pending = null, doubt = null, move_offer = null, snoozed_until = null,
              state = 'closed', version = version + 1",
         ),
     },

@@ -119,6 +119,7 @@ pub(crate) fn case() -> Case {
         resolved_at: None,
         snoozed_until: None,
         doubt: None,
+        move_offer: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::Edge;
 use super::super::error::ApiError;
 use crate::channels::voice::twiml::{self, Twiml};
-use crate::channels::voice::{Heard, NAME, Place, Request, speech};
+use crate::channels::voice::{self, Heard, NAME, Place, Request, speech};
 use crate::channels::{Bounds, ChannelAdapter, Webhook, WebhookAnswer};
 use crate::config::VoiceSettings;
 use crate::desk::hours::Presence;
@@ -204,7 +204,12 @@ impl Call<'_> {
         let desk = &self.edge.app.pipeline.parts().desk;
         let now = self.edge.app.clock.now();
         let presence = file.case.team.as_ref().map_or(Presence::Open, |team| desk.presence(team, now));
-        let Some(number) = taker(self.settings, &presence) else {
+        let Some(number) = voice::taker(self.settings, presence == Presence::Open) else {
+            let after = file.case.message_seq;
+            if file.case.move_offer.as_ref().is_some_and(|offer| offer.asked_seq == after && !offer.declined)
+            {
+                return Ok(self.listen(language, &said, Place { after, ..self.place.clone() }));
+            }
             said.push(self.phrase(language, "voice_goodbye", &json!({})));
             return Ok(self.twiml(language).say(&said).hang_up().answer());
         };
@@ -277,33 +282,9 @@ impl Call<'_> {
     }
 }
 
-/// The number that takes a call for a team that is there or not.
-fn taker<'a>(settings: &'a VoiceSettings, presence: &Presence) -> Option<&'a str> {
-    let there = *presence == Presence::Open || settings.transfer_out_of_hours;
-    Some(settings.transfer_to.as_str()).filter(|number| there && !number.is_empty())
-}
-
 fn value(field: &Known) -> Option<String> {
     match field {
         Known::Value(value) => Some(value.clone()),
         Known::Unknown { .. } => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Config, Sources};
-
-    #[test]
-    fn a_call_goes_to_a_person_only_where_one_is_there() {
-        let mut settings = Config::load(Sources::default()).unwrap().channels.voice;
-        let closed = Presence::Closed { opens: None };
-        assert_eq!(taker(&settings, &Presence::Open), None, "no number is set");
-        settings.transfer_to = "+14155550100".to_owned();
-        assert_eq!(taker(&settings, &Presence::Open), Some("+14155550100"));
-        assert_eq!(taker(&settings, &closed), None);
-        settings.transfer_out_of_hours = true;
-        assert_eq!(taker(&settings, &closed), Some("+14155550100"));
     }
 }

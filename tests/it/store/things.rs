@@ -89,6 +89,7 @@ pub(crate) fn case(name: &str) -> Case {
         resolved_at: None,
         snoozed_until: None,
         doubt: None,
+        move_offer: None,
     }
 }
 
