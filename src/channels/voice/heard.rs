@@ -2,7 +2,7 @@
 
 use super::super::twilio::{self, Form};
 use super::super::{BadInput, Bounds, LABEL_CHARS_MAX, Webhook, demand_words};
-use super::{NAME, Place};
+use super::{NAME, Place, spoken};
 use crate::domain::assurance::Assurance;
 use crate::domain::message::{InboundMessage, Sender};
 
@@ -58,7 +58,7 @@ impl Request {
         } else if confidence.is_some_and(|sure| sure < confidence_min) {
             Heard::Unclear
         } else {
-            Heard::Words(joined(speech))
+            Heard::Words(spoken::joined(speech))
         };
         let over = matches!(
             form.get("CallStatus"),
@@ -93,71 +93,6 @@ impl Request {
             attachments: Vec::new(),
             sent_at: None,
             threading: None,
-        }
-    }
-}
-
-/// Fewest digits that are taken for a spelt id.
-const SPELT_DIGITS_MIN: usize = 3;
-/// What the stroke in an id is called, as we say it ourselves and otherwise.
-const STROKES: [&str; 9] =
-    ["dash", "hyphen", "minus", "strich", "tiret", "guion", "trattino", "traço", "streepje"];
-
-/// Spelt ids put together: "H P dash 1 0 0 4 2" to "HP-10042". Everything else stays as it was heard.
-fn joined(text: &str) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut spelt: Vec<&str> = Vec::new();
-    for word in text.split(' ') {
-        let single = word.len() == 1 && word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-        let stroke = !spelt.is_empty() && STROKES.contains(&word.to_lowercase().as_str());
-        if single || stroke {
-            spelt.push(word);
-        } else {
-            words.extend(put_together(&std::mem::take(&mut spelt)));
-            words.push(word.to_owned());
-        }
-    }
-    words.extend(put_together(&spelt));
-    words.join(" ")
-}
-
-fn put_together(spelt: &[&str]) -> Vec<String> {
-    let digits = spelt.iter().filter(|word| word.bytes().all(|b| b.is_ascii_digit())).count();
-    let ends_in_one = spelt.last().is_some_and(|word| word.len() == 1);
-    if digits < SPELT_DIGITS_MIN || !ends_in_one {
-        return spelt.iter().map(|word| (*word).to_owned()).collect();
-    }
-    vec![spelt.iter().map(|word| if word.len() == 1 { *word } else { "-" }).collect()]
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_spelt_id_is_one_word_and_nothing_else_is_changed() {
-        for (heard, read) in [
-            ("it is H P dash 1 0 0 4 2 please", "it is HP-10042 please"),
-            ("H P 1 0 0 4 2", "HP10042"),
-            ("H P Strich 1 0 0 4 2", "HP-10042"),
-            ("order 1 0 0 4 2", "order 10042"),
-            ("I have 2 or 3 of them", "I have 2 or 3 of them"),
-            ("I want A 4 paper", "I want A 4 paper"),
-            ("1 2 3 dash", "1 2 3 dash"),
-            ("a dash of salt", "a dash of salt"),
-            ("  two  spaces", "  two  spaces"),
-            ("", ""),
-        ] {
-            assert_eq!(joined(heard), read, "{heard}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_speech_is_too_strange(text in any::<String>()) {
-            _ = joined(&text);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::config::VoiceSettings;
 pub mod heard;
 pub mod place;
 pub mod speech;
+mod spoken;
 pub mod twiml;
 
 pub use heard::{Heard, Request};
