@@ -141,6 +141,10 @@ pub struct Understood {
 pub trait Assistant: Send + Sync {
     /// Begins a turn.
     fn begin(&self, situation: Situation) -> Box<dyn Proposer>;
+    /// The same readings, where it can tell from what was said before what one of them is about.
+    fn in_context(&self, _case: &Case, readings: Vec<Reading>) -> Vec<Reading> {
+        readings
+    }
 }
 
 /// Why an assistant cannot go on with a turn; the case goes to people with this reason.

@@ -63,7 +63,7 @@ fn no_parameters() -> serde_json::Value {
 }
 
 /// Bounds on what the calls of one tool may move.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolLimits {
     /// Largest single amount, minor units.
@@ -78,6 +78,10 @@ pub struct ToolLimits {
     /// Most calls that the other side refused, per customer and hour: for what could be guessed by trying.
     #[serde(default)]
     pub failures_per_hour: Option<i64>,
+    /// Arguments by whose value the refused calls are counted too, whoever makes them: whoever begins anew as somebody
+    /// else for each try gets no more of them.
+    #[serde(default)]
+    pub failures_per: Vec<String>,
 }
 
 /// An HTTP method.

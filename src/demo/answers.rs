@@ -66,6 +66,16 @@ pub(super) fn order(order: &Order, days: Days) -> Value {
     })
 }
 
+/// `order_by_email`: where the goods are, and nothing about who gets them, what they are or what they cost.
+pub(super) fn journey(order: &Order, days: Days) -> Value {
+    json!({
+        "id": order.id, "status": order.state.as_str(), "placed_on": days.date(order.placed),
+        "shipped_on": order.shipped.map(|day| days.date(day)), "delivered_on": order.delivered.map(|day| days.date(day)),
+        "eta": eta(order, days), "carrier": carrier(order), "tracking": order.tracking, "tracking_url": order.tracking_url(),
+        "days_late": order.days_late(days.today),
+    })
+}
+
 fn eta(order: &Order, days: Days) -> Option<Date> {
     if order.state == OrderState::Cancelled { None } else { Some(days.date(order.eta)) }
 }

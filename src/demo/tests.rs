@@ -73,6 +73,45 @@ fn code(answer: &(u16, Value)) -> (u16, &str) {
 }
 
 #[tokio::test]
+async fn an_order_is_shown_for_its_number_and_address_and_no_other_pair_is_told_from_another() {
+    let shop = open(None);
+    let ask = async |order: &str, email: &str| {
+        post(&shop, "/api/orders/by-email", json!({"order_id": order, "email": email})).await
+    };
+    let (status, shown) = ask("hp-10042", " Mara.Lindqvist@mail.example").await;
+    assert_eq!(
+        (status, shown["status"].as_str(), shown["carrier"].as_str()),
+        (200, Some("shipped"), Some("NorthPost"))
+    );
+    let mut fields: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    let allowed = [
+        "carrier",
+        "days_late",
+        "delivered_on",
+        "eta",
+        "id",
+        "placed_on",
+        "shipped_on",
+        "status",
+        "tracking",
+        "tracking_url",
+    ];
+    assert_eq!(fields, allowed);
+    let mismatch = ask("HP-10042", "tom.becker@mail.example").await;
+    assert_eq!(code(&mismatch), (404, "not_found"));
+    for (order, email) in
+        [("HP-99999", "mara.lindqvist@mail.example"), ("HP-99999", "nobody@mail.example"), ("", "")]
+    {
+        assert_eq!(ask(order, email).await, mismatch, "{order} {email}");
+    }
+    assert_eq!(
+        code(&post(&shop, "/api/orders/by-email", json!({"order_id": "HP-10042"})).await),
+        (422, "invalid")
+    );
+}
+
+#[tokio::test]
 async fn the_opening_shop_has_its_people_and_orders_in_every_state() {
     let shop = open(None);
     let customers = shop.customers();

@@ -67,7 +67,7 @@ pub fn build(records: &Records<'_>) -> HandoffNote {
         records.transcript.iter().map(AsRef::as_ref).filter(|m| m.visibility == Visibility::Public).collect();
     let said: Vec<Said<'_>> =
         public.iter().map(|m| Said { author: m.author, text: &m.text, channel: Some(&m.channel) }).collect();
-    let key = summary::key_sentence(&said).map(one_line);
+    let key = summary::key_sentence(of_the_matter(records, &said)).map(one_line);
     let mut channels = Vec::new();
     for message in &public {
         if channels.last() != Some(&message.channel) {
@@ -115,6 +115,16 @@ pub fn build(records: &Records<'_>) -> HandoffNote {
         }),
         transcript: public.into_iter().map(line).collect(),
     }
+}
+
+/// The conversation from where the customer came to the matter that is handed over; all of it where nothing says so.
+fn of_the_matter<'a, 's>(records: &Records<'_>, said: &'a [Said<'s>]) -> &'a [Said<'s>] {
+    let squashed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let issue = records.case.issue.as_deref().map(|issue| squashed(issue.trim_end_matches('…')));
+    let begun = issue.filter(|issue| !issue.is_empty()).and_then(|issue| {
+        said.iter().rposition(|said| said.author == Author::Customer && squashed(said.text).contains(&issue))
+    });
+    said.get(begun.unwrap_or(0)..).unwrap_or(said)
 }
 
 fn line(message: &Message) -> Line {

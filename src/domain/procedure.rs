@@ -54,6 +54,11 @@ pub struct Procedure {
     pub mode: Option<Mode>,
     /// What happens, top to bottom. Empty: it answers from its articles.
     pub steps: Vec<Action>,
+    /// What is done instead for somebody whom nothing proves as far as `assurance` asks: the same matter with slots and
+    /// steps of its own.
+    pub unproven: Option<Box<Procedure>>,
+    /// Words of a question that goes on about what was answered last, as "when will it arrive".
+    pub follow_ups: Vec<String>,
     /// Article ids it answers from.
     pub articles: Vec<String>,
     /// Prose for models and people.
@@ -68,7 +73,8 @@ impl Procedure {
         let mut texts: Vec<&str> = self.slots.iter().map(|slot| slot.ask.as_str()).collect();
         texts.extend(self.confirm.as_deref());
         collect(&self.steps, &mut texts);
-        texts.into_iter().map(without_tags).collect()
+        let own = texts.into_iter().map(without_tags);
+        own.chain(self.unproven.iter().flat_map(|unproven| unproven.own_words())).collect()
     }
 
     /// The slot called `name`.

@@ -85,7 +85,7 @@ pub async fn play(scenario: &Scenario, start: &Start) -> Result<Trial> {
 
 async fn in_place(scenario: &Scenario, place: &Place) -> Result<Trial> {
     let mut trial = Trial { before: (place.state)(), ..Trial::default() };
-    let mut writer = Writer { place, scenario, channel: scenario.channel.clone(), written: 0 };
+    let mut writer = Writer { place, scenario, channel: scenario.channel.clone(), visitor: None, written: 0 };
     let mut cases: Vec<CaseId> = Vec::new();
     for entry in &scenario.messages {
         let played = match entry {
@@ -94,8 +94,9 @@ async fn in_place(scenario: &Scenario, place: &Place) -> Result<Trial> {
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
                 writer.write(&texts, &mut cases).await?
             }
-            Entry::Elsewhere(Elsewhere { channel, text }) => {
+            Entry::Elsewhere(Elsewhere { channel, text, visitor }) => {
                 writer.channel.clone_from(channel);
+                writer.visitor = visitor.clone().or(writer.visitor.take());
                 writer.write(&[text], &mut cases).await?
             }
             Entry::Agent(act) => agent(place, act, cases.last()).await?,
@@ -118,6 +119,8 @@ struct Writer<'a> {
     place: &'a Place,
     scenario: &'a Scenario,
     channel: String,
+    /// Somebody else than the customer of the scenario.
+    visitor: Option<String>,
     written: usize,
 }
 
@@ -131,7 +134,10 @@ impl Writer<'_> {
             let message = InboundMessage {
                 channel: self.channel.clone(),
                 external_id: format!("m{}", self.written),
-                conversation: format!("conversation-{}", self.channel),
+                conversation: match &self.visitor {
+                    Some(visitor) => format!("conversation-{}-{visitor}", self.channel),
+                    None => format!("conversation-{}", self.channel),
+                },
                 sender: self.sender()?,
                 text: (*text).to_owned(),
                 attachments: Vec::new(),
@@ -161,6 +167,9 @@ impl Writer<'_> {
             proof: "visitor",
             external_id: None,
         };
+        if let Some(visitor) = &self.visitor {
+            return Ok(Sender { address: visitor.clone(), ..nobody });
+        }
         match &self.scenario.customer {
             Who::Named(name) if name == "anonymous" => Ok(nobody),
             Who::Claimed { claimed } => Ok(Sender {

@@ -80,7 +80,7 @@ pub enum Entry {
     Text(String),
     /// The customer writes several messages before anybody reads the first.
     Burst(Vec<String>),
-    /// The customer writes on another channel.
+    /// The customer writes on another channel, or somebody else writes.
     Elsewhere(Elsewhere),
     /// An agent acts.
     Agent(AgentAct),
@@ -94,6 +94,9 @@ pub struct Elsewhere {
     pub channel: String,
     /// What is written.
     pub text: String,
+    /// Somebody else whom nothing proves writes, in a conversation of their own, from here on.
+    #[serde(default)]
+    pub visitor: Option<String>,
 }
 
 /// What an agent does.
@@ -215,6 +218,9 @@ pub struct HandoffExpect {
     /// Words the note must hold.
     #[serde(default)]
     pub note_has: Vec<String>,
+    /// Words that neither its issue nor what is wanted may hold.
+    #[serde(default)]
+    pub matter_lacks: Vec<String>,
     /// Fields that must be known.
     #[serde(default)]
     pub filled: Vec<String>,

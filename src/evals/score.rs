@@ -145,6 +145,14 @@ fn note(wanted: &HandoffExpect, handoff: &Handoff, found: &mut Vec<String>) {
         wanted.note_has.iter().filter(|part| !holds(&whole, part)).map(|p| format!("the note lacks “{p}”")),
     );
     let fields = serde_json::to_value(&handoff.note).unwrap_or_default();
+    let matter = format!("{} {}", fields["issue"], fields["wants"]);
+    found.extend(
+        wanted
+            .matter_lacks
+            .iter()
+            .filter(|part| holds(&matter, part))
+            .map(|p| format!("the note is about “{p}”")),
+    );
     for field in &wanted.filled {
         let value = &fields[field];
         let empty = value.is_null()

@@ -2,6 +2,7 @@
 
 mod slots;
 mod steps;
+mod unproven;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
@@ -31,6 +32,8 @@ struct Keys {
     tools: Option<Vec<String>>,
     mode: Option<Spanned<String>>,
     steps: Vec<Spanned<steps::Keys>>,
+    unproven: Option<Spanned<unproven::Keys>>,
+    follow_ups: Vec<String>,
     articles: Vec<String>,
 }
 
@@ -155,11 +158,13 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Procedure, Vec<Problem>> {
     let assurance = review.word(keys.assurance.as_ref(), Assurance::parse, levels).unwrap_or_default();
     let mode = review.word(keys.mode.as_ref(), mode, "write free or strict");
     let limits = limits(keys.limits, &mut review);
+    let unproven = unproven::read(keys.unproven, assurance, &mut review);
     let (Ok(id), true) = (id, review.problems.is_empty()) else { return Err(review.problems) };
     let tools = keys.tools.unwrap_or_else(|| tools_of(&slots, &steps));
     let title = keys.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty());
     let guidance = front.body.trim().to_owned();
-    Ok(Procedure {
+    let follow_ups = keys.follow_ups.into_iter().filter(|words| !words.trim().is_empty()).collect();
+    let mut procedure = Procedure {
         title: title.unwrap_or_else(|| id.as_str().replace(['-', '_'], " ")),
         id,
         tier,
@@ -173,10 +178,14 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Procedure, Vec<Problem>> {
         tools,
         mode,
         steps,
+        unproven: None,
+        follow_ups,
         articles: keys.articles,
         guidance,
         file: file.to_owned(),
-    })
+    };
+    procedure.unproven = unproven.map(|steps| Box::new(steps.of(&procedure)));
+    Ok(procedure)
 }
 
 fn mode(text: &str) -> Option<Mode> {
@@ -217,11 +226,14 @@ fn tools_of(slots: &[Slot], steps: &[Action]) -> Vec<String> {
 /// Every article that a procedure names, with repetitions.
 pub(super) fn articles_named(procedure: &Procedure) -> Vec<String> {
     let mut articles = procedure.articles.clone();
-    each(&procedure.steps, &mut |action| {
-        if let Verb::Answer(named) = &action.verb {
-            articles.extend(named.iter().cloned());
-        }
-    });
+    let unproven = procedure.unproven.iter().map(|unproven| &unproven.steps);
+    for steps in std::iter::once(&procedure.steps).chain(unproven) {
+        each(steps, &mut |action| {
+            if let Verb::Answer(named) = &action.verb {
+                articles.extend(named.iter().cloned());
+            }
+        });
+    }
     articles
 }
 

@@ -15,12 +15,13 @@ use crate::domain::handoff::Approval;
 use crate::domain::ids::{ApprovalId, ProcedureId};
 use crate::domain::procedure::Procedure;
 use crate::domain::receipt::{CallStatus, Effect, LedgerEntry, Receipt};
+use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::failpoints;
 use crate::language::signals;
 use crate::store::{CaseFile, Change, CommitError, Draftbook, Refusal};
 use crate::tools::authority::{self, Permit, Spent};
-use crate::tools::{CallResult, ledger};
+use crate::tools::{CallResult, ToolSpec, ledger};
 
 /// One proposed call.
 pub(super) struct Asking<'a> {
@@ -68,10 +69,8 @@ pub(super) async fn call(
     let Asking { file, tool, arguments, .. } = &asking;
     let now = parts.clock.now();
     let spec = parts.toolbox.tool(tool);
-    let failures = match spec.as_ref().and_then(|spec| spec.failures_per_hour) {
-        Some(_) => failures(parts, file, tool, carried).await?,
-        None => 0,
-    };
+    let tried = Tries::of(parts, &asking, spec.as_deref());
+    let failures = tried.failures(parts).await?;
     let spent = match spec {
         Some(spec) if spec.effect == Effect::Read => Spent { failures, ..Spent::default() },
         // Also for a tool that is not there: it may be there a moment later, when the rules look.
@@ -98,11 +97,7 @@ pub(super) async fn call(
         },
     );
     match permit {
-        Permit::Denied { reason, tell } => {
-            carried.events.push((EventKind::ToolDenied, json!({"tool": tool, "reason": reason})));
-            metrics::counter!("firstline_tool_denied_total", "reason" => reason).increment(1);
-            Ok(Called::Seen(Seen::Denied { reason, tell }))
-        }
+        Permit::Denied { reason, tell } => Ok(Called::Seen(denied(&asking, carried, reason, tell))),
         Permit::NeedsYes => Ok(Called::Seen(Seen::NeedsYes)),
         Permit::NeedsApproval { because } => {
             carried.events.push((
@@ -113,20 +108,75 @@ pub(super) async fn call(
             let id = ApprovalId::new(parts.clock.new_id());
             Ok(Called::Approval(ledger::approval(id, tool, arguments, &because, expires_at)))
         }
-        Permit::Allowed { key: None, .. } => Ok(Called::Seen(read(parts, &asking, carried).await)),
-        Permit::Allowed { key: Some(key), amount_minor } => {
-            write(parts, &asking, carried, key, amount_minor).await
+        Permit::Allowed { key, amount_minor } => {
+            if !tried.claim(parts).await? {
+                let tell = "too many calls of this tool were refused within an hour".to_owned();
+                return Ok(Called::Seen(denied(&asking, carried, "limit", tell)));
+            }
+            let called = match key {
+                None => Called::Seen(read(parts, &asking, carried).await),
+                Some(key) => write(parts, &asking, carried, key, amount_minor).await?,
+            };
+            tried.settle(parts, &called).await?;
+            Ok(called)
         }
     }
 }
 
-/// How often the other side refused this customer's calls of a tool within the last hour, those of this turn too.
-async fn failures(parts: &Parts, file: &CaseFile, tool: &str, carried: &Carried) -> Result<i64, TurnError> {
-    let since = parts.clock.now().plus_ms(-HOUR_MS);
-    let stored = parts.store.refused_calls(&file.customer.id, tool, since).await?;
-    let refused =
-        |r: &&Arc<Receipt>| r.tool == tool && r.effect == Effect::Read && r.status == CallStatus::Refused;
-    Ok(stored + carried.receipts.iter().filter(refused).count() as i64)
+/// A rule refused the call; the log says which.
+fn denied(asking: &Asking<'_>, carried: &mut Carried, reason: &'static str, tell: String) -> Seen {
+    carried.events.push((EventKind::ToolDenied, json!({"tool": asking.tool, "reason": reason})));
+    metrics::counter!("firstline_tool_denied_total", "reason" => reason).increment(1);
+    Seen::Denied { reason, tell }
+}
+
+/// One try of what could be guessed: counted before it is made, and forgotten unless the other side refused it. Where
+/// nobody hears what came of it, it counts.
+struct Tries {
+    id: String,
+    keys: Vec<String>,
+    max: i64,
+    now: Timestamp,
+}
+
+impl Tries {
+    fn of(parts: &Parts, asking: &Asking<'_>, spec: Option<&ToolSpec>) -> Self {
+        let limited = spec.and_then(|spec| Some((spec, spec.failures_per_hour?)));
+        let keys = limited.map(|(spec, _)| authority::counted(spec, asking.arguments, &asking.file.customer));
+        Self {
+            id: parts.clock.new_id().to_string(),
+            keys: keys.unwrap_or_default(),
+            max: limited.map_or(0, |(_, max)| max),
+            now: parts.clock.now(),
+        }
+    }
+
+    /// How many of the last hour were refused, under the key with most.
+    async fn failures(&self, parts: &Parts) -> Result<i64, TurnError> {
+        let mut most = 0;
+        for key in &self.keys {
+            most = most.max(parts.store.tries(key, self.now.plus_ms(-HOUR_MS)).await?);
+        }
+        Ok(most)
+    }
+
+    /// Counts it; `false`: others came in between, and it may not be made.
+    async fn claim(&self, parts: &Parts) -> Result<bool, TurnError> {
+        if self.keys.is_empty() {
+            return Ok(true);
+        }
+        let since = self.now.plus_ms(-HOUR_MS);
+        Ok(parts.store.claim_try(&self.keys, &self.id, self.max, since, self.now).await?)
+    }
+
+    async fn settle(&self, parts: &Parts, called: &Called) -> Result<(), TurnError> {
+        let refused =
+            matches!(called, Called::Seen(Seen::Called(receipt)) if receipt.status == CallStatus::Refused);
+        if refused || self.keys.is_empty() {
+            return Ok(());
+        }
+        Ok(parts.store.forget_try(&self.id).await?)
+    }
 }
 
 /// A read: what this turn has already looked up is not looked up again.

@@ -73,7 +73,9 @@ pub(super) async fn compose(
     cited.dedup();
     let empty = std::collections::BTreeMap::new();
     let procedures = parts.knowledge.procedures();
-    let procedure = book.case.intent.as_ref().and_then(|id| procedures.iter().find(|p| p.id == *id));
+    // What the turn was about; without one, what the case is about.
+    let intent = ending.mind.as_ref().map_or(book.case.intent.as_ref(), |mind| mind.intent.as_ref());
+    let procedure = intent.and_then(|id| procedures.iter().find(|p| p.id == *id));
     let declared = parts.declared(approval.map(|approval| approval.tool.as_str()));
     let note = note::build(&Records {
         case: &book.case,

@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use super::resolve::{Carried, Ending, Words};
 use super::which_case::Home;
 use super::{Parts, identity};
+use crate::assistant::local;
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Doubt, DoubtStage};
 use crate::domain::customer::{ContactKind, Customer, Identity, Link, Proven};
@@ -196,6 +197,9 @@ pub(super) fn offer(
     if !enabled(parts) || file.case.assurance == Assurance::Verified {
         return ending;
     }
+    if ending.mind.as_ref().is_some_and(|mind| local::asks_unproven(&mind.memory)) {
+        return ending;
+    }
     let language = ending.mind.as_ref().map_or(file.case.language.as_str(), |mind| mind.language.as_str());
     let site = json!({"site": parts.config.business.site});
     let told = parts.phrases.say(language, "sign_in_needed", &site);
@@ -207,9 +211,12 @@ pub(super) fn offer(
         Words::Say(draft) | Words::Ask { draft, write: None } => draft,
         Words::Ask { .. } | Words::HandOff { .. } | Words::Silent(_) => return ending,
     };
+    // What was refused and then done without proof needs none.
+    let place = |of: &dyn Fn(&(EventKind, serde_json::Value)) -> bool| carried.events.iter().rposition(of);
+    let done = place(&|(kind, _)| *kind == EventKind::ToolCalled);
     if draft.text.contains(&told) {
         draft.text = draft.text.replace(&told, &offered);
-    } else if carried.events.iter().any(refused) {
+    } else if place(&refused).is_some_and(|refused| done.is_none_or(|done| refused > done)) {
         draft.text = format!("{}\n\n{offered}", draft.text);
     } else {
         return ending;
@@ -247,6 +254,10 @@ pub(super) async fn answer(
     carried: &mut Carried,
 ) -> Result<Option<Ending>, StoreError> {
     if !enabled(parts) || file.case.assurance == Assurance::Verified {
+        return Ok(None);
+    }
+    // What is typed now was asked for by somebody else: it says which record is meant, and proves nobody.
+    if local::asks_unproven(&file.case.memory) {
         return Ok(None);
     }
     let contact = unread.iter().rev().find_map(|message| contact_in(&message.text));

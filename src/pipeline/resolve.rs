@@ -122,6 +122,7 @@ pub(super) async fn resolve(
     readings: Vec<Reading>,
     carried: &mut Carried,
 ) -> Result<Ending, ResolveError> {
+    let readings = parts.assistant.in_context(&file.case, readings);
     let heard = hear(file, &readings, &parts.config.business.language);
     note_triage(&readings, carried);
     let requests = readings.iter().flat_map(|reading| &reading.requests);

@@ -73,6 +73,9 @@ pub(super) async fn commit(
         Words::Ask { draft, write } => ask(parts, end, &mut book, draft, write.as_ref(), now),
         Words::HandOff { handoff, approval, unsent } => {
             book.case.pending = None;
+            // Of several matters in one case people are given one, and read about that.
+            let handed = ending.mind.as_ref().and_then(|mind| mind.issue.clone());
+            book.case.issue = handed.or(book.case.issue.take());
             handoff::compose(
                 parts,
                 end,

@@ -50,24 +50,6 @@ impl Store {
         Ok(LedgerSums { calls: columns.int("calls")?, amount_minor: columns.int("amount_minor")? })
     }
 
-    /// How many calls of a tool the other side refused a customer since a moment.
-    pub async fn refused_calls(
-        &self,
-        customer: &CustomerId,
-        tool: &str,
-        since: Timestamp,
-    ) -> Result<i64, StoreError> {
-        let sql = concat!(
-            "select count(*) as calls from cases k join receipts r on r.case_id = k.id
-            where k.customer_id in ",
-            same_person!(),
-            " and r.tool = $2 and r.at >= $3 and r.status = 'refused'"
-        );
-        let query = sqlx::query(sql).bind(customer.as_str()).bind(storable(tool)).bind(since.0);
-        let row = self.row(query).await?;
-        row.map_or(Ok(0), |row| Columns::of(&row, "receipts").int("calls"))
-    }
-
     /// Effects that were claimed before a moment, never settled, and whose case has no open turn that could still
     /// settle them: whether they happened is not known.
     pub async fn unsettled_claims(&self, before: Timestamp) -> Result<Vec<LedgerEntry>, StoreError> {

@@ -27,6 +27,7 @@ mod people;
 mod person;
 mod rows;
 mod statements;
+mod tries;
 mod turns;
 pub mod unit;
 mod write_backs;
@@ -77,6 +78,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "channels", include_str!("migrations/0006_channels.sql")),
     (7, "identity", include_str!("migrations/0007_identity.sql")),
     (8, "the operator's CRM, files, erasure", include_str!("migrations/0008_crm.sql")),
+    (9, "tries of what could be guessed", include_str!("migrations/0009_tries.sql")),
     (10, "offers to move", include_str!("migrations/0010_moves.sql")),
     (11, "who may do what", include_str!("migrations/0011_roles.sql")),
 ];

@@ -22,7 +22,8 @@ pub struct Spent {
     pub calls: i64,
     /// Their sum, minor units.
     pub amount_minor: i64,
-    /// Calls that the other side refused in the last hour.
+    /// Calls that the other side refused in the last hour: this customer's, or for a value of the arguments by which
+    /// they are counted; whichever are more.
     pub failures: i64,
 }
 
@@ -282,6 +283,21 @@ fn limit_passed(tool: &ToolSpec, asking: &Asking<'_>, amount_minor: Option<i64>)
         return Some(format!("{} calls today reach the limit of {max} a day", asking.spent.calls));
     }
     None
+}
+
+/// What a refused call of this tool is counted under: the customer, and each value by which it could be guessed. Hashed,
+/// because they are kept for an hour and are nobody's to read.
+pub fn counted(tool: &ToolSpec, arguments: &Value, customer: &Customer) -> Vec<String> {
+    let values = tool.failures_per.iter().filter_map(|name| {
+        let value = match arguments.get(name)? {
+            Value::String(text) => text.trim().to_lowercase(),
+            other => ledger::canonical_json(other),
+        };
+        Some(ledger::digest(&["try", &tool.name, name, &value]))
+    });
+    std::iter::once(ledger::digest(&["try", &tool.name, "customer of", customer.id.as_str()]))
+        .chain(values)
+        .collect()
 }
 
 fn by_customer<'a>(asking: &Asking<'a>) -> impl Iterator<Item = &'a Arc<Message>> {

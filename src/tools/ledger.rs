@@ -46,7 +46,7 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
-fn digest(parts: &[&str]) -> String {
+pub(super) fn digest(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         // Each part with its length before it: no two lists of parts run into the same bytes.

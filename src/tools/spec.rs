@@ -49,8 +49,10 @@ pub struct ToolSpec {
     pub currency: Option<String>,
     /// What its calls may move.
     pub limits: Limits,
-    /// Most refused calls of one customer in an hour.
+    /// Most refused calls of one customer in an hour, and for one value of each argument in `failures_per`.
     pub failures_per_hour: Option<i64>,
+    /// Arguments by which refused calls are counted, whoever makes them.
+    pub failures_per: Vec<String>,
     /// Whether a template uses the operator's own id of the customer, which must then be known.
     pub needs_external_id: bool,
     pub(super) validator: jsonschema::Validator,
@@ -119,8 +121,9 @@ impl ToolSpec {
             parameters: settings.parameters.clone(),
             amount: settings.amount.clone(),
             currency: settings.currency.clone(),
-            limits: limits(settings.limits),
+            limits: limits(&settings.limits),
             failures_per_hour: settings.limits.failures_per_hour,
+            failures_per: settings.limits.failures_per.clone(),
             needs_external_id: names.contains("customer.external_id"),
             validator,
             reach: Reach::Http(Box::new(HttpReach {
@@ -160,7 +163,9 @@ pub(super) struct Terms<'a> {
     pub(super) effect: Effect,
     pub(super) assurance: Assurance,
     pub(super) amount: Option<&'a String>,
-    pub(super) limits: ToolLimits,
+    pub(super) limits: &'a ToolLimits,
+    /// The schema of its arguments, where it is declared here and not by a server.
+    pub(super) parameters: Option<&'a Value>,
 }
 
 impl<'a> Terms<'a> {
@@ -169,7 +174,8 @@ impl<'a> Terms<'a> {
             effect: settings.effect,
             assurance: settings.required_assurance(),
             amount: settings.amount.as_ref(),
-            limits: settings.limits,
+            limits: &settings.limits,
+            parameters: Some(&settings.parameters),
         }
     }
 
@@ -196,12 +202,21 @@ impl<'a> Terms<'a> {
         if all.into_iter().flatten().any(|limit| limit < 0) {
             problems.push("a limit cannot be negative".to_owned());
         }
+        if !limits.failures_per.is_empty() && limits.failures_per_hour.is_none() {
+            problems.push("`failures_per` counts for `failures_per_hour`; set that too".to_owned());
+        }
+        let declared = self.parameters.and_then(|parameters| parameters.get("properties"));
+        for name in declared.map_or(&[] as &[_], |_| limits.failures_per.as_slice()) {
+            if declared.is_none_or(|declared| declared.get(name).is_none()) {
+                problems.push(format!("`failures_per` names `{name}`, which is no argument"));
+            }
+        }
         check_expression(self.amount, "arguments", templates, problems);
     }
 }
 
 /// The same limits in the words of the domain.
-pub(super) fn limits(settings: ToolLimits) -> Limits {
+pub(super) fn limits(settings: &ToolLimits) -> Limits {
     Limits {
         max_amount_minor: settings.max_amount_minor,
         per_day_amount_minor: settings.per_day_amount_minor,

@@ -19,7 +19,12 @@ impl Run {
             return self.take_up(readings);
         };
         let words = readings.iter().map(|r| r.message.text.as_str()).collect::<Vec<_>>().join("\n");
+        if self.take_details(&words) {
+            self.agenda.push_back(Task::Continue);
+            return None;
+        }
         match asked {
+            Asked::Match => self.answer_match(readings),
             Asked::Slot(name) => self.answer_slot(&name, &words, readings),
             Asked::Write => self.answer_write(&words, readings),
         }
@@ -54,6 +59,17 @@ impl Run {
             self.fill(name, Value::String(words.trim().to_owned()));
             self.agenda.push_back(Task::Continue);
             return None;
+        }
+        self.hear_or_ask_again()
+    }
+
+    /// No detail is in the words: they take it back, ask something else, or were not understood.
+    fn answer_match(&mut self, readings: &[Reading]) -> Option<Step> {
+        if readings.iter().any(|reading| reading.takes_back) {
+            return self.drop_frame();
+        }
+        if let Some(elsewhere) = self.elsewhere(readings, self.shared.triage.switch_min) {
+            return self.interrupt(&elsewhere);
         }
         self.hear_or_ask_again()
     }
@@ -144,7 +160,8 @@ impl Run {
 
     /// A different request, clear enough (from this confidence on) to interrupt what is under way.
     fn elsewhere(&self, readings: &[Reading], confidence_min: f32) -> Option<Vec<Request>> {
-        let current = self.memory.frame.as_ref().map(|frame| frame.procedure.clone());
+        let entry = self.memory.frame.as_ref().and_then(|frame| self.book.entries.get(&frame.procedure));
+        let current = entry.map(|entry| entry.procedure.id.to_string());
         let requests: Vec<Request> = readings
             .iter()
             .flat_map(|reading| &reading.requests)
@@ -224,9 +241,10 @@ impl Run {
         let limit = self.shared.limits.asks_max as u32;
         let Some(frame) = &mut self.memory.frame else { return None };
         if frame.asks >= limit {
-            return Some(self.not_understood());
+            return if self.unproven() { self.ask_to_sign_in() } else { Some(self.not_understood()) };
         }
         let hint = match frame.asked {
+            Some(Asked::Match) => return Some(self.ask_for_match()),
             Some(Asked::Write) => Some("confirm_hint"),
             Some(Asked::Slot(_)) => Some("ask_again"),
             None => None,

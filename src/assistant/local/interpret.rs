@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::answers::is_question;
 use super::memory::{Asked, Frame};
 use super::program::Instruction;
 use super::{Entry, Run, Waiting};
@@ -14,13 +13,14 @@ use crate::domain::case::Resolution;
 use crate::domain::decision::{HandOff, ProposedWrite, Step};
 use crate::domain::procedure::{Tier, Verb};
 use crate::domain::receipt::{CallStatus, Receipt};
-use crate::knowledge::Search;
 
 impl Run {
     /// Begins a procedure for these words.
     pub(super) fn start(&mut self, procedure: &str, request: &str) {
         let Some(entry) = self.book.entries.get(procedure) else { return };
+        let entry = entry.clone();
         self.intent = Some(entry.procedure.id.clone());
+        self.note_matter(self.intent.clone(), request);
         self.memory.offer = None;
         self.memory.failures = 0;
         let slots = entry.procedure.slots.iter().map(|slot| (slot.name.clone(), Value::Null)).collect();
@@ -32,6 +32,7 @@ impl Run {
 
     /// Runs on. `None`: the procedure is finished, or none is under way.
     pub(super) fn advance(&mut self) -> Result<Option<Step>, AssistantError> {
+        self.proven_meanwhile();
         let Some(frame) = &mut self.memory.frame else { return Ok(None) };
         let Some(entry) = self.book.entries.get(&frame.procedure).cloned() else {
             self.memory.frame = None;
@@ -183,7 +184,8 @@ impl Run {
                 Ok(Some(self.hand_off(HandOff { next_step: Some(next), ..HandOff::because("over_limit") })))
             }
             (Waiting::Instead { request }, Seen::Found(search)) => Ok(self.instead(&request, &search)),
-            (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => Ok(self.unproven()),
+            (_, Seen::Denied { reason: "assurance" | "no_record", .. }) => self.without_proof(),
+            (Waiting::Result, Seen::Denied { reason: "limit", .. }) if self.unproven() => Ok(self.no_match()),
             (_, Seen::Rejected { .. }) => Ok(Some(self.hand_off(HandOff::because("guard")))),
             (_, Seen::Denied { reason, .. }) => Ok(Some(self.hand_off(HandOff::because(reason)))),
             (_, Seen::Called(_) | Seen::NeedsYes | Seen::Found(_) | Seen::Begin) => {
@@ -192,38 +194,17 @@ impl Run {
         }
     }
 
-    /// The procedure needs to know who writes, and does not. What the words ask in general may stand in an article.
-    pub(super) fn unproven(&mut self) -> Option<Step> {
-        let frame = self.memory.frame.take()?;
-        self.waiting = Waiting::Instead { request: frame.request.clone() };
-        Some(Step::Search(frame.request))
-    }
-
-    /// Answers what was asked in general, and says how to get at what is the customer's own.
-    fn instead(&mut self, request: &str, search: &Search) -> Option<Step> {
-        let told = self.memory.told_to_sign_in;
-        let phrase = if (!told || is_question(request)) && self.in_general(search) {
-            "sign_in_for_yours"
-        } else if told {
-            // Whoever comes back without having signed in cannot.
-            return Some(self.hand_off(HandOff::because("cannot_sign_in")));
-        } else {
-            self.memory.told_to_sign_in = true;
-            "sign_in_needed"
-        };
-        self.say_phrase(phrase, &json!({ "site": self.shared.business.site }));
-        None
-    }
-
     fn result(&mut self, receipt: &Receipt) -> Result<Option<Step>, AssistantError> {
         let result = &receipt.result;
         let code = result.pointer("/error/code").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let unproven = self.unproven();
         let Some(frame) = &mut self.memory.frame else { return Ok(None) };
         let instruction = self.book.entries.get(&frame.procedure).and_then(|e| e.program.code.get(frame.at));
         let Some(Instruction::Do(Verb::Call { bind, tolerant, .. })) = instruction else { return Ok(None) };
         match receipt.status {
             CallStatus::Done => {}
             CallStatus::Refused if *tolerant => {}
+            CallStatus::Refused if code == "not_found" && unproven => return Ok(self.no_match()),
             CallStatus::Refused if code == "not_found" => return Ok(self.not_found()),
             CallStatus::Refused => return Ok(Some(self.hand_off(HandOff::because("tool_refused")))),
             CallStatus::Failed => return Ok(Some(self.trouble("tool_failed"))),
@@ -290,6 +271,8 @@ impl Run {
 
     fn finish(&mut self, entry: &Entry) -> Option<Step> {
         self.remember_slots();
+        self.remember_match();
+        self.memory.answered = Some(entry.procedure.id.to_string());
         self.memory.frame = None;
         self.memory.repeats = 0;
         let unknown = self.memory.offer.is_some();

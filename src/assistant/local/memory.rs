@@ -29,6 +29,32 @@ pub(super) struct Memory {
     pub(super) told_to_sign_in: bool,
     /// The case was settled by the last turn.
     pub(super) settled: bool,
+    /// The procedure that answered last.
+    pub(super) answered: Option<String>,
+    /// What was worked on last.
+    pub(super) matter: Option<Matter>,
+    /// Details of somebody unproven that fitted a record.
+    pub(super) matched: Option<Match>,
+}
+
+/// What a customer wants, in their words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Matter {
+    /// The procedure for it; none where the articles were asked.
+    pub(super) procedure: Option<String>,
+    /// The words.
+    pub(super) request: String,
+}
+
+/// What fitted, and where it was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Match {
+    /// The channel.
+    pub(super) channel: String,
+    /// The conversation on it.
+    pub(super) conversation: String,
+    /// The details by slot name.
+    pub(super) slots: BTreeMap<String, Value>,
 }
 
 /// A request that waits.
@@ -81,6 +107,8 @@ pub(super) struct Frame {
     pub(super) agreed: bool,
     /// Values the customer turned down.
     pub(super) rejected: Vec<Value>,
+    /// How often the details of somebody unproven fitted nothing.
+    pub(super) misses: u32,
 }
 
 /// What we wait for.
@@ -91,6 +119,8 @@ pub(super) enum Asked {
     Slot(String),
     /// A yes to a write.
     Write,
+    /// Other details than those that fitted nothing.
+    Match,
 }
 
 impl Memory {

@@ -13,8 +13,10 @@ use futures_util::future::BoxFuture;
 use self::heard::Heard;
 use self::memory::{Later, Memory};
 use self::program::Program;
-use super::{Assistant, AssistantError, Proposer, Seen, Situation};
+pub(crate) use self::unproven::asks_unproven;
+use super::{Assistant, AssistantError, Proposer, Reading, Seen, Situation, Understood};
 use crate::config::{Business, Limits, TriageSettings};
+use crate::domain::case::Case;
 use crate::domain::decision::Step;
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::Procedure;
@@ -22,6 +24,7 @@ use crate::knowledge::Knowledge;
 use crate::templates::{Phrases, Templates};
 
 mod answers;
+mod follow_up;
 pub(super) mod heard;
 mod interpret;
 mod memory;
@@ -30,6 +33,7 @@ mod program;
 pub(super) mod quote;
 mod reply;
 mod slots;
+mod unproven;
 
 /// What the local assistant works with; shared by all its turns.
 pub struct LocalAssistant {
@@ -46,7 +50,7 @@ struct Shared {
     book: RwLock<Arc<Book>>,
 }
 
-/// The procedures of one knowledge version, compiled.
+/// The procedures of one knowledge version, compiled; what one does for somebody unproven stands beside it.
 #[derive(Default)]
 struct Book {
     version: String,
@@ -82,15 +86,15 @@ impl Shared {
         {
             return book.clone();
         }
-        let entries = self
-            .knowledge
-            .procedures()
-            .iter()
-            .map(|p| {
-                let entry = Entry { procedure: p.clone(), program: Program::compile(p) };
-                (p.id.to_string(), Arc::new(entry))
-            })
-            .collect();
+        let mut entries = HashMap::new();
+        for procedure in self.knowledge.procedures().iter() {
+            let entry = |procedure: &Procedure| {
+                Arc::new(Entry { procedure: procedure.clone(), program: Program::compile(procedure) })
+            };
+            let id = procedure.id.as_str();
+            entries.extend(procedure.unproven.as_deref().map(|steps| (unproven::key(id), entry(steps))));
+            entries.insert(id.to_owned(), entry(procedure));
+        }
         let book = Arc::new(Book { version, entries });
         if let Ok(mut kept) = self.book.write() {
             *kept = book.clone();
@@ -102,6 +106,22 @@ impl Shared {
 impl Assistant for LocalAssistant {
     fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
         Box::new(self.turn(Arc::new(situation)))
+    }
+
+    fn in_context(&self, case: &Case, mut readings: Vec<Reading>) -> Vec<Reading> {
+        let memory = Memory::read(&case.memory);
+        let book = self.shared.book();
+        let last = memory.answered.as_ref().filter(|_| memory.frame.is_none() && memory.offer.is_none());
+        if let Some(entry) = last.and_then(|id| book.entries.get(id)) {
+            let standing = follow_up::Standing {
+                sure_from: self.shared.triage.switch_min,
+                proven: memory.matched.is_none(),
+            };
+            for request in readings.iter_mut().flat_map(|reading| &mut reading.requests) {
+                follow_up::place(request, entry, &book, standing);
+            }
+        }
+        readings
     }
 }
 
@@ -130,6 +150,7 @@ impl LocalAssistant {
             parts: Vec::new(),
             waiting: Waiting::Nothing,
             intent: situation.case.intent.clone(),
+            handed: None,
             situation,
         }
     }
@@ -155,6 +176,8 @@ pub(super) struct Run {
     parts: Vec<reply::Part>,
     waiting: Waiting,
     intent: Option<ProcedureId>,
+    /// What people are given the case for, in the customer's words.
+    handed: Option<String>,
 }
 
 /// Something this turn has to deal with.
@@ -215,6 +238,10 @@ impl Proposer for Run {
     fn intent(&self) -> Option<ProcedureId> {
         self.intent.clone()
     }
+
+    fn understood(&self) -> Understood {
+        Understood { issue: self.handed.clone(), language: None }
+    }
 }
 
 impl Run {
@@ -229,7 +256,8 @@ impl Run {
     }
 
     /// Somebody else has answered: what we asked or could not say before is settled.
-    pub(super) fn answered_elsewhere(&mut self) {
+    pub(super) fn answered_elsewhere(&mut self, procedure: Option<&ProcedureId>) {
+        self.memory.answered = procedure.map(ToString::to_string).or(self.memory.answered.take());
         self.memory.offer = None;
         self.memory.failures = 0;
     }
@@ -291,11 +319,13 @@ impl Run {
         match task {
             Task::Continue => self.advance(),
             Task::Start { procedure, request } => {
+                let procedure = self.within_reach(procedure);
                 self.start(&procedure, &request);
                 // Nothing is asked for a procedure that would then be refused.
-                if self.out_of_reach(&procedure) { Ok(self.unproven()) } else { self.advance() }
+                if self.out_of_reach(&procedure) { Ok(self.ask_to_sign_in()) } else { self.advance() }
             }
             Task::Look { request } => {
+                self.note_matter(None, &request);
                 self.waiting = Waiting::Passage { request: request.clone(), articles: Vec::new() };
                 Ok(Some(Step::Search(request)))
             }
@@ -324,8 +354,10 @@ pub struct Known<'a> {
 
 /// Everything a procedure refers to that is not there, and every template that does not compile.
 pub fn check(procedure: &Procedure, engine: &Templates, known: &Known<'_>) -> Vec<String> {
-    program::check(procedure, engine, known)
-        .into_iter()
-        .map(|problem| format!("{}: {problem}", procedure.file))
-        .collect()
+    let unproven = procedure.unproven.iter().flat_map(|steps| program::check(steps, engine, known));
+    let mut problems = program::check(procedure, engine, known);
+    problems.extend(unproven);
+    problems.sort();
+    problems.dedup();
+    problems.into_iter().map(|problem| format!("{}: {problem}", procedure.file)).collect()
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::memory::Offer;
+use super::reply::shorten;
 use super::{Run, Task};
 use crate::assistant::{Reading, Request};
 use crate::domain::decision::{HandOff, Step};
@@ -59,7 +60,9 @@ impl Run {
         if let Some(alarm) = alarm {
             let (team, urgency) = alarm.route();
             let handoff = HandOff { urgency: Some(urgency), ..HandOff::because(alarm.as_str()) };
-            self.intent = self.best_of_tier_two(alarm.as_str()).or(self.intent.take());
+            self.intent = self.best_of_tier_two(alarm.as_str());
+            let words = self.situation.readings.iter().find(|reading| reading.alarm.is_some());
+            self.handed = words.map(|reading| shorten(&reading.message.text));
             return Some(self.hand_off(HandOff { team: Some(team.to_owned()), ..handoff }));
         }
         if self.situation.readings.iter().any(|reading| reading.wants_person) {
@@ -222,6 +225,7 @@ impl Run {
                 if let Some(entry) = entry {
                     self.intent = Some(entry.procedure.id.clone());
                 }
+                self.handed = Some(shorten(&request.text));
                 let reason = triage.reason.clone();
                 Some(self.hand_off(HandOff { urgency: None, ..HandOff::because(&reason) }))
             }

@@ -45,6 +45,7 @@ impl Run {
     /// Nothing known covers it: says so honestly and offers a person; the second time in a row a person gets it.
     pub(super) fn nothing_known(&mut self, request: &str) -> Option<Step> {
         self.memory.failures += 1;
+        self.note_matter(None, request);
         if self.memory.failures >= 2 {
             return Some(self.hand_off(HandOff {
                 next_step: Some(format!("Answer what Tier 1 could not: “{}”.", shorten(request))),
@@ -63,6 +64,7 @@ impl Run {
     pub(super) fn hand_off(&mut self, mut handoff: HandOff) -> Step {
         // A person reads the whole conversation.
         self.memory.later.clear();
+        self.note_handed();
         let entry = self.intent.as_ref().and_then(|id| self.book.entries.get(id.as_str()));
         if let Some(procedure) = entry.map(|e| &e.procedure) {
             handoff.team = handoff.team.or_else(|| procedure.team.as_ref().map(ToString::to_string));

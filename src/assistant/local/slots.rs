@@ -40,6 +40,7 @@ impl Run {
             return Ok(Some(Step::Call { tool: source.tool.clone(), arguments }));
         }
         let told = self.mentioned(name, &request).or_else(|| self.known(&slot));
+        let told = told.or_else(|| self.matched_before(&slot));
         if let Some(value) = told.or_else(|| self.only_candidate(name)).or_else(|| self.heard_value(name)) {
             self.set(name, value);
             return Ok(None);
@@ -230,6 +231,11 @@ impl Run {
             return Ok(self.conclude());
         }
         if frame.asks > self.shared.limits.asks_max as u32 {
+            if self.unproven()
+                && let Some(step) = self.ask_to_sign_in()
+            {
+                return Ok(step);
+            }
             return Ok(self.not_understood());
         }
         let mut choices: Vec<String> =

@@ -75,7 +75,9 @@ impl Thought {
             .map(|request| request.text.as_str())
             .collect();
         let query = requests.join("\n");
-        self.course = Course::Free(Box::new(self.new_work(Waiting::First)));
+        let work = self.new_work(Waiting::First);
+        self.local.note_matter(work.procedure.clone(), &query);
+        self.course = Course::Free(Box::new(work));
         Step::Search(query)
     }
 
@@ -356,7 +358,7 @@ impl Thought {
         if reply.used.is_empty() && !reply.resolves && !reply.asks && !work.wrote {
             return self.unanswered(&reply.text);
         }
-        self.local.answered_elsewhere();
+        self.local.answered_elsewhere(work.procedure.as_ref());
         let resolves =
             (reply.resolves && !reply.asks && !reply.used.is_empty()).then_some(Resolution::Answered);
         let grounds = (!reply.used.is_empty()).then_some(grounds);

@@ -21,6 +21,7 @@ use serde_json::json;
 use super::local::{LocalAssistant, Run};
 use super::{Assistant, AssistantError, Proposer, Reading, Request, Seen, Situation, Understood};
 use crate::config::{Config, Limits, Model, ModelCalls};
+use crate::domain::case::Case;
 use crate::domain::decision::{Draft, HandOff, Step};
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::{Mode, Procedure, Tier};
@@ -99,6 +100,10 @@ impl ModelAssistant {
 }
 
 impl Assistant for ModelAssistant {
+    fn in_context(&self, case: &Case, readings: Vec<Reading>) -> Vec<Reading> {
+        self.shared.parts.local.in_context(case, readings)
+    }
+
     fn begin(&self, situation: Situation) -> Box<dyn Proposer> {
         let talk = Talk::new(self.shared.clone(), &situation);
         let situation = Arc::new(situation);
@@ -165,8 +170,8 @@ impl Proposer for Thought {
 
     fn understood(&self) -> Understood {
         let issue = match &self.course {
-            Course::Local { .. } => None,
-            Course::Free(work) => work.issue.clone(),
+            Course::Local { .. } => self.local.understood().issue,
+            Course::Free(work) => work.issue.clone().or_else(|| self.local.matter_words()),
         };
         Understood { issue, language: self.language.clone() }
     }

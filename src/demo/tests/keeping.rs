@@ -150,7 +150,7 @@ async fn a_lost_response_acts_and_hangs_up_without_a_byte() {
 fn the_demo_declares_every_tool_for_a_model_to_read() {
     let config: toml::Value = toml::from_str(crate::demo::CONFIG).unwrap();
     let tools = config["tools"].as_array().unwrap();
-    assert_eq!(tools.len(), 21);
+    assert_eq!(tools.len(), 22);
     for tool in tools {
         assert!(tool["description"].as_str().unwrap().len() > 30, "{tool}");
         assert!(tool["http"]["url"].as_str().unwrap().starts_with("{{ env.SHOP_URL }}/api/"), "{tool}");

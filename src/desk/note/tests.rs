@@ -308,3 +308,41 @@ fn a_whole_note_reads_as_a_person_would_write_it() {
     let line = |label: &str, value: &str| (label.to_owned(), value.to_owned());
     assert_eq!(lines, [line("Amount", "€900.00"), line("Order", "HP-09992")]);
 }
+
+#[test]
+fn of_several_matters_the_note_is_about_the_one_that_is_handed_over() {
+    let said = |author, text| Said { author, text, channel: None };
+    let talk = [
+        said(Author::Customer, "hi, where is my order?"),
+        said(Author::Assistant, "It is on its way."),
+        said(Author::Customer, "and is the  merino\nshirt in stock, I need it"),
+        said(Author::Customer, "a person please"),
+    ];
+    let mut case = case();
+    let (customer, handoff, empty, declared) =
+        (customer(None), HandOff::because("person_asked"), BTreeMap::new(), Declared::default());
+    let mut key_of = |issue: Option<&str>| {
+        case.issue = issue.map(str::to_owned);
+        let records = Records {
+            case: &case,
+            customer: &customer,
+            identities: &[],
+            transcript: &[],
+            receipts: &[],
+            gathered: &empty,
+            procedure: None,
+            citations: &[],
+            handoff: &handoff,
+            approval: None,
+            declared: &declared,
+            unsent: None,
+            told: "",
+            urgency: Urgency::Normal,
+        };
+        summary::key_sentence(of_the_matter(&records, &talk)).map(str::to_owned)
+    };
+    assert!(key_of(Some("is the merino shirt in st…")).unwrap().contains("shirt"));
+    for issue in [None, Some("hi, where is my order?"), Some("nothing that was said"), Some("")] {
+        assert_eq!(key_of(issue).as_deref(), Some("hi, where is my order?"), "{issue:?}");
+    }
+}

@@ -191,3 +191,52 @@ proptest! {
         let _ = parse("procedures/a.md", &text);
     }
 }
+
+const UNPROVEN: &str = "---
+examples: [where is my order]
+slots:
+  order_id: { ask: which }
+assurance: channel
+steps:
+  - call: order_status
+    as: order
+unproven:
+  slots:
+    order_id: { pattern: 'HP-\\d{5}', ask: number }
+    email: { type: email, ask: address }
+  steps:
+    - call: order_by_email
+      with: { order_id: '{{ slots.order_id }}', email: '{{ slots.email }}' }
+      as: order
+    - say: It is {{ order.status }}.
+follow_ups: [when will it, ' ']
+---
+";
+
+#[test]
+fn what_is_done_for_somebody_unproven_has_slots_and_steps_of_its_own() {
+    let read = parse("procedures/where.md", UNPROVEN).unwrap();
+    assert_eq!((read.slots.len(), read.tools.as_slice()), (1, &["order_status".to_owned()][..]));
+    assert_eq!(read.follow_ups, ["when will it"]);
+    assert!(read.own_words().iter().any(|words| words.contains("It is")), "{:?}", read.own_words());
+    let unproven = read.unproven.unwrap();
+    assert_eq!((unproven.id.as_str(), unproven.assurance), ("where", Assurance::Anonymous));
+    assert_eq!((unproven.slots.len(), unproven.steps.len(), unproven.unproven), (2, 2, None));
+    assert_eq!(unproven.tools, ["order_by_email"]);
+}
+
+#[test]
+fn mistakes_in_what_is_done_for_somebody_unproven_are_named() {
+    for (right, wrong, named) in [
+        ("assurance: channel", "assurance: anonymous", "there is nothing less"),
+        ("ask: number }", "ask: number, from: { tool: list_orders, value: id } }", "records of somebody"),
+        ("slots.email }}", "slots.mail }}", "no slot `mail`"),
+    ] {
+        assert!(UNPROVEN.contains(right), "{right}");
+        let problems = parse("procedures/where.md", &UNPROVEN.replace(right, wrong)).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.message.contains(named)), "{problems:?}");
+    }
+    let (head, _) = UNPROVEN.split_once("  steps:\n    - call: order_by_email").unwrap();
+    let problems = parse("procedures/where.md", &format!("{head}---\n")).unwrap_err();
+    assert!(problems.iter().any(|problem| problem.message.contains("does nothing")), "{problems:?}");
+}

@@ -118,7 +118,8 @@ impl Classified {
             effect: settings.effect(),
             assurance: settings.required_assurance(),
             amount: settings.amount.as_ref(),
-            limits: settings.limits,
+            limits: &settings.limits,
+            parameters: None,
         };
         terms.check(filler.templates, problems);
         let mut names = BTreeSet::new();

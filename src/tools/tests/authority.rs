@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::case::PendingWrite;
 use crate::domain::ids::ProcedureId;
 use crate::domain::procedure::{Action, Limits, Procedure, Tier, Verb};
-use crate::tools::authority::{Asking, Permit, Spent, permit};
+use crate::tools::authority::{Asking, Permit, Spent, counted, permit};
 use crate::tools::ledger;
 
 fn says_yes(text: &str, _: &str) -> bool {
@@ -40,6 +40,8 @@ fn procedure(limits: Limits) -> Procedure {
             otherwise: Vec::new(),
             done: false,
         }],
+        unproven: None,
+        follow_ups: Vec::new(),
         articles: Vec::new(),
         guidance: String::new(),
         file: String::new(),
@@ -296,6 +298,30 @@ fn what_could_be_guessed_by_trying_is_refused_after_some_failures() {
     }
     let negative = guarded.replace("failures_per_hour = 5", "failures_per_hour = -1");
     assert!(toolbox_of(&negative, "http://127.0.0.1:1").is_err());
+}
+
+#[test]
+fn refused_calls_are_counted_for_the_customer_and_for_what_could_be_guessed() {
+    let limits = "limits = { failures_per_hour = 5, failures_per = [\"order_id\"] }";
+    let read = "name = \"order_status\"";
+    let guarded = TOOLS.replace(read, &format!("{read}\n{limits}"));
+    let toolbox = toolbox_of(&guarded, "http://127.0.0.1:1").unwrap();
+    let tool = toolbox.tool("order_status").unwrap();
+    let keys = |order: &str, customer: &Customer| counted(&tool, &json!({"order_id": order}), customer);
+    let (ann, other) = (customer(), Customer { id: CustomerId::parse("other").unwrap(), ..customer() });
+    let first = keys("HP-10042", &ann);
+    assert_eq!(first.len(), 2);
+    assert_eq!(first[1], keys(" hp-10042 ", &other)[1], "whoever tries, and however it is written");
+    assert_ne!(first[0], keys("HP-10042", &other)[0]);
+    assert_ne!(first[1], keys("HP-10043", &ann)[1]);
+    assert!(first.iter().all(|key| !key.contains("10042")), "{first:?}");
+    for (wrong, right) in [("order_id", "order"), ("failures_per_hour = 5, ", "")] {
+        let wrong = limits.replace(wrong, right);
+        assert!(
+            toolbox_of(&TOOLS.replace(read, &format!("{read}\n{wrong}")), "http://127.0.0.1:1").is_err(),
+            "{wrong}"
+        );
+    }
 }
 
 proptest! {

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use firstline::domain::delivery::{Delivery, DeliveryState};
-use firstline::domain::receipt::{CallStatus, Receipt};
+use firstline::domain::receipt::CallStatus;
 use firstline::domain::time::Timestamp;
 use firstline::domain::turn::{Outcome, Turn};
 use firstline::store::{Change, CommitError, LedgerSums, Refusal, Store, Unit};
 
 use super::things::{
-    NOW, case_at, case_id, claim, customer_id, delivery, first, message, receipt, turn, turn_id, unit,
+    NOW, case_at, case_id, claim, customer_id, delivery, first, message, turn, turn_id, unit,
 };
 use super::{Record, on_both};
 use crate::support::database::settings;
@@ -28,7 +28,8 @@ on_both! {
     a_delivery_only_moves_forward
     an_effect_is_settled_once
     limits_count_what_may_have_happened
-    refused_calls_are_counted_per_customer_tool_and_time
+    tries_are_counted_for_each_key_within_the_time_and_given_back_when_they_were_right
+    tries_made_at_once_are_not_more_than_allowed
     a_claim_without_a_turn_is_found
 }
 
@@ -273,24 +274,45 @@ async fn limits_count_what_may_have_happened(record: Arc<Record>) {
     assert_eq!(sums("cancel", NOW).await, LedgerSums::default());
 }
 
-async fn refused_calls_are_counted_per_customer_tool_and_time(record: Arc<Record>) {
+async fn tries_are_counted_for_each_key_within_the_time_and_given_back_when_they_were_right(
+    record: Arc<Record>,
+) {
     let store = &record.store;
-    stored(store, &["ann", "bob"]).await;
-    for (name, number, status) in [
-        ("ann", 1, CallStatus::Refused),
-        ("ann", 2, CallStatus::Refused),
-        ("ann", 3, CallStatus::Done),
-        ("ann", 4, CallStatus::Failed),
-        ("bob", 5, CallStatus::Refused),
-    ] {
-        let receipt = Receipt { status, ..receipt(name, number) };
-        store.commit(unit(name, vec![Change::Receipt(Arc::new(receipt))])).await.unwrap();
+    let keys = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let since = |at: Timestamp| at.plus_ms(-10);
+    let claim = async |names: &[&str], id: &str, at: Timestamp| {
+        store.claim_try(&keys(names), id, 2, since(at), at).await.unwrap()
+    };
+    let count = async |key, at| store.tries(key, since(at)).await.unwrap();
+    assert!(claim(&["ann", "order"], "t1", NOW).await);
+    assert!(claim(&["bob", "order"], "t2", NOW.plus_ms(5)).await);
+    assert_eq!((count("ann", NOW).await, count("order", NOW.plus_ms(5)).await), (1, 2));
+    // The third for the order is refused, and counts for nobody.
+    assert!(!claim(&["cid", "order"], "t3", NOW.plus_ms(6)).await);
+    assert_eq!(count("cid", NOW.plus_ms(6)).await, 0);
+    assert!(claim(&["cid", "another"], "t4", NOW.plus_ms(6)).await);
+    // One that was right frees its place, and so does time.
+    store.forget_try("t2").await.unwrap();
+    assert!(claim(&["cid", "order"], "t5", NOW.plus_ms(6)).await);
+    assert!(!claim(&["order"], "t6", NOW.plus_ms(9)).await);
+    assert!(claim(&["order"], "t7", NOW.plus_ms(10)).await);
+    assert_eq!((count("order", NOW.plus_ms(10)).await, count("ann", NOW.plus_ms(10)).await), (2, 0));
+}
+
+async fn tries_made_at_once_are_not_more_than_allowed(record: Arc<Record>) {
+    let mut tries = tokio::task::JoinSet::new();
+    for number in 0..12 {
+        let store = Store::open(&record.database.url(), &settings()).await.unwrap();
+        tries.spawn(async move {
+            let keys = ["order".to_owned(), format!("visitor {number}")];
+            let taken =
+                store.claim_try(&keys, &format!("t{number}"), 5, NOW.plus_ms(-10), NOW).await.unwrap();
+            store.close().await;
+            i64::from(taken)
+        });
     }
-    let count = async |name, tool, since| store.refused_calls(&customer_id(name), tool, since).await.unwrap();
-    assert_eq!(count("ann", "order_status", NOW).await, 2);
-    assert_eq!(count("ann", "order_status", NOW.plus_ms(2)).await, 1);
-    assert_eq!(count("ann", "another", NOW).await, 0);
-    assert_eq!(count("bob", "order_status", NOW).await, 1);
+    assert_eq!(tries.join_all().await.iter().sum::<i64>(), 5);
+    assert_eq!(record.store.tries("order", NOW.plus_ms(-10)).await.unwrap(), 5);
 }
 
 async fn a_claim_without_a_turn_is_found(record: Arc<Record>) {
