@@ -26,7 +26,7 @@ pub use identity::Identity;
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
-    Routing, Server, Structured, TeamSettings, TriageSettings, Worker,
+    Routing, Satisfaction, Server, Structured, TeamSettings, TriageSettings, Worker,
 };
 pub use telemetry::Telemetry;
 pub use tools::{HttpTool, Method, OAuth2, ToolLimits, ToolSettings};
@@ -48,6 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// When cases end.
     pub cases: Cases,
+    /// What customers are asked after a resolution.
+    pub satisfaction: Satisfaction,
     /// Thresholds of understanding.
     pub triage: TriageSettings,
     /// Articles and search.
@@ -169,6 +171,7 @@ impl Config {
                 worker: reader.section("worker")?,
                 limits: reader.section("limits")?,
                 cases: reader.section("cases")?,
+                satisfaction: reader.section("satisfaction")?,
                 triage: reader.section("triage")?,
                 knowledge: reader.section("knowledge")?,
                 business: reader.section("business")?,

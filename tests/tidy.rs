@@ -39,7 +39,7 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 22] = [
+const STAGES: [(&str, &[&str]); 23] = [
     ("acquaint", &[]),
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
@@ -50,10 +50,11 @@ const STAGES: [(&str, &[&str]); 22] = [
     ("effect", TURN),
     ("guard", &[]),
     ("handoff", TURN),
-    ("housekeeping", &["alert", "approve"]),
+    ("housekeeping", &["alert", "approve", "rating"]),
     ("identity", &[]),
-    ("ingest", &["consent", "identity", "moving", "proof", "which_case"]),
+    ("ingest", &["consent", "identity", "moving", "proof", "rating", "which_case"]),
     ("moving", &["settle"]),
+    ("rating", &["settle"]),
     ("proof", &["identity", "resolve", "which_case"]),
     ("resolve", &["effect", "guard", "handoff", "settle", "turn"]),
     ("settle", TURN),

@@ -83,7 +83,7 @@ impl WebhookAnswer {
 }
 
 /// Compares a shared secret in constant time. An empty expected secret matches nothing.
-pub(super) fn same_secret(expected: &str, found: &str) -> bool {
+pub fn same_secret(expected: &str, found: &str) -> bool {
     !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(found.as_bytes()))
 }
 

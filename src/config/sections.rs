@@ -3,6 +3,8 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::domain::rating::Scale;
+
 /// The edge: where it listens and what it takes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -354,4 +356,22 @@ pub struct Hours {
     /// Sunday.
     #[serde(default)]
     pub sun: Option<String>,
+}
+
+/// What customers are asked after a resolution.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Satisfaction {
+    /// Whether they are.
+    pub enabled: bool,
+    /// How they answer.
+    pub scale: Scale,
+    /// How long a case has been settled before anybody is asked.
+    pub ask_after_ms: i64,
+    /// … and the longest ago it may have been.
+    pub ask_within_ms: i64,
+    /// How long an answer counts.
+    pub answer_within_ms: i64,
+    /// A customer is asked about one case within so many days.
+    pub quiet_days: i64,
 }

@@ -66,6 +66,10 @@ pub enum EventKind {
     Proven,
     /// The customer was offered another channel and has said yes or no.
     Moved,
+    /// The customer was asked what they think of how it was settled.
+    RatingAsked,
+    /// … and has said it.
+    Rated,
     /// The case is over.
     Closed,
     /// The operator's CRM was asked who writes.
@@ -106,6 +110,8 @@ impl EventKind {
             Self::Unlinked => "unlinked",
             Self::Proven => "proven",
             Self::Moved => "moved",
+            Self::RatingAsked => "rating_asked",
+            Self::Rated => "rated",
             Self::Closed => "closed",
             Self::CrmAsked => "crm_asked",
             Self::Erased => "erased",

@@ -16,6 +16,7 @@ pub mod merge;
 pub mod message;
 pub mod money;
 pub mod procedure;
+pub mod rating;
 pub mod receipt;
 pub mod role;
 pub mod team;

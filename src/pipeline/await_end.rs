@@ -37,7 +37,7 @@ pub(super) struct End {
     pub(super) through: i64,
 }
 
-/// What the event that ends a turn says; written by `settle`.
+/// What the event that ends a turn says; written by `settle`, and by `rating` for a message that no turn answers.
 #[derive(Debug, Deserialize)]
 struct EndBody {
     turn: TurnId,
@@ -106,7 +106,8 @@ async fn end_of(parts: &Parts, case: &CaseId, seq: i64) -> Result<Option<(TurnId
     {
         return Ok(Some((end.turn, end.outcome)));
     }
-    let kinds = [EventKind::Replied, EventKind::Resolved, EventKind::HandedOff, EventKind::Silent];
+    let kinds =
+        [EventKind::Replied, EventKind::Resolved, EventKind::HandedOff, EventKind::Silent, EventKind::Rated];
     for event in parts.store.events(case, 0, i64::MAX).await? {
         let Some(kind) = kinds.into_iter().find(|kind| kind.as_str() == event.kind) else { continue };
         let Ok(body) = serde_json::from_str::<EndBody>(&event.body) else { continue };

@@ -329,6 +329,10 @@ async fn undelivered(
     tried: Tried,
 ) -> Result<(), CommitError> {
     metrics::counter!("firstline_deliveries_failed_total").increment(1);
+    if parts.store.asks_for_rating(&delivery.message).await.unwrap_or(false) {
+        // Nobody waits for it, and a person could not do more about it.
+        return record(parts, delivery, state, tried).await;
+    }
     let reason = if state == DeliveryState::Unknown { "delivery_unknown" } else { "delivery_failed" };
     loop {
         let Ok(Some(file)) = parts.store.case_fresh(&delivery.case).await else { return Ok(()) };

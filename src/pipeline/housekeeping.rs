@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::alert;
-use super::{Parts, approve};
+use super::{Parts, approve, rating};
 use crate::domain::case::{CaseState, Move};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, ReceiptId, TurnId};
@@ -36,6 +36,7 @@ pub(super) async fn tidy_up(parts: &Parts) {
             step(parts, &case, Move::Closed, EventKind::Closed, "reopen_window_over").await?;
         }
         parts.store.forget_codes(None, now).await?;
+        rating::ask_where_due(parts).await?;
         Ok::<(), StoreError>(())
     };
     if let Err(error) = work.await {

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::which_case::{self, Home};
-use super::{Parts, consent, identity, moving, proof};
+use super::{Parts, consent, identity, moving, proof, rating};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Doubt, DoubtStage, Move};
 use crate::domain::crm::{Crm, Field, OPERATOR};
@@ -113,9 +113,9 @@ pub(super) async fn ingest(
                 continue;
             }
         }
-        let Some(plan) = compose(parts, &message, arrival, (&digest, typed.as_ref()), &birth).await? else {
-            continue;
-        };
+        let given = rating::given(parts, &message, &arrival.cases).await.map_err(|e| unavailable(&e))?;
+        let read = Read { digest: &digest, typed: typed.as_ref(), given: given.as_ref() };
+        let Some(plan) = compose(parts, &message, arrival, read, &birth).await? else { continue };
         if failpoints::planted("acknowledge_before_commit") {
             let (store, unit) = (parts.store.clone(), plan.unit);
             parts.tasks.spawn(async move {
@@ -211,6 +211,16 @@ async fn duplicate(parts: &Parts, known: &InboxEntry, digest: &str) -> Result<St
     Ok(Stored { accepted, turn: None, waits: false })
 }
 
+/// What was found in a message before its case is known.
+#[derive(Clone, Copy)]
+struct Read<'a> {
+    digest: &'a str,
+    /// A code that was typed.
+    typed: Option<&'a proof::Typed>,
+    /// A rating that was asked for.
+    given: Option<&'a rating::Given>,
+}
+
 struct Plan {
     unit: Unit,
     accepted: Accepted,
@@ -223,7 +233,7 @@ async fn compose(
     parts: &Parts,
     message: &InboundMessage,
     arrival: Arrival,
-    (digest, typed): (&str, Option<&proof::Typed>),
+    read: Read<'_>,
     birth: &impl Fn(&CaseId) -> Birth,
 ) -> Result<Option<Plan>, IngestError> {
     let now = parts.clock.now();
@@ -232,14 +242,16 @@ async fn compose(
     let (customer, fresh) = customer_of(parts, message, &arrival, now, &mut changes);
     let owner = arrival.identity.as_ref().map_or_else(|| customer.id.clone(), |one| one.customer.clone());
     changes.extend(identity::typed(message, &owner, now));
-    let Some(home) = home(parts, message, &arrival, typed).await? else { return Ok(None) };
+    let Some(home) = home(parts, message, &arrival, read).await? else { return Ok(None) };
     let Placed { mut case, doubt, settled, opened } =
         place(parts, message, (&customer, fresh), home, &mut changes);
     let said = moving::said(&case, message);
     // An answer to an offer says nothing about the matter.
     let settled = settled || said.is_some_and(|said| said != moving::Said::Else);
+    // Nor is there anything to answer to a bare rating.
+    let quiet = read.given.is_some_and(rating::Given::bare);
     let was_settled = case.state == CaseState::Resolved || case.resolution.is_some();
-    if case.step(Move::CustomerWrote).is_err() {
+    if !quiet && case.step(Move::CustomerWrote).is_err() {
         return Ok(None);
     }
     case.channel.clone_from(&message.channel);
@@ -261,7 +273,7 @@ async fn compose(
     if opened {
         book.event(EventKind::Opened, &json!({"channel": message.channel, "follows": book.case.follows}));
     }
-    received(&mut book, &stored, typed);
+    received(&mut book, &stored, read.typed);
     if was_settled && !settled {
         book.event(EventKind::Reopened, &json!({"reason": "customer_wrote", "message": stored.id}));
     }
@@ -275,7 +287,7 @@ async fn compose(
     changes.push(Change::Inbox(InboxEntry {
         channel: message.channel.clone(),
         external_id: inbox_id(parts, message),
-        digest: digest.to_owned(),
+        digest: read.digest.to_owned(),
         message: stored.id.clone(),
         case: book.case.id.clone(),
         customer: customer.id.clone(),
@@ -283,9 +295,12 @@ async fn compose(
     }));
     book.message(stored);
     moving::heard(parts, &mut book, said, now);
+    if let Some(given) = read.given {
+        rating::heard(parts, &mut book, given, now);
+    }
     changes.extend(heard(parts, message, now).map(Change::Heard));
     changes.extend(consent::given(parts, message, now).map(Change::Consent));
-    let turn = (!book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
+    let turn = (!quiet && !book.case.state.with_people()).then(|| new_turn(parts, &book.case.id, now, birth));
     changes.extend(turn.clone().map(Change::OpenTurn));
     let unit = if opened { book.open_of(owner, changes) } else { book.close(changes) };
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
@@ -303,13 +318,23 @@ fn received(book: &mut Draftbook, stored: &Message, typed: Option<&proof::Typed>
     }
 }
 
-/// Where the message belongs: a code to the case in which it was asked for.
+/// Where the message belongs: a rating or a code to the case in which it was asked for.
 async fn home(
     parts: &Parts,
     message: &InboundMessage,
     arrival: &Arrival,
-    typed: Option<&proof::Typed>,
+    read: Read<'_>,
 ) -> Result<Option<Home>, IngestError> {
+    if let Some(given) = read.given {
+        let file = parts.store.case_fresh(&given.case).await.map_err(|error| unavailable(&error))?;
+        return Ok(file.map(|file| Home::Join {
+            doubt: file.case.doubt.clone(),
+            file,
+            settled: true,
+            answered: None,
+        }));
+    }
+    let typed = read.typed;
     let home = match proof::home(parts, &arrival.cases, typed).await {
         Ok(None) => which_case::home(parts, message, &arrival.cases, parts.clock.now()).await,
         found => found,

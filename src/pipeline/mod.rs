@@ -22,10 +22,11 @@ use crate::desk::Desk;
 use crate::desk::approvals::Pending;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
+use crate::domain::rating::Score;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
 use crate::knowledge::Knowledge;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::templates::Phrases;
 use crate::tools::Toolbox;
 
@@ -47,6 +48,7 @@ pub mod identity;
 mod ingest;
 mod moving;
 mod proof;
+mod rating;
 mod resolve;
 mod settle;
 pub mod triage;
@@ -58,6 +60,7 @@ mod write_back;
 pub use approve::{DecideError, Word};
 pub use await_end::Ended;
 pub use ingest::{Accepted, IngestError};
+pub use rating::RateError;
 
 /// What the stages work with.
 pub struct Parts {
@@ -253,6 +256,22 @@ impl Pipeline {
         })
     }
 
+    /// Asks the caller whose case is settled what they think of it, where they may be asked; the place of the question
+    /// in the thread.
+    pub async fn ask_caller_to_rate(&self, case: &CaseId) -> Result<Option<i64>, StoreError> {
+        rating::ask_caller(&self.parts, case).await
+    }
+
+    /// Takes a rating that came on another way than the thread, `channel` naming it.
+    pub async fn rate(&self, case: &CaseId, channel: &str, score: &Score) -> Result<(), RateError> {
+        rating::rate(&self.parts, case, channel, score).await
+    }
+
+    /// The case that a signed link lets its holder rate; none where the link is not ours.
+    pub async fn case_of_rating_link(&self, token: &str) -> Result<Option<CaseId>, StoreError> {
+        rating::case_of_link(&self.parts, token).await
+    }
+
     /// Takes a person's decision about a write that waits for it. Giving up the wait does not undo it.
     pub async fn decide(&self, word: Word) -> Result<Pending, DecideError> {
         let parts = self.parts.clone();
@@ -266,9 +285,7 @@ impl Pipeline {
         let third = Duration::from_millis((self.parts.config.worker.lease_ms / 3).max(1) as u64);
         self.seek(poll);
         self.every(third, |pipeline| Box::pin(async move { pipeline.renew().await }));
-        self.every(Duration::from_secs(30), |pipeline| {
-            Box::pin(async move { housekeeping::tidy_up(&pipeline.parts).await })
-        });
+        self.every(Duration::from_secs(30), |pipeline| Box::pin(async move { pipeline.tidy_up().await }));
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
         self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
         self.parts.tasks.spawn(write_back::run(self.parts.clone(), poll));
@@ -290,6 +307,11 @@ impl Pipeline {
         }
         deliver::due(&self.parts).await;
         write_back::due(&self.parts).await;
+    }
+
+    /// Brings about what time does: snoozes end, cases close, customers are asked what they think.
+    pub async fn tidy_up(&self) {
+        housekeeping::tidy_up(&self.parts).await;
     }
 
     /// Finds turns when woken and every now and then.

@@ -25,6 +25,7 @@ mod model_calls;
 mod outbox;
 mod people;
 mod person;
+mod ratings;
 mod rows;
 mod statements;
 mod tries;
@@ -81,6 +82,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "tries of what could be guessed", include_str!("migrations/0009_tries.sql")),
     (10, "offers to move", include_str!("migrations/0010_moves.sql")),
     (11, "who may do what", include_str!("migrations/0011_roles.sql")),
+    (16, "ratings", include_str!("migrations/0016_ratings.sql")),
 ];
 
 /// The limits of the store.

@@ -20,7 +20,7 @@ use crate::domain::usage::CallRecord;
 use super::people;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
-use super::{attachments, write_backs};
+use super::{attachments, ratings, write_backs};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +179,8 @@ impl Rows {
             ),
             Change::Heard(conversation) => (Slot::Heard, heard(conversation)),
             Change::Consent(given) => (Slot::Consent, consent(given)),
+            Change::AskedToRate(new) => (Slot::AskedToRate, ratings::row(new)),
+            Change::Rated { case, score, at } => (Slot::Rated, ratings::answer(case, score, *at)),
             Change::Handoff(new) => (Slot::Handoff, handoff(new)?),
             Change::HandoffTaken { handoff, agent, at } => {
                 (Slot::HandoffTaken, vec![text(handoff.as_str()), text(agent.as_str()), Value::Int(at.0)])

@@ -64,6 +64,8 @@ pub(super) enum Slot {
     NewCase,
     Case,
     SeenCase,
+    AskedToRate,
+    Rated,
     Turn,
     Inbox,
     Claim,
@@ -89,7 +91,7 @@ pub(super) enum Slot {
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 32] = [
+pub(super) static STATEMENTS: [Statement; 34] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
@@ -181,6 +183,20 @@ pub(super) static STATEMENTS: [Statement; 32] = [
         tail: ") update cases set version = v.version
                    from v where cases.id = v.id and cases.version = v.version",
         guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
+    },
+    Statement {
+        slot: Slot::AskedToRate,
+        head: "insert into ratings (case_id, customer_id, channel, conversation, of_whom, message_id, asked_seq, asked_at,
+                   skipped) values ",
+        tail: " on conflict do nothing",
+        guard: Some(Guard { returning: "case_id", refusal: Refusal::Stale }),
+    },
+    Statement {
+        slot: Slot::Rated,
+        head: "with v (case_id, score, scale, comment, answered_at) as (values ",
+        tail: ") update ratings set score = v.score, scale = v.scale, comment = v.comment, answered_at = v.answered_at
+                   from v where ratings.case_id = v.case_id and ratings.answered_at is null",
+        guard: Some(Guard { returning: "ratings.case_id", refusal: Refusal::Stale }),
     },
     // An outcome closes the turn, a due time gives it back, neither only holds it (and locks its row).
     Statement {

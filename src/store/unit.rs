@@ -13,6 +13,7 @@ use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, DeliveryId, HandoffId, MessageId, TurnId};
 use crate::domain::message::Message;
+use crate::domain::rating::{Rating, Score};
 use crate::domain::receipt::{CallStatus, LedgerEntry, Receipt};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
@@ -183,6 +184,17 @@ pub enum Change {
     Heard(Conversation),
     /// Somebody wants nothing more by a channel, or does again.
     Consent(Consent),
+    /// A customer is asked about a case, or is not. Refuses with [`Refusal::Stale`] when that was decided before.
+    AskedToRate(Box<Rating>),
+    /// … and answers. Refuses with [`Refusal::Stale`] when they have answered before.
+    Rated {
+        /// The case.
+        case: CaseId,
+        /// What they said.
+        score: Score,
+        /// When.
+        at: Timestamp,
+    },
     /// The case goes to people.
     Handoff(Box<Handoff>),
     /// A person took a handed-off case.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::channels::{BadInput, ChannelError};
 use crate::desk::act::ActError;
 use crate::pipeline::identity::IdentityError;
-use crate::pipeline::{DecideError, IngestError};
+use crate::pipeline::{DecideError, IngestError, RateError};
 use crate::store::StoreError;
 
 /// What a caller gets instead of an answer.
@@ -180,6 +180,21 @@ impl From<IdentityError> for ApiError {
             }
             IdentityError::Unavailable(source) => {
                 tracing::error!(error = %source, "who is who could not be changed");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl From<RateError> for ApiError {
+    fn from(error: RateError) -> Self {
+        let conflict = |code, error: &RateError| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match &error {
+            RateError::NoCase => Self::not_found("case"),
+            RateError::NotResolved(_) => conflict("not_resolved", &error),
+            RateError::Before => conflict("rated_before", &error),
+            RateError::Unavailable(source) => {
+                tracing::error!(error = %source, "a rating was not recorded");
                 Self::unavailable()
             }
         }

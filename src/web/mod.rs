@@ -27,6 +27,7 @@ mod health;
 mod hooks;
 pub mod keys;
 mod origin;
+mod rating;
 mod shapes;
 mod stream;
 mod throttle;
@@ -78,6 +79,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(console::router(&edge))
         .merge(health::router())
         .merge(hooks::router())
+        .merge(rating::router())
         .route("/openapi.json", get(openapi))
         .fallback(|| async { error::of_status(StatusCode::NOT_FOUND, None) });
     around(&edge, router).with_state(edge)

@@ -34,6 +34,7 @@ mod model_turns;
 mod model_wire;
 mod moving;
 mod pipeline;
+mod ratings;
 mod readiness;
 mod signatures;
 mod signed_in;

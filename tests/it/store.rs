@@ -1,6 +1,6 @@
 //! The record, on SQLite and on PostgreSQL: every test runs on both.
 
-mod accounts;
+pub(crate) mod accounts;
 mod commit;
 mod faults;
 mod queries;
@@ -83,6 +83,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::identity::merges::NAMES,
         crate::limits::NAMES,
         crate::moving::NAMES,
+        crate::ratings::NAMES,
         pipeline::NAMES,
         approvals::NAMES,
         crate::who_may::NAMES,

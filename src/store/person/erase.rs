@@ -125,6 +125,11 @@ impl Store {
         Ok(hashed(&self.salt().await?, kind, name))
     }
 
+    /// What proves that this database's own service has named `subject` for `purpose`; the same on every replica.
+    pub async fn seal(&self, purpose: &str, subject: &str) -> Result<String, StoreError> {
+        Ok(hashed(&self.salt().await?, purpose, subject).trim_start_matches(MARK).to_owned())
+    }
+
     /// The salt of this database; made when the schema is brought up to date.
     async fn salt(&self) -> Result<String, StoreError> {
         let salt = self.0.salt.get_or_try_init(|| async {

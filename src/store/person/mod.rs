@@ -34,7 +34,7 @@ enum Erase {
 
 /// In the order in which they are erased: what finds other rows goes after them. A table that is not here holds
 /// nothing about people; `every_table_is_decided_about` asks about each new one.
-const HELD: [Held; 20] = [
+const HELD: [Held; 21] = [
     Held {
         table: "customers",
         whose: "id = $1",
@@ -100,6 +100,11 @@ const HELD: [Held; 20] = [
     },
     Held { table: "handoffs", whose: of_their_cases!(), erase: Erase::EachApart },
     Held { table: "model_calls", whose: "customer_id = $1", erase: Erase::Nothing },
+    Held {
+        table: "ratings",
+        whose: "customer_id = $1",
+        erase: Erase::Set("conversation = '', comment = null, message_id = null"),
+    },
     Held { table: "write_backs", whose: of_their_cases!(), erase: Erase::Delete },
     Held {
         table: "cases",

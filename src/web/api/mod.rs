@@ -18,6 +18,7 @@ mod deliveries;
 mod knowledge;
 mod messages;
 mod people;
+mod satisfaction;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -47,6 +48,7 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(acts::reopen))
         .routes(routes!(acts::snooze))
         .routes(routes!(acts::give_back))
+        .routes(routes!(satisfaction::rate_case))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::refuse))

@@ -118,12 +118,34 @@ impl Call<'_> {
         }
         let heard = messages.iter().find(|message| message.seq == asked);
         if heard.is_some_and(|message| small_talk(&message.text) == Some(SmallTalk::Goodbye)) {
+            return self.close(language, said).await;
+        }
+        if self.rated(&file).await? {
             return Ok(self.twiml(language).say(&said).hang_up().answer());
         }
         if said.is_empty() {
             said.push(self.phrase(language, "voice_anything_else", &json!({})));
         }
         Ok(self.listen(language, &said, Place { after, ..self.place.clone() }))
+    }
+
+    /// Says the last words, and before the call ends asks what the caller thinks of it, where they may be asked.
+    async fn close(&self, language: &str, mut said: Vec<String>) -> Result<WebhookAnswer, ApiError> {
+        if let Some(case) = &self.place.case
+            && let Some(after) = self.edge.app.pipeline.ask_caller_to_rate(case).await?
+            && let Some(question) = self.edge.app.store.messages(case, after - 1, 1).await?.pop()
+        {
+            let phrases = &self.edge.app.pipeline.parts().phrases;
+            said.extend(speech::of_message(&question, phrases, language));
+            return Ok(self.listen(language, &said, Place { after, ..self.place.clone() }));
+        }
+        Ok(self.twiml(language).say(&said).hang_up().answer())
+    }
+
+    /// Whether what the caller just said was the rating they were asked for, after which nothing is left to say.
+    async fn rated(&self, file: &CaseFile) -> Result<bool, ApiError> {
+        let rating = self.edge.app.store.rating(&file.case.id).await?;
+        Ok(rating.is_some_and(|rating| rating.score.is_some() && rating.asked_seq + 1 == self.place.asked))
     }
 
     /// What was said by phone since the caller last heard something. Where the call has only now come to this case, that is
@@ -163,9 +185,9 @@ impl Call<'_> {
         let missed = self.place.missed.saturating_add(1);
         let settled = self.request.heard == Heard::Silence && self.settled().await?;
         let language = self.language().await?;
-        if settled && missed >= SETTLED_SILENCES {
+        if settled && (missed >= SETTLED_SILENCES || self.asked_to_rate().await?) {
             let goodbye = self.phrase(&language, "voice_goodbye", &json!({}));
-            return Ok(self.twiml(&language).say(&[goodbye]).hang_up().answer());
+            return self.close(&language, vec![goodbye]).await;
         }
         if missed >= self.settings.misses_max {
             return self.person("voice_nothing_understood", "not_understood").await;
@@ -173,6 +195,13 @@ impl Call<'_> {
         let key = if settled { "voice_anything_else" } else { "voice_again" };
         let again = self.phrase(&language, key, &json!({}));
         Ok(self.listen(&language, &[again], Place { missed, ..self.place.clone() }))
+    }
+
+    /// Whether the last word the caller heard was the question what they think of it.
+    async fn asked_to_rate(&self) -> Result<bool, ApiError> {
+        let Some(case) = &self.place.case else { return Ok(false) };
+        let rating = self.edge.app.store.rating(case).await?;
+        Ok(rating.is_some_and(|rating| rating.message.is_some() && rating.asked_seq == self.place.after))
     }
 
     async fn settled(&self) -> Result<bool, ApiError> {

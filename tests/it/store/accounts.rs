@@ -18,7 +18,7 @@ on_both! {
     the_use_of_a_key_is_noted_once_a_minute
 }
 
-pub(super) fn agent(login: &str) -> Agent {
+pub(crate) fn agent(login: &str) -> Agent {
     Agent {
         id: AgentId::parse(&format!("agent-{login}")).unwrap(),
         login: login.to_owned(),
