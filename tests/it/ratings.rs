@@ -342,7 +342,7 @@ async fn a_caller_is_asked_before_the_call_ends_and_a_key_is_the_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn opening_the_link_of_a_mail_says_nothing_and_its_form_rates_once() {
-    let desk = Connected::start("email", &[]).await;
+    let desk = Connected::start("telegram", &[]).await;
     let call = desk.words(1, 1, "What are your store hours?");
     assert_eq!(desk.post(&call).await.0, 200);
     desk.sent(1).await;
@@ -360,8 +360,8 @@ async fn opening_the_link_of_a_mail_says_nothing_and_its_form_rates_once() {
     assert!(record.rating(&case).await.unwrap().is_none_or(|rating| rating.score.is_none()));
     assert_eq!(desk.get(&format!("/rate/{case}.0{seal}")).await.0, 404);
     let form = |body: &str| {
-        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-        ProviderCall { method: Method::POST, target: path.clone(), headers, body: body.to_owned().into() }
+        let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        ProviderCall { method: Method::POST, target: path.clone(), headers, body: body.as_bytes().to_vec() }
     };
     let (status, shown) = desk.post(&form("comment=slow")).await;
     assert!(status == 200 && shown.contains("Please choose one of the answers"), "{shown}");
