@@ -5,6 +5,7 @@ use axum::routing::post;
 use firstline::channels::twilio::signature;
 use firstline::channels::{ChannelAdapter, Channels, Incoming, Webhook};
 use firstline::config::{Config, Environment, Sources};
+use firstline::domain::assurance::Assurance;
 use firstline::domain::case::CaseState;
 use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::time::Timestamp;
@@ -216,6 +217,35 @@ async fn an_answer_that_may_have_left_is_never_sent_again_and_news_of_it_settles
     let settled = deliveries.iter().find(|delivery| delivery.id == unknown.id).unwrap();
     assert_eq!(settled.state, DeliveryState::Delivered);
     assert_eq!((settled.attempts, settled.provider_id.as_deref()), (1, Some("SM0c")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_an_order_is_no_proof_and_is_told_from_one_that_a_code_is_asked_for() {
+    let desk = Connected::start("sms", &[]).await;
+    let mut answers = Vec::new();
+    for (at, text) in [
+        "please cancel my order HP-10073",
+        "where is HP-10042",
+        "mara.lindqvist@mail.example",
+        "send me the invoice for it",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(desk.post(&desk.words(7, at as u64 + 1, text)).await.0, 200, "{text}");
+        answers.push(desk.sent(at + 1).await[at].text.clone());
+    }
+    // Codes can be sent, and one was offered; what was typed for the order is no address for it.
+    assert!(answers[0].contains("I will send it a code"), "{answers:?}");
+    assert!(answers[1].contains("Which email address did you order with?"), "{answers:?}");
+    assert!(answers[2].contains("NorthPost") && !answers[2].contains("code"), "{answers:?}");
+    assert!(!answers[3].contains("/invoices/"), "{answers:?}");
+    let record = desk.record().await;
+    let page = Page { cursor: None, limit: 10 };
+    let (cases, _) = record.list_cases(&CaseFilter::default(), &page).await.unwrap();
+    let customer = record.customer(&cases[0].customer).await.unwrap().unwrap();
+    assert_eq!((cases.len(), cases[0].assurance), (1, Assurance::Claimed));
+    assert_eq!((customer.external_id.as_deref(), customer.email.as_deref()), (None, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

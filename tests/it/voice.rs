@@ -177,6 +177,21 @@ async fn a_caller_hears_an_answer_and_then_a_person_with_a_word_about_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_spells_number_and_address_and_hears_where_the_order_is() {
+    let desk = start(&[]).await;
+    let mut call = Call::begin(&desk.base(), CALLER, 1).await.unwrap();
+    let said = call.say("where is order H P dash 1 0 0 4 2").await.unwrap().join(" ");
+    assert!(said.contains("Which email address did you order with?"), "{said}");
+    let said = call.say("Mara dot Lindqvist at mail dot example").await.unwrap().join(" ");
+    assert!(said.contains("NorthPost") && !said.contains("://"), "{said}");
+    let record = desk.record().await;
+    let case = only_case(&record).await;
+    assert_eq!(case.assurance, Assurance::Claimed);
+    let customer = record.customer(&case.customer).await.unwrap().unwrap();
+    assert_eq!((customer.external_id.as_deref(), customer.email.as_deref()), (None, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn three_turns_in_which_nothing_is_understood_bring_a_person_who_sees_the_call() {
     let desk = start(&[]).await;
     let mut call = Call::begin(&desk.base(), CALLER, 1).await.unwrap();
