@@ -12,6 +12,7 @@ mod crm;
 mod email;
 mod identity;
 mod mcp;
+mod routing;
 mod sections;
 mod telemetry;
 mod tools;
@@ -24,9 +25,10 @@ pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use email::{EmailSettings, MailTls};
 pub use identity::Identity;
 pub use mcp::{Mcp, McpServer, McpTool};
+pub use routing::{Hours, Routing, ServiceLevels, TeamSettings};
 pub use sections::{
-    Business, Cases, Console, Database, Guard, Hours, Knowledge, Limits, Model, ModelCalls, OutputLimit,
-    Routing, Satisfaction, Server, Structured, TeamSettings, TriageSettings, Worker,
+    Business, Cases, Console, Database, Guard, Knowledge, Limits, Model, ModelCalls, OutputLimit,
+    Satisfaction, Server, Structured, TriageSettings, Worker,
 };
 pub use telemetry::Telemetry;
 pub use tools::{HttpTool, Method, OAuth2, ToolLimits, ToolSettings};
@@ -62,6 +64,8 @@ pub struct Config {
     pub mcp: Mcp,
     /// Where cases go.
     pub routing: Routing,
+    /// By when people answer.
+    pub service_levels: ServiceLevels,
     /// Where agents work.
     pub console: Console,
     /// The language model that answers.
@@ -178,6 +182,7 @@ impl Config {
                 guard: reader.section("guard")?,
                 mcp: reader.section("mcp")?,
                 routing: reader.section("routing")?,
+                service_levels: reader.section("service_levels")?,
                 console: reader.section("console")?,
                 model: reader.section("model")?,
                 fallback_model: reader.section("fallback_model")?,
@@ -224,6 +229,7 @@ impl Config {
         let mut wrong = self.telemetry.problems();
         wrong.extend(self.channels.problems());
         wrong.extend(self.identity.problems());
+        wrong.extend(self.routing.problems());
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {

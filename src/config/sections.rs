@@ -209,14 +209,6 @@ pub struct Guard {
     pub allowed_hosts: Vec<String>,
 }
 
-/// Where cases go.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Routing {
-    /// Where a case goes that no procedure sends elsewhere.
-    pub default_team: String,
-}
-
 /// Where agents work.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -311,51 +303,6 @@ pub struct ModelCalls {
     pub spend_day_micros_max: i64,
     /// For all customers, ever. 0: no cap.
     pub spend_total_micros_max: i64,
-}
-
-/// A group of agents, as declared.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TeamSettings {
-    /// Its id, as procedures name it.
-    pub id: String,
-    /// How it is shown.
-    pub name: String,
-    /// When somebody is there; none: always.
-    #[serde(default)]
-    pub hours: Option<Hours>,
-    /// ISO 639-1 codes somebody there speaks.
-    #[serde(default)]
-    pub languages: Vec<String>,
-}
-
-/// Opening hours, `08:00-18:00` a day, local time of `timezone`; a day left out is closed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hours {
-    /// IANA name, for example `America/Chicago`.
-    pub timezone: String,
-    /// Monday.
-    #[serde(default)]
-    pub mon: Option<String>,
-    /// Tuesday.
-    #[serde(default)]
-    pub tue: Option<String>,
-    /// Wednesday.
-    #[serde(default)]
-    pub wed: Option<String>,
-    /// Thursday.
-    #[serde(default)]
-    pub thu: Option<String>,
-    /// Friday.
-    #[serde(default)]
-    pub fri: Option<String>,
-    /// Saturday.
-    #[serde(default)]
-    pub sat: Option<String>,
-    /// Sunday.
-    #[serde(default)]
-    pub sun: Option<String>,
 }
 
 /// What customers are asked after a resolution.

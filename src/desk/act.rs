@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::Desk;
 use crate::channels::Channels;
 use crate::domain::case::{Case, CaseState, IllegalMove, Move, Resolution};
 use crate::domain::delivery::DeliveryState;
@@ -118,10 +119,11 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
         let taken = take(book, at.actor);
         book.case.step(Move::AgentReplied)?;
         book.case.answered_seq = book.case.inbound_seq;
+        let first = first_answer(book, now);
         let message = book.message(entry(at, &book.case, &reply.text, Visibility::Public, now));
         book.event(
             EventKind::AgentReplied,
-            &json!({"by": at.actor.shown(), "message": message.id, "took": taken}),
+            &json!({"by": at.actor.shown(), "message": message.id, "took": taken, "first_answer": first}),
         );
         for delivery in at.channels.deliveries(&book.case, &message, now, at.clock) {
             book.push(Change::Deliver(delivery));
@@ -195,6 +197,9 @@ pub async fn assign(at: At<'_>, to: &Assignee) -> Result<Case, ActError> {
             }
             Assignee::Queue(team) => {
                 book.case.step(Move::Unassigned)?;
+                if book.case.wait.since.is_none() {
+                    book.case.wait.begin(now, None);
+                }
                 book.case.agent = None;
                 book.case.snoozed_until = None;
                 book.case.team = team.clone().or_else(|| book.case.team.clone());
@@ -229,20 +234,25 @@ pub async fn resolve(at: At<'_>) -> Result<Case, ActError> {
         book.case.answered_seq = book.case.inbound_seq;
         book.case.snoozed_until = None;
         book.case.pending = None;
-        book.event(EventKind::Resolved, &json!({"by": at.actor.shown()}));
+        let first = first_answer(book, now);
+        book.event(EventKind::Resolved, &json!({"by": at.actor.shown(), "first_answer": first}));
         Ok(book.case.clone())
     });
     Ok(made.await?)
 }
 
-/// Opens a settled case again; it waits for a person.
-pub async fn reopen(at: At<'_>) -> Result<Case, ActError> {
-    let made = change(at, |book, _| {
+/// Opens a settled case again; it waits for a person, and the clock of its team begins.
+pub async fn reopen(at: At<'_>, desk: &Desk) -> Result<Case, ActError> {
+    let made = change(at, |book, now| {
         book.case.step(Move::Reopened)?;
         book.case.resolution = None;
         book.case.resolved_at = None;
         book.case.agent = None;
-        book.event(EventKind::Reopened, &json!({"by": at.actor.shown()}));
+        let due = book.case.team.as_ref().and_then(|team| desk.due(team, book.case.urgency, now));
+        book.case.wait.begin(now, due);
+        let body =
+            json!({"by": at.actor.shown(), "since": book.case.wait.since, "due_at": book.case.wait.due_at});
+        book.event(EventKind::Reopened, &body);
         Ok(book.case.clone())
     });
     Ok(made.await?)
@@ -282,6 +292,13 @@ pub async fn give_back(at: At<'_>) -> Result<Case, ActError> {
         Ok(book.case.clone())
     });
     Ok(made.await?)
+}
+
+/// The clock of the wait ends with a person's first answer: what the log says of it, where one was running.
+pub fn first_answer(book: &mut Draftbook, now: Timestamp) -> Option<Value> {
+    let (since, due_at) = (book.case.wait.since?, book.case.wait.due_at);
+    let met = book.case.wait.answered(now)?;
+    Some(json!({"since": since, "due_at": due_at, "met": met, "waited_ms": now.ms_since(since)}))
 }
 
 /// Takes the case for whoever acts on it; whether somebody else had it.

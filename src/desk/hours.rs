@@ -1,11 +1,14 @@
 //! Opening hours: whether a team is there at a moment, and when it is there next.
 
+use std::collections::BTreeSet;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::config::Hours;
+use crate::domain::routing::calendar::{Calendar, weekday};
 use crate::domain::team::Span;
 use crate::domain::time::Timestamp;
 use crate::templates::Phrases;
@@ -41,27 +44,35 @@ enum Day {
     Tomorrow,
     /// Monday is 0.
     Weekday(usize),
+    /// Further ahead than a week.
+    Date(Date),
 }
 
 impl Opening {
     /// The day and the time in the words and the form of `language` (ISO 639-1): "on Monday at 8:00 am".
     pub fn say(&self, phrases: &Phrases, language: &str) -> String {
-        let day = match self.day {
-            Day::Today => "today".to_owned(),
-            Day::Tomorrow => "tomorrow".to_owned(),
-            Day::Weekday(at) => DAYS.get(at).copied().unwrap_or_default().to_lowercase(),
+        let (day, date) = match self.day {
+            Day::Today => ("today".to_owned(), None),
+            Day::Tomorrow => ("tomorrow".to_owned(), None),
+            Day::Weekday(at) => (DAYS.get(at).copied().unwrap_or_default().to_lowercase(), None),
+            Day::Date(date) => ("today".to_owned(), Some(date)),
         };
         let (hour, minute) = (self.minute / 60, format!("{:02}", self.minute % 60));
-        phrases.say(language, "opening", json!({ "day": day, "hour": hour, "minute": minute }))
+        let (number, month) = (date.map(Date::day), date.map(|date| date.month() - 1));
+        let spoken = json!({"day": day, "hour": hour, "minute": minute, "number": number, "month": month});
+        phrases.say(language, "opening", spoken)
     }
 }
+
+/// How far ahead the next opening is looked for: longer than any holidays.
+const AHEAD_DAYS_MAX: i32 = 60;
+/// Days of the week say which day is meant for so many days ahead.
+const WEEKDAYS_SAY: i32 = 6;
 
 /// When a team works.
 #[derive(Debug, Clone)]
 pub struct Timetable {
-    pub(super) zone: TimeZone,
-    /// Monday first; none is closed.
-    week: [Option<Span>; 7],
+    pub(super) calendar: Calendar,
 }
 
 impl Timetable {
@@ -83,29 +94,36 @@ impl Timetable {
                 wrong.push(format!("{name} `{text}` is no opening time; write it as `08:00-18:00`"));
             }
         }
+        let mut holidays = BTreeSet::new();
+        for text in &hours.holidays {
+            match text.parse::<Date>() {
+                Ok(date) => _ = holidays.insert(date),
+                Err(_) => wrong.push(format!("the holiday `{text}` is no day; write it as `2026-12-25`")),
+            }
+        }
         match zone {
-            Ok(zone) if wrong.is_empty() => Ok(Self { zone, week }),
+            Ok(zone) if wrong.is_empty() => Ok(Self { calendar: Calendar { zone, week, holidays } }),
             _ => Err(wrong),
         }
     }
 
     /// Whether somebody is there at `now`, by the clock on the team's own wall.
     pub fn presence(&self, now: Timestamp) -> Presence {
-        let local = now.to_jiff().to_zoned(self.zone.clone());
-        let minute = (i16::from(local.hour()) * 60 + i16::from(local.minute())).unsigned_abs();
-        if self.on(local.date()).is_some_and(|open| (open.from..open.to).contains(&minute)) {
+        if self.calendar.open_at(now) {
             return Presence::Open;
         }
-        for ahead in 0..=7_i32 {
-            let Ok(date) = local.date().checked_add(ahead.days()) else { break };
-            let Some(open) = self.on(date) else { continue };
+        let (today, minute) = self.calendar.wall(now);
+        for ahead in 0..=AHEAD_DAYS_MAX {
+            let Ok(date) = today.checked_add(ahead.days()) else { break };
+            let Some(open) = self.calendar.on(date) else { continue };
             if ahead == 0 && open.from <= minute {
                 continue;
             }
             let day = match ahead {
                 0 => Day::Today,
                 1 => Day::Tomorrow,
-                _ => Day::Weekday(weekday(date)),
+                2..=WEEKDAYS_SAY => Day::Weekday(weekday(date)),
+                _ => Day::Date(date),
             };
             return Presence::Closed { opens: Some(Opening { day, minute: open.from }) };
         }
@@ -114,18 +132,9 @@ impl Timetable {
 
     /// The hours as lines a customer may read: `Monday 08:00-18:00`.
     pub(super) fn lines(&self) -> Vec<String> {
-        let open = DAYS.iter().zip(&self.week).filter_map(|(day, span)| Some((day, (*span)?)));
+        let open = DAYS.iter().zip(&self.calendar.week).filter_map(|(day, span)| Some((day, (*span)?)));
         open.map(|(day, span)| format!("{day} {}-{}", clock(span.from), clock(span.to))).collect()
     }
-
-    fn on(&self, date: Date) -> Option<Span> {
-        self.week.get(weekday(date)).copied().flatten()
-    }
-}
-
-/// Monday is 0.
-fn weekday(date: Date) -> usize {
-    usize::from(date.weekday().to_monday_zero_offset().unsigned_abs())
 }
 
 fn clock(minute: u16) -> String {
@@ -168,6 +177,7 @@ mod tests {
             fri: day(),
             sat: Some("09:00-14:00".to_owned()),
             sun: None,
+            holidays: vec!["2026-12-25".to_owned()],
         })
         .unwrap()
     }
@@ -183,6 +193,15 @@ mod tests {
             ("2026-11-24T00:00:00Z", closed(Day::Tomorrow)),
             ("2026-11-25T00:00:00Z", closed(Day::Weekday(3))),
             ("2026-11-28T21:00:00Z", closed(Day::Weekday(0))),
+            // On Christmas Eve after hours: the day after is a holiday.
+            (
+                "2026-12-25T00:30:00Z",
+                Presence::Closed { opens: Some(Opening { day: Day::Weekday(5), minute: 540 }) },
+            ),
+            (
+                "2026-12-25T16:00:00Z",
+                Presence::Closed { opens: Some(Opening { day: Day::Tomorrow, minute: 540 }) },
+            ),
         ];
         for (now, expected) in table {
             assert_eq!(timetable().presence(Timestamp::parse(now).unwrap()), expected, "{now}");
@@ -226,6 +245,32 @@ mod tests {
     }
 
     #[test]
+    fn after_long_holidays_the_date_is_said_in_each_language() {
+        let phrases = Phrases::load(Arc::new(Templates::new()), None).unwrap();
+        let mut hours =
+            Hours { timezone: "UTC".to_owned(), mon: Some("08:00-18:00".to_owned()), ..Hours::default() };
+        hours.holidays = vec!["2026-12-28".to_owned(), "2027-01-04".to_owned()];
+        let closed =
+            Timetable::read(&hours).unwrap().presence(Timestamp::parse("2026-12-22T12:00:00Z").unwrap());
+        let Presence::Closed { opens: Some(opening) } = closed else { panic!("{closed:?}") };
+        for (language, said) in [
+            ("en", "on 11 January at 8:00 am"),
+            ("de", "am 11. Januar ab 8:00 Uhr"),
+            ("fr", "le 11 janvier à 8 h"),
+            ("es", "el 11 de enero a las 8:00"),
+            ("it", "l'11 gennaio alle 8:00"),
+            ("pt", "no dia 11 de janeiro às 8h00"),
+            ("nl", "op 11 januari om 8.00 uur"),
+        ] {
+            assert_eq!(opening.say(&phrases, language), said, "{language}");
+        }
+        let first = Opening { day: Day::Date(jiff::civil::date(2027, 1, 1)), minute: 480 };
+        assert_eq!(first.say(&phrases, "fr"), "le 1er janvier à 8 h");
+        hours.holidays.push("25 December".to_owned());
+        assert!(Timetable::read(&hours).unwrap_err()[0].contains("25 December"));
+    }
+
+    #[test]
     fn the_wall_clock_decides_on_both_sides_of_a_change_of_time() {
         // Daylight saving began on Sunday 8 March 2026: Monday 08:00 is 13:00 UTC, the Monday before 14:00 UTC.
         for (now, open) in [
@@ -241,16 +286,7 @@ mod tests {
 
     #[test]
     fn a_team_that_never_opens_is_closed_without_a_next_time() {
-        let hours = Hours {
-            timezone: "UTC".to_owned(),
-            mon: None,
-            tue: None,
-            wed: None,
-            thu: None,
-            fri: None,
-            sat: None,
-            sun: None,
-        };
+        let hours = Hours { timezone: "UTC".to_owned(), ..Hours::default() };
         let never = Timetable::read(&hours).unwrap();
         assert_eq!(never.presence(Timestamp(0)), Presence::Closed { opens: None });
     }

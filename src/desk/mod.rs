@@ -1,11 +1,15 @@
 //! The human side: which team a case belongs to, when somebody is there, and what they read first.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::config::{Config, TeamSettings};
+use crate::config::{Config, ServiceLevels, TeamSettings};
 use crate::domain::ids::TeamId;
+use crate::domain::routing::calendar::{self, Calendar};
 use crate::domain::time::Timestamp;
+use crate::domain::triage::Urgency;
 
 pub mod act;
 pub mod approvals;
@@ -41,6 +45,7 @@ struct Post {
     name: String,
     languages: Vec<String>,
     hours: Option<Timetable>,
+    skills: BTreeSet<String>,
 }
 
 /// The teams and what is settled about the business.
@@ -49,6 +54,7 @@ pub struct Desk {
     posts: Vec<Post>,
     fallback: Post,
     settled: Settled,
+    levels: ServiceLevels,
 }
 
 impl Desk {
@@ -60,7 +66,13 @@ impl Desk {
         let named = &config.routing.default_team;
         let fallback = posts.iter().find(|post| post.id.as_str() == named).cloned().or_else(|| {
             match TeamId::parse(named) {
-                Ok(id) => Some(Post { name: named.clone(), id, languages: Vec::new(), hours: None }),
+                Ok(id) => Some(Post {
+                    name: named.clone(),
+                    id,
+                    languages: Vec::new(),
+                    hours: None,
+                    skills: BTreeSet::new(),
+                }),
                 Err(error) => {
                     problems.push(format!("[routing] default_team: {error}"));
                     None
@@ -70,7 +82,7 @@ impl Desk {
         match fallback {
             Some(fallback) if problems.is_empty() => {
                 let settled = settle(config, &posts);
-                Ok(Self { posts, fallback, settled })
+                Ok(Self { posts, fallback, settled, levels: config.service_levels })
             }
             _ => Err(problems),
         }
@@ -78,7 +90,7 @@ impl Desk {
 
     /// The calendar day at `now` where the default team works; UTC when it has no hours.
     pub fn today(&self, now: Timestamp) -> Date {
-        let zone = self.fallback.hours.as_ref().map_or(TimeZone::UTC, |hours| hours.zone.clone());
+        let zone = self.fallback.hours.as_ref().map_or(TimeZone::UTC, |hours| hours.calendar.zone.clone());
         now.to_jiff().to_zoned(zone).date()
     }
 
@@ -111,6 +123,26 @@ impl Desk {
         hours.map_or(Presence::Open, |hours| hours.presence(now))
     }
 
+    /// When the first answer of a person is due who is asked at `now`: the promise for this urgency, in the team's working
+    /// time. None where nothing is promised, or the team is never there.
+    pub fn due(&self, team: &TeamId, urgency: Urgency, now: Timestamp) -> Option<Timestamp> {
+        calendar::due(self.calendar(team), now, self.levels.promised_ms(urgency)?)
+    }
+
+    /// The working time of `team` between two moments, milliseconds.
+    pub fn worked_ms(&self, team: &TeamId, from: Timestamp, to: Timestamp) -> i64 {
+        self.calendar(team).map_or(to.ms_since(from).max(0), |calendar| calendar.between(from, to))
+    }
+
+    /// Skills without which nobody gets a case of `team`.
+    pub fn skills_of(&self, team: &TeamId) -> BTreeSet<String> {
+        self.post(team).map(|post| post.skills.clone()).unwrap_or_default()
+    }
+
+    fn calendar(&self, team: &TeamId) -> Option<&Calendar> {
+        Some(&self.post(team)?.hours.as_ref()?.calendar)
+    }
+
     fn post(&self, team: &TeamId) -> Option<&Post> {
         self.posts.iter().chain([&self.fallback]).find(|post| post.id == *team)
     }
@@ -133,7 +165,13 @@ fn read_post(team: &TeamSettings, problems: &mut Vec<String>) -> Option<Post> {
             return None;
         }
     };
-    Some(Post { id: id?, name: team.name.clone(), languages: team.languages.clone(), hours })
+    Some(Post {
+        id: id?,
+        name: team.name.clone(),
+        languages: team.languages.clone(),
+        hours,
+        skills: team.skills.iter().cloned().collect(),
+    })
 }
 
 fn settle(config: &Config, posts: &[Post]) -> Settled {

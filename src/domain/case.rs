@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assurance::Assurance;
 use super::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId};
+use super::routing::Wait;
 use super::time::Timestamp;
 use super::triage::{Sentiment, Urgency};
 
@@ -296,6 +297,8 @@ pub struct Case {
     pub doubt: Option<Doubt>,
     /// Another channel that the customer was offered.
     pub move_offer: Option<MoveOffer>,
+    /// Its wait for people.
+    pub wait: Wait,
 }
 
 impl Case {

@@ -74,6 +74,10 @@ pub enum EventKind {
     Closed,
     /// The operator's CRM was asked who writes.
     CrmAsked,
+    /// The case was offered to a person, for the reasons given.
+    Offered,
+    /// That offer ended: accepted, declined, expired or withdrawn.
+    OfferEnded,
     /// Every word of the customer was erased, and the lines before this one were written anew without theirs.
     Erased,
 }
@@ -114,6 +118,8 @@ impl EventKind {
             Self::Rated => "rated",
             Self::Closed => "closed",
             Self::CrmAsked => "crm_asked",
+            Self::Offered => "offered",
+            Self::OfferEnded => "offer_ended",
             Self::Erased => "erased",
         }
     }

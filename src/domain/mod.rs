@@ -19,6 +19,7 @@ pub mod procedure;
 pub mod rating;
 pub mod receipt;
 pub mod role;
+pub mod routing;
 pub mod team;
 pub mod time;
 pub mod triage;

@@ -22,6 +22,8 @@ use crate::tools::ledger;
 
 /// A decision that keeps losing against other changes of the case is given up after this many looks.
 const LOOKS_MAX: usize = 8;
+/// Who speaks where nobody does.
+const HOUSEKEEPING: &str = "housekeeping";
 
 /// A person's word about one approval.
 #[derive(Debug, Clone)]
@@ -232,7 +234,10 @@ fn tell(
     let amount = amount_minor.zip(currency).map(|(minor, currency)| Money { minor, currency }.to_string());
     let text = parts.phrases.say(&book.case.language, phrase, json!({ "amount": amount }));
     let message = speak(parts, book, &Draft { text, ..Draft::default() }, None, now);
-    let body = json!({"by": by, "message": message.id, "approval": pending.approval.id});
+    // What the service says because a process died is no person's answer.
+    let first = if by == HOUSEKEEPING { None } else { act::first_answer(book, now) };
+    let body =
+        json!({"by": by, "message": message.id, "approval": pending.approval.id, "first_answer": first});
     book.event(EventKind::AgentReplied, &body);
 }
 
@@ -246,7 +251,7 @@ pub(super) async fn forsaken(
 ) -> Result<(), StoreError> {
     let found = approvals::of_case(&parts.store, &book.case, now).await?;
     if let Some(pending) = found.filter(|one| ledger::approved_key(&one.approval) == claim.key) {
-        tell(parts, book, "approval_unknown", ("housekeeping", &pending), claim.amount_minor, now);
+        tell(parts, book, "approval_unknown", (HOUSEKEEPING, &pending), claim.amount_minor, now);
     }
     Ok(())
 }

@@ -115,7 +115,10 @@ pub(super) async fn compose(
     book.case.urgency = urgency;
     book.case.team = Some(team.clone());
     book.case.resolution = None;
-    let body = json!({"handoff": stored.id, "reason": handoff.reason, "team": team, "urgency": urgency});
+    book.case.wait.begin(now, parts.desk.due(&team, urgency, now));
+    let (since, due_at) = (book.case.wait.since, book.case.wait.due_at);
+    let body = json!({"handoff": stored.id, "reason": handoff.reason, "team": team, "urgency": urgency,
+        "since": since, "due_at": due_at});
     book.push(Change::Handoff(Box::new(stored)));
     let message = settle::speak(parts, book, &draft, Some(&end.turn.id), now);
     if let Some(offer) = offer {

@@ -15,6 +15,7 @@ use crate::domain::event::EventKind;
 use crate::domain::ids::{MessageId, TurnId};
 use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::receipt::Effect;
+use crate::domain::routing::Wait;
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
 use crate::failpoints;
@@ -151,6 +152,10 @@ fn say(
     let moved = book.case.step(step).is_ok();
     if step == Move::AssistantResolved && moved {
         book.case.resolution = resolves;
+        // Given back by people and settled here: nobody waits for them any more, and no answer of theirs is counted.
+        if book.case.wait.running() {
+            book.case.wait = Wait::default();
+        }
         if kept.is_none() {
             book.case.resolved_at = Some(now);
         }

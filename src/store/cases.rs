@@ -14,6 +14,7 @@ use crate::domain::triage::Urgency;
 use super::cache::CaseFile;
 use super::columns::Columns;
 use super::customers::customer;
+use super::routing::wait;
 use super::rows::storable;
 use super::{Store, StoreError};
 
@@ -91,7 +92,8 @@ impl Store {
         let sql = "select k.id, coalesce(o.root_id, k.customer_id) as customer_id, k.state, k.version, k.channel,
             k.conversation, k.assurance, k.intent, k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id,
             k.resolution, k.follows, k.pending, k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq,
-            k.event_hash, k.opened_at, k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, k.move_offer
+            k.event_hash, k.opened_at, k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, k.move_offer,
+            k.waiting_since, k.due_at, k.first_answer_at, k.offered_to, k.offer_expires_at, k.wait
             from cases k left join customers o on o.id = k.customer_id where k.id = $1";
         let Some(row) = self.row(sqlx::query(sql).bind(id.as_str())).await? else { return Ok(None) };
         let case = case(&row)?;
@@ -118,7 +120,8 @@ impl Store {
         let sql = "select id, coalesce((select root_id from customers where customers.id = cases.customer_id), customer_id)
             as customer_id, state, version, channel, conversation, assurance, intent, issue, language,
             urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
-            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt, move_offer
+            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt, move_offer,
+            waiting_since, due_at, first_answer_at, offered_to, offer_expires_at, wait
             from cases
             where (cast($1 as text) is null or state = $1)
               and (cast($2 as text) is null or team = $2)
@@ -249,5 +252,6 @@ pub(super) fn case(row: &AnyRow) -> Result<Case, StoreError> {
         snoozed_until: columns.maybe_at("snoozed_until")?,
         doubt: columns.maybe_json("doubt")?,
         move_offer: columns.maybe_json("move_offer")?,
+        wait: wait(&columns)?,
     })
 }

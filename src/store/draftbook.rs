@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::unit::{Change, Unit};
-use crate::domain::case::Case;
+use crate::domain::case::{Case, CaseState};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::CustomerId;
 use crate::domain::message::Message;
+use crate::domain::routing::OfferEnd;
 use crate::domain::time::Timestamp;
 
 /// A case under change, with the messages and events that go with it.
@@ -67,7 +68,25 @@ impl Draftbook {
         self.finish(others, |case| Change::NewCaseOf { case, owner })
     }
 
+    /// Ends the open offer, in the case and in its log; nothing where there is none.
+    pub fn end_offer(&mut self, how: OfferEnd) {
+        if let Some(offer) = self.case.wait.end_offer(how, self.now) {
+            self.event(EventKind::OfferEnded, &json!({"agent": offer.agent, "how": how}));
+        }
+    }
+
+    /// A case that no longer waits is offered to nobody, whichever way it left the queue.
+    fn settle_offer(&mut self) {
+        let Some(offer) = self.case.wait.offer.as_ref().filter(|_| self.case.state != CaseState::Queued)
+        else {
+            return;
+        };
+        let theirs = self.case.state == CaseState::Agent && self.case.agent.as_ref() == Some(&offer.agent);
+        self.end_offer(if theirs { OfferEnd::Accepted } else { OfferEnd::Withdrawn });
+    }
+
     fn finish(mut self, others: Vec<Change>, wrap: impl FnOnce(Case) -> Change) -> Unit {
+        self.settle_offer();
         self.case.version += 1;
         self.case.updated_at = self.now;
         let id = self.case.id.clone();

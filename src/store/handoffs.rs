@@ -24,6 +24,15 @@ pub struct QueuedCase {
     pub since: Timestamp,
 }
 
+/// What the order of the queue depends on beside the cases themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueOrder {
+    /// The present moment.
+    pub now: Timestamp,
+    /// A case whose first answer is due rises by one urgency, and by another after each of these.
+    pub raise_ms: i64,
+}
+
 impl Store {
     /// The newest handoff of a case.
     pub async fn handoff(&self, case: &CaseId) -> Result<Option<Handoff>, StoreError> {
@@ -32,28 +41,38 @@ impl Store {
         self.row(sqlx::query(sql).bind(case.as_str())).await?.map(|row| handoff(&row)).transpose()
     }
 
-    /// The cases that wait for a person, of one team or of all within reach: the most urgent first, then the longest
-    /// waiting.
+    /// The cases that wait for a person, of one team or of all within reach, in the order in which they are served
+    /// ([`crate::domain::routing::rank`]): by urgency, raised with the delay, then by the clock, then by the wait.
     pub async fn queue(
         &self,
         team: Option<&TeamId>,
         reach: &Reach,
+        order: QueueOrder,
         limit: i64,
     ) -> Result<Vec<QueuedCase>, StoreError> {
-        let sql = "select k.id,
+        let sql = "with waiting as (select k.id,
             coalesce((select root_id from customers where customers.id = k.customer_id), k.customer_id) as customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
             k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id, k.resolution, k.follows, k.pending,
             k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq, k.event_hash, k.opened_at,
-            k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, k.move_offer, h.reason as reason,
-            coalesce(h.at, k.updated_at) as since
+            k.updated_at, k.resolved_at, k.snoozed_until, k.doubt, k.move_offer, k.waiting_since, k.due_at, k.first_answer_at,
+            k.offered_to, k.offer_expires_at, k.wait, h.reason as reason,
+            coalesce(k.waiting_since, h.at, k.updated_at) as since,
+            coalesce(k.due_at, coalesce(k.waiting_since, h.at, k.updated_at) + $4) as due,
+            case k.urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end as place
             from cases k left join handoffs h on h.id = (select newest.id from handoffs newest
                 where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
             where k.state = 'queued' and (cast($1 as text) is null or k.team = $1)
-              and (cast($3 as text) is null or k.team is null or replace($4, ',' || k.team || ',', '') = $4)
-            order by case k.urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end, since, k.id
-            limit $2";
+              and (cast($5 as text) is null or k.team is null or replace($6, ',' || k.team || ',', '') = $6))
+            select * from waiting order by case when due > $3 then place when place < 1 + ($3 - due) / $4 then 0
+                else place - 1 - ($3 - due) / $4 end, due, since, id limit $2";
         let (person, hidden) = within(reach);
-        let query = sqlx::query(sql).bind(team.map(TeamId::as_str)).bind(limit).bind(person).bind(hidden);
+        let query = sqlx::query(sql)
+            .bind(team.map(TeamId::as_str))
+            .bind(limit)
+            .bind(order.now.0)
+            .bind(order.raise_ms.max(1))
+            .bind(person)
+            .bind(hidden);
         let rows = self.rows(query).await?;
         rows.iter()
             .map(|row| {

@@ -20,7 +20,7 @@ use crate::domain::usage::CallRecord;
 use super::people;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
-use super::{attachments, ratings, write_backs};
+use super::{attachments, ratings, routing, write_backs};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn maybe(value: Option<&str>) -> Value {
     value.map_or(Value::NoText, text)
 }
 
-fn moment(value: Option<Timestamp>) -> Value {
+pub(super) fn moment(value: Option<Timestamp>) -> Value {
     value.map_or(Value::NoInt, |at| Value::Int(at.0))
 }
 
@@ -181,6 +181,9 @@ impl Rows {
             Change::Consent(given) => (Slot::Consent, consent(given)),
             Change::AskedToRate(new) => (Slot::AskedToRate, ratings::row(new)),
             Change::Rated { case, score, at } => (Slot::Rated, ratings::answer(case, score, *at)),
+            Change::GivenTo { agent, version, at } => {
+                (Slot::GivenTo, vec![text(agent.as_str()), Value::Int(*version), Value::Int(at.0)])
+            }
             Change::Handoff(new) => (Slot::Handoff, handoff(new)?),
             Change::HandoffTaken { handoff, agent, at } => {
                 (Slot::HandoffTaken, vec![text(handoff.as_str()), text(agent.as_str()), Value::Int(at.0)])
@@ -274,7 +277,7 @@ fn seen_identity(seen: &Identity) -> Vec<Value> {
 }
 
 fn case(case: &Case, owner: &CustomerId) -> Result<Vec<Value>, sqlx::Error> {
-    Ok(vec![
+    let mut values = vec![
         text(case.id.as_str()),
         text(owner.as_str()),
         text(case.state.as_str()),
@@ -304,7 +307,9 @@ fn case(case: &Case, owner: &CustomerId) -> Result<Vec<Value>, sqlx::Error> {
         moment(case.snoozed_until),
         case.doubt.as_ref().map(json).transpose()?.map_or(Value::NoText, |doubt| text(&doubt)),
         case.move_offer.as_ref().map(json).transpose()?.map_or(Value::NoText, |offer| text(&offer)),
-    ])
+    ];
+    values.extend(routing::wait_values(&case.wait)?);
+    Ok(values)
 }
 
 fn inbox(entry: &InboxEntry) -> Vec<Value> {

@@ -66,6 +66,7 @@ pub(super) enum Slot {
     SeenCase,
     AskedToRate,
     Rated,
+    GivenTo,
     Turn,
     Inbox,
     Claim,
@@ -91,7 +92,7 @@ pub(super) enum Slot {
 
 /// Whatever may be refused comes first. The ledger is the last of those: a claim that loses against
 /// another of the same batch loses against one that is going to be committed.
-pub(super) static STATEMENTS: [Statement; 34] = [
+pub(super) static STATEMENTS: [Statement; 35] = [
     Statement {
         slot: Slot::NewCustomer,
         head: "insert into customers (id, external_id, name, email, phone, language, crm, created_at, version) values ",
@@ -154,7 +155,7 @@ pub(super) static STATEMENTS: [Statement; 34] = [
         head: "insert into cases (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
                    inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt,
-                   move_offer) values ",
+                   move_offer, waiting_since, due_at, first_answer_at, offered_to, offer_expires_at, wait) values ",
         tail: "",
         guard: None,
     },
@@ -163,7 +164,7 @@ pub(super) static STATEMENTS: [Statement; 34] = [
         head: "with v (id, customer_id, state, version, channel, conversation, assurance, intent, issue,
                    language, urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq,
                    inbound_seq, answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt,
-                   move_offer)
+                   move_offer, waiting_since, due_at, first_answer_at, offered_to, offer_expires_at, wait)
                    as (values ",
         tail: ") update cases set state = v.state, version = v.version, channel = v.channel,
                    conversation = v.conversation, assurance = v.assurance, intent = v.intent, issue = v.issue,
@@ -172,7 +173,9 @@ pub(super) static STATEMENTS: [Statement; 34] = [
                    memory = v.memory, message_seq = v.message_seq, inbound_seq = v.inbound_seq,
                    answered_seq = v.answered_seq, event_seq = v.event_seq, event_hash = v.event_hash,
                    updated_at = v.updated_at, resolved_at = v.resolved_at, snoozed_until = v.snoozed_until, doubt = v.doubt,
-                   move_offer = v.move_offer
+                   move_offer = v.move_offer,
+                   waiting_since = v.waiting_since, due_at = v.due_at, first_answer_at = v.first_answer_at,
+                   offered_to = v.offered_to, offer_expires_at = v.offer_expires_at, wait = v.wait
                    from v where cases.id = v.id and cases.version = v.version - 1",
         guard: Some(Guard { returning: "cases.id", refusal: Refusal::Stale }),
     },
@@ -197,6 +200,14 @@ pub(super) static STATEMENTS: [Statement; 34] = [
         tail: ") update ratings set score = v.score, scale = v.scale, comment = v.comment, answered_at = v.answered_at
                    from v where ratings.case_id = v.case_id and ratings.answered_at is null",
         guard: Some(Guard { returning: "ratings.case_id", refusal: Refusal::Stale }),
+    },
+    // One row per person and transaction changes: two processes that give at once do not both succeed.
+    Statement {
+        slot: Slot::GivenTo,
+        head: "with v (agent_id, version, given_at) as (values ",
+        tail: ") update presences set version = presences.version + 1, given_at = v.given_at
+                   from v where presences.agent_id = v.agent_id and presences.version = v.version",
+        guard: Some(Guard { returning: "presences.agent_id", refusal: Refusal::Stale }),
     },
     // An outcome closes the turn, a due time gives it back, neither only holds it (and locks its row).
     Statement {

@@ -195,6 +195,15 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// Somebody is offered something; their presence is still as it was read, else [`Refusal::Stale`].
+    GivenTo {
+        /// Who.
+        agent: AgentId,
+        /// The version of their presence that was read.
+        version: i64,
+        /// When.
+        at: Timestamp,
+    },
     /// The case goes to people.
     Handoff(Box<Handoff>),
     /// A person took a handed-off case.

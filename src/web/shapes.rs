@@ -13,6 +13,7 @@ use crate::domain::ids::CaseId;
 use crate::domain::merge::Merge;
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
+use crate::domain::routing::Offer;
 use crate::store::{Erased, Match, ModelTotals};
 
 /// A part of a list; `next` is the `cursor` of the part after it.
@@ -121,9 +122,39 @@ pub(super) struct CaseBody {
     pub(super) updated_at: String,
     resolved_at: Option<String>,
     snoozed_until: Option<String>,
+    /// Since when the customer waits, or waited, for a person.
+    waiting_since: Option<String>,
+    /// When the first answer of a person is due, or was.
+    due_at: Option<String>,
+    /// When it came.
+    first_answer_at: Option<String>,
+    /// The person to whom it is offered now.
+    offer: Option<OfferBody>,
     /// What language models took for it; only where one case is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<ModelBody>,
+}
+
+/// To whom a waiting case is offered, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OfferBody {
+    agent_id: String,
+    /// One short reason after the other.
+    because: Vec<String>,
+    at: String,
+    /// After this it goes on to the next.
+    expires_at: String,
+}
+
+impl From<&Offer> for OfferBody {
+    fn from(offer: &Offer) -> Self {
+        Self {
+            agent_id: offer.agent.to_string(),
+            because: offer.because.clone(),
+            at: offer.at.to_string(),
+            expires_at: offer.expires_at.to_string(),
+        }
+    }
 }
 
 /// What language models took for a case.
@@ -167,6 +198,10 @@ impl From<&Case> for CaseBody {
             updated_at: case.updated_at.to_string(),
             resolved_at: text(case.resolved_at.as_ref().map(|at| at as _)),
             snoozed_until: text(case.snoozed_until.as_ref().map(|at| at as _)),
+            waiting_since: text(case.wait.since.as_ref().map(|at| at as _)),
+            due_at: text(case.wait.due_at.as_ref().map(|at| at as _)),
+            first_answer_at: text(case.wait.answered_at.as_ref().map(|at| at as _)),
+            offer: case.wait.offer.as_ref().map(OfferBody::from),
             model: None,
         }
     }

@@ -321,7 +321,7 @@ async fn an_approval_is_over_with_its_case(record: Arc<Record>) {
     let late = desk.decide("ben", Decision::Approved).await;
     assert!(matches!(late, Err(DecideError::NotWaiting(Standing::Over))), "{late:?}");
     // Whoever settled it may have done it by hand: opening the case again does not bring it back.
-    act::reopen(at).await.unwrap();
+    act::reopen(at, &desk.pipeline.parts().desk).await.unwrap();
     let late = desk.decide("ben", Decision::Approved).await;
     assert!(matches!(late, Err(DecideError::NotWaiting(Standing::Over))), "{late:?}");
     assert_eq!((desk.shop.asked().len(), desk.heard().await.len()), (0, 0));

@@ -5,6 +5,7 @@ mod commit;
 mod faults;
 mod queries;
 mod reach;
+mod routing;
 pub(crate) mod things;
 mod work;
 
@@ -71,6 +72,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         faults::NAMES,
         queries::NAMES,
         reach::NAMES,
+        routing::NAMES,
         work::NAMES,
         crate::attachments::NAMES,
         crate::crm::NAMES,

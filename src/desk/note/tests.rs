@@ -40,6 +40,7 @@ fn case() -> Case {
         snoozed_until: None,
         doubt: None,
         move_offer: None,
+        wait: crate::domain::routing::Wait::default(),
     }
 }
 

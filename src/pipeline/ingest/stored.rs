@@ -50,6 +50,7 @@ pub(super) fn new_case(
         snoozed_until: None,
         doubt: None,
         move_offer: None,
+        wait: crate::domain::routing::Wait::default(),
     }
 }
 

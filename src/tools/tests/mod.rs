@@ -120,6 +120,7 @@ pub(crate) fn case() -> Case {
         snoozed_until: None,
         doubt: None,
         move_offer: None,
+        wait: crate::domain::routing::Wait::default(),
     }
 }
 

@@ -255,7 +255,7 @@ pub(super) async fn reopen(
 ) -> Result<Json<CaseBody>, ApiError> {
     let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     call.finish()?;
-    Ok(Json(CaseBody::from(&act::reopen(call.at()).await?)))
+    Ok(Json(CaseBody::from(&act::reopen(call.at(), &edge.app.pipeline.parts().desk).await?)))
 }
 
 /// Put the case aside until a moment or the customer's next word.

@@ -54,7 +54,7 @@ pub(super) async fn act(
         "take" => drop(act::assign(at, &Assignee::Agent(signed_in.agent.id.clone())).await?),
         "release" => drop(act::assign(at, &Assignee::Queue(None)).await?),
         "resolve" => drop(act::resolve(at).await?),
-        "reopen" => drop(act::reopen(at).await?),
+        "reopen" => drop(act::reopen(at, &edge.app.pipeline.parts().desk).await?),
         "return" => drop(act::give_back(at).await?),
         "send-again" => {
             let id = fields.remove("delivery").and_then(|id| DeliveryId::parse(&id).ok());

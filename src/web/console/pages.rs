@@ -21,7 +21,7 @@ use crate::domain::case::{Case, CaseState};
 use crate::domain::ids::CaseId;
 use crate::domain::role::Right;
 use crate::domain::time::Timestamp;
-use crate::store::{CaseFilter, Page};
+use crate::store::{CaseFilter, Page, QueueOrder};
 
 const HOME: &str = concat!(
     include_str!("head.html"),
@@ -127,7 +127,7 @@ pub(super) struct After {
 async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Result<Value, ApiError> {
     signed_in.demand(Right::SeeCases)?;
     let (store, now) = (&edge.app.store, edge.app.clock.now());
-    let waiting = store.queue(None, &signed_in.reach, LISTED_MAX).await?;
+    let waiting = store.queue(None, &signed_in.reach, order(edge), LISTED_MAX).await?;
     let of_agent = |state| CaseFilter {
         agent: Some(signed_in.agent.id.clone()),
         state: Some(state),
@@ -158,6 +158,11 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
         "csrf": signed_in.csrf,
         "lists": {"waiting": waiting, "mine": plain(&mine), "resolved": plain(&resolved)},
     }))
+}
+
+/// The order of the queue at this moment.
+fn order(edge: &Edge) -> QueueOrder {
+    QueueOrder { now: edge.app.clock.now(), raise_ms: edge.app.config.routing.raise_ms }
 }
 
 /// How long ago, in the largest unit that says something.

@@ -11,7 +11,7 @@ use firstline::domain::message::{Attachment, Author, Citation, Message, Visibili
 use firstline::domain::role::Reach;
 use firstline::domain::time::Timestamp;
 use firstline::domain::triage::{Sentiment, Urgency};
-use firstline::store::{Arrival, CaseFilter, Change, OpenCase, Page, StoreError};
+use firstline::store::{Arrival, CaseFilter, Change, OpenCase, Page, QueueOrder, StoreError};
 
 use super::things::{
     NOW, case, case_at, case_id, customer, customer_id, first, identity, inbox, message, receipt, turn_id,
@@ -280,7 +280,8 @@ async fn the_queue_is_ordered_by_urgency_and_then_by_age(record: Arc<Record>) {
         store.commit(unit(name, changes)).await.unwrap();
     }
     let names = async |team, limit| {
-        let queue = store.queue(team, &Reach::All, limit).await.unwrap();
+        let order = QueueOrder { now: NOW, raise_ms: 7_200_000 };
+        let queue = store.queue(team, &Reach::All, order, limit).await.unwrap();
         queue
             .into_iter()
             .map(|q| (q.case.id.as_str().to_owned(), q.reason, q.since.ms_since(NOW)))

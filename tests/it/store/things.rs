@@ -90,6 +90,7 @@ pub(crate) fn case(name: &str) -> Case {
         snoozed_until: None,
         doubt: None,
         move_offer: None,
+        wait: firstline::domain::routing::Wait::default(),
     }
 }
 

@@ -1,0 +1,260 @@
+//! To whom a waiting case is offered, and why; or why to nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::{channel_words, language_name, listed, missing, span};
+use super::{Ask, Person, Presence, Rules, WHOLE, rank};
+use crate::domain::ids::{AgentId, CaseId, TeamId};
+use crate::domain::time::Timestamp;
+
+/// What came of looking for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// This person, for these reasons.
+    Offer {
+        /// To whom.
+        agent: AgentId,
+        /// Why, one short reason after the other.
+        because: Vec<String>,
+    },
+    /// Nobody now.
+    Nobody {
+        /// What is in the way.
+        because: String,
+    },
+}
+
+/// What is true of all who work here together.
+struct Crowd {
+    /// Somebody has a skill written down. Where nobody has, skills decide nothing.
+    skilled: bool,
+    /// Teams that somebody is in. A team of nobody is everybody's.
+    teams: BTreeSet<TeamId>,
+}
+
+impl Crowd {
+    fn of(people: &[Person]) -> Self {
+        Self {
+            skilled: people.iter().any(|person| !person.skills.is_empty()),
+            teams: people.iter().flat_map(|person| person.teams.iter().cloned()).collect(),
+        }
+    }
+}
+
+/// What is no longer demanded of this case at this moment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Widened {
+    language: bool,
+    preferred: bool,
+    required: bool,
+}
+
+fn widened(ask: &Ask, now: Timestamp, rules: &Rules) -> Widened {
+    let waited = now.ms_since(ask.since);
+    Widened {
+        language: waited >= rules.widen_language_ms,
+        preferred: waited >= rules.widen_preferred_ms,
+        required: waited >= rules.widen_required_ms,
+    }
+}
+
+/// How well a person fits. What they lack was widened, else they would not fit at all.
+struct Fit {
+    outsider: bool,
+    lacks_required: BTreeSet<String>,
+    lacks_preferred: BTreeSet<String>,
+    foreign: bool,
+}
+
+impl Fit {
+    fn misses(&self) -> (usize, usize, usize) {
+        let required = usize::from(self.outsider) + self.lacks_required.len();
+        (required, usize::from(self.foreign), self.lacks_preferred.len())
+    }
+}
+
+fn in_team(ask: &Ask, person: &Person, crowd: &Crowd) -> bool {
+    let Some(team) = &ask.team else { return true };
+    person.teams.is_empty() || person.teams.contains(team) || !crowd.teams.contains(team)
+}
+
+fn lacks(ask: &Ask, person: &Person, crowd: &Crowd) -> BTreeSet<String> {
+    if crowd.skilled { missing(&ask.required, &person.skills) } else { BTreeSet::new() }
+}
+
+fn speaks(ask: &Ask, person: &Person) -> bool {
+    person.languages.is_empty() || person.languages.iter().any(|own| own.eq_ignore_ascii_case(&ask.language))
+}
+
+fn serves(ask: &Ask, person: &Person) -> bool {
+    person.channels.is_empty() || person.channels.contains(&ask.channel)
+}
+
+fn fit(ask: &Ask, person: &Person, crowd: &Crowd, wide: Widened) -> Option<Fit> {
+    let outsider = !in_team(ask, person, crowd);
+    let lacks_required = lacks(ask, person, crowd);
+    let foreign = !speaks(ask, person);
+    let stands = serves(ask, person)
+        && (wide.required || (!outsider && lacks_required.is_empty()))
+        && (wide.language || !foreign);
+    stands.then(|| Fit {
+        outsider,
+        lacks_required,
+        lacks_preferred: missing(&ask.preferred, &person.skills),
+        foreign,
+    })
+}
+
+fn has_room(ask: &Ask, person: &Person, rules: &Rules) -> bool {
+    person.load + rules.weight(&person.capacity, &ask.channel) <= WHOLE
+}
+
+/// Looks for the person to whom `ask` is offered at `now`. `people` are all who have an account, present or not.
+pub fn choose(ask: &Ask, people: &[Person], now: Timestamp, rules: &Rules) -> Choice {
+    choose_in(ask, people, &Crowd::of(people), now, rules)
+}
+
+fn choose_in(ask: &Ask, people: &[Person], crowd: &Crowd, now: Timestamp, rules: &Rules) -> Choice {
+    let wide = widened(ask, now, rules);
+    let online = people.iter().filter(|person| person.presence == Presence::Online);
+    let mut fitting: Vec<(&Person, Fit)> =
+        online.filter_map(|person| Some((person, fit(ask, person, crowd, wide)?))).collect();
+    if fitting.is_empty() {
+        return Choice::Nobody { because: in_the_way(ask, people, crowd, wide) };
+    }
+    // Who has what is preferred is waited for, as long as somebody at work has it.
+    if !wide.preferred && fitting.iter().any(|(_, fit)| fit.lacks_preferred.is_empty()) {
+        fitting.retain(|(_, fit)| fit.lacks_preferred.is_empty());
+    }
+    let passed: BTreeMap<&AgentId, Timestamp> =
+        ask.passed.iter().map(|passed| (&passed.agent, passed.at)).collect();
+    let again = fitting.iter().all(|(person, _)| passed.contains_key(&person.id));
+    fitting.retain(|(person, _)| match passed.get(&person.id) {
+        None => true,
+        Some(at) => again && now.ms_since(*at) >= rules.again_ms,
+    });
+    if fitting.is_empty() {
+        return Choice::Nobody { because: "everybody who fits has let it pass".to_owned() };
+    }
+    fitting.retain(|(person, _)| has_room(ask, person, rules));
+    let best = fitting.iter().min_by_key(|(person, fit)| {
+        // Of equal load: whoever can do least else, so that those who can do much stay free for it.
+        let versatile = person.skills.len() + person.languages.len();
+        let unstated = person.languages.is_empty();
+        (fit.misses(), unstated, person.load, versatile, person.last_given, &person.id)
+    });
+    match best {
+        None => Choice::Nobody { because: "everybody who fits has as much as they can take".to_owned() },
+        Some((person, fit)) => Choice::Offer {
+            agent: person.id.clone(),
+            because: reasons(ask, person, fit, (now, rules, again, crowd)),
+        },
+    }
+}
+
+fn reasons(
+    ask: &Ask,
+    person: &Person,
+    fit: &Fit,
+    (now, rules, again, crowd): (Timestamp, &Rules, bool, &Crowd),
+) -> Vec<String> {
+    let waited = span(now.ms_since(ask.since));
+    let mut because = Vec::new();
+    if fit.outsider {
+        because.push(format!("nobody of {} could take it for {waited}", ask.team_name));
+    } else if ask.team.as_ref().is_some_and(|team| person.teams.contains(team)) {
+        because.push(format!("is in {}", ask.team_name));
+    }
+    if fit.foreign {
+        because
+            .push(format!("nobody who speaks {} could take it for {waited}", language_name(&ask.language)));
+    } else if !person.languages.is_empty() {
+        because.push(format!("speaks {}", language_name(&ask.language)));
+    }
+    let wanted: BTreeSet<String> = ask.required.union(&ask.preferred).cloned().collect();
+    let knows: BTreeSet<String> = wanted.intersection(&person.skills).cloned().collect();
+    if crowd.skilled && !knows.is_empty() {
+        because.push(format!("knows {}", listed(&knows)));
+    }
+    if !fit.lacks_required.is_empty() {
+        because.push(format!("nobody who knows {} could take it for {waited}", listed(&fit.lacks_required)));
+    }
+    if crowd.skilled && !fit.lacks_preferred.is_empty() {
+        because
+            .push(format!("{} would help, and nobody who knows it was free", listed(&fit.lacks_preferred)));
+    }
+    if again {
+        because.push("everybody who fits has let it pass before".to_owned());
+    }
+    let fills = rules.fills(&person.capacity, &ask.channel);
+    let weight = rules.weight(&person.capacity, &ask.channel);
+    let taken = (person.load + weight - 1) / weight;
+    because.push(format!("{} of {fills} taken", taken.min(fills)));
+    because
+}
+
+/// The first thing that nobody at work has.
+fn in_the_way(ask: &Ask, people: &[Person], crowd: &Crowd, wide: Widened) -> String {
+    let mut left: Vec<&Person> = people.iter().filter(|person| person.presence == Presence::Online).collect();
+    if left.is_empty() {
+        return "nobody is online".to_owned();
+    }
+    left.retain(|person| serves(ask, person));
+    if left.is_empty() {
+        return format!("nobody online serves {}", channel_words(&ask.channel));
+    }
+    left.retain(|person| wide.required || in_team(ask, person, crowd));
+    if left.is_empty() {
+        return format!("nobody of {} is online", ask.team_name);
+    }
+    left.retain(|person| wide.required || lacks(ask, person, crowd).is_empty());
+    if left.is_empty() {
+        return format!("nobody online there knows {}", listed(&ask.required));
+    }
+    format!("nobody online there speaks {}", language_name(&ask.language))
+}
+
+/// Cases that ask for the same of people who have not let them pass: where one finds nobody, none does.
+type Need<'a> = (Option<&'a TeamId>, &'a BTreeSet<String>, &'a BTreeSet<String>, &'a str, &'a str, Widened);
+
+/// Goes through the waiting cases in their order and offers each to whoever fits best, as long as somebody has room.
+/// What is offered weighs on `people` at once, so nobody gets more than they can take and no case goes to two.
+pub fn plan(asks: &mut [Ask], people: &mut [Person], now: Timestamp, rules: &Rules) -> Vec<(CaseId, Choice)> {
+    rank(asks, now, rules);
+    let crowd = Crowd::of(people);
+    let mut vain: BTreeMap<Need<'_>, String> = BTreeMap::new();
+    let mut plan = Vec::new();
+    for ask in asks.iter() {
+        let need: Need<'_> = (
+            ask.team.as_ref(),
+            &ask.required,
+            &ask.preferred,
+            ask.language.as_str(),
+            ask.channel.as_str(),
+            widened(ask, now, rules),
+        );
+        let known = if ask.passed.is_empty() { vain.get(&need) } else { None };
+        let choice = match known {
+            Some(because) => Choice::Nobody { because: because.clone() },
+            None => choose_in(ask, people, &crowd, now, rules),
+        };
+        match &choice {
+            Choice::Offer { agent, .. } => {
+                if let Some(person) = people.iter_mut().find(|person| person.id == *agent) {
+                    person.load += rules.weight(&person.capacity, &ask.channel);
+                    person.last_given = now;
+                }
+            }
+            Choice::Nobody { because } => {
+                if ask.passed.is_empty() {
+                    vain.insert(need, because.clone());
+                }
+            }
+        }
+        plan.push((ask.case.clone(), choice));
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests;
