@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod abilities;
 mod audit;
 mod channels;
 mod chat;
@@ -15,6 +16,7 @@ mod knowledge;
 mod lines;
 mod operations;
 mod output;
+mod routing;
 mod serve;
 mod shop;
 mod summarize;
@@ -69,6 +71,8 @@ enum Command {
     Channels(channels::Options),
     /// Tools of an API that describes itself
     Tools(tools::Options),
+    /// Play a day of routing
+    Routing(routing::Options),
     /// Bring the database's schema up to date
     Migrate,
     /// Accounts of agents
@@ -121,6 +125,7 @@ pub fn run() -> ExitCode {
             Command::Audit(options) => audit::run(&globals, options).await,
             Command::Channels(options) => channels::run(options).await,
             Command::Tools(options) => tools::run(&options),
+            Command::Routing(options) => routing::run(&globals, options),
             Command::Migrate => operations::migrate(&globals).await,
             Command::User(options) => operations::user(&globals, options).await,
             Command::Key(options) => operations::key(&globals, options).await,

@@ -59,6 +59,9 @@ pub enum ActError {
     /// There is no such agent.
     #[error("there is no agent with this login or id; list them with `firstline user list`")]
     NoAgent,
+    /// The case is not offered to whoever acts.
+    #[error("this case is not offered to this agent, or no longer; what is, is in GET /v1/queue")]
+    NoOffer,
     /// There is no such delivery.
     #[error("nothing of this id has left this case; list what has with GET /v1/cases/{{id}}/deliveries")]
     NoDelivery,

@@ -13,9 +13,12 @@ use crate::domain::triage::Urgency;
 
 pub mod act;
 pub mod approvals;
+pub mod estimate;
 pub mod hours;
 pub mod note;
+pub mod presence;
 pub mod reach;
+pub mod routing;
 pub mod send_again;
 pub mod summary;
 

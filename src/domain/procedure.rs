@@ -3,6 +3,8 @@
 //! These are checked values; `knowledge::procedure` reads them from front matter. Texts and conditions
 //! stay as template source, compiled where they are used.
 
+use std::collections::BTreeSet;
+
 use super::assurance::Assurance;
 use super::ids::{ProcedureId, TeamId};
 use super::triage::Urgency;
@@ -61,6 +63,10 @@ pub struct Procedure {
     pub follow_ups: Vec<String>,
     /// Article ids it answers from.
     pub articles: Vec<String>,
+    /// Skills without which nobody gets a case of this kind.
+    pub skills: BTreeSet<String>,
+    /// Skills that help with one.
+    pub prefers: BTreeSet<String>,
     /// Prose for models and people.
     pub guidance: String,
     /// Where it was read, for messages about it.

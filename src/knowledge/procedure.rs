@@ -4,6 +4,8 @@ mod slots;
 mod steps;
 mod unproven;
 
+use std::collections::BTreeSet;
+
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_saphyr::{Location, Spanned};
@@ -11,6 +13,7 @@ use serde_saphyr::{Location, Spanned};
 use crate::domain::assurance::Assurance;
 use crate::domain::ids::{ProcedureId, TeamId};
 use crate::domain::procedure::{Action, Limits, Mode, Procedure, Slot, Tier, Verb};
+use crate::domain::routing::{SKILL_ADVICE, skill};
 use crate::domain::triage::Urgency;
 
 use super::front::{self, Front, stem};
@@ -35,6 +38,8 @@ struct Keys {
     unproven: Option<Spanned<unproven::Keys>>,
     follow_ups: Vec<String>,
     articles: Vec<String>,
+    skills: Vec<Spanned<String>>,
+    prefers: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -159,6 +164,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Procedure, Vec<Problem>> {
     let mode = review.word(keys.mode.as_ref(), mode, "write free or strict");
     let limits = limits(keys.limits, &mut review);
     let unproven = unproven::read(keys.unproven, assurance, &mut review);
+    let (skills, prefers) = (skills(keys.skills, &mut review), skills(keys.prefers, &mut review));
     let (Ok(id), true) = (id, review.problems.is_empty()) else { return Err(review.problems) };
     let tools = keys.tools.unwrap_or_else(|| tools_of(&slots, &steps));
     let title = keys.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty());
@@ -181,11 +187,25 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Procedure, Vec<Problem>> {
         unproven: None,
         follow_ups,
         articles: keys.articles,
+        skills,
+        prefers,
         guidance,
         file: file.to_owned(),
     };
     procedure.unproven = unproven.map(|steps| Box::new(steps.of(&procedure)));
     Ok(procedure)
+}
+
+/// Names of skills as accounts have them.
+fn skills(keys: Vec<Spanned<String>>, review: &mut Review<'_>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for key in keys {
+        match skill(&key.value) {
+            Some(name) => _ = names.insert(name),
+            None => review.add(key.referenced, format!("`{}` is no skill", key.value), SKILL_ADVICE),
+        }
+    }
+    names
 }
 
 fn mode(text: &str) -> Option<Mode> {

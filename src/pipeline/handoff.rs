@@ -10,6 +10,7 @@ use super::resolve::{Carried, Ending};
 use super::settle::{self, End};
 use super::turn::TurnError;
 use crate::channels::voice;
+use crate::desk::estimate;
 use crate::desk::hours::Presence;
 use crate::desk::note::{self, Declared, Records};
 use crate::domain::case::Move;
@@ -62,9 +63,11 @@ pub(super) async fn compose(
     let team = parts.desk.team_for(handoff.team.as_deref(), &language);
     let spoken = book.case.channel == voice::NAME;
     let there = parts.desk.presence(&team, now) == Presence::Open;
-    let told = told(parts, &team, &language, (&handoff.reason, spoken));
     let offer = moving::offer_answers(parts, &end.file.customer, &book.case, there).await?;
     let urgency = urgency_of(handoff.urgency, book.case.urgency);
+    let usual =
+        estimate::minutes((&parts.store, &parts.desk, &parts.config.routing), &team, urgency, now).await?;
+    let told = told(parts, &team, &language, (&handoff.reason, spoken, usual));
     let transcript = parts.store.transcript(&book.case.id).await?;
     let identity = parts.store.identities(&book.case.customer).await?;
     let stored = parts.store.receipts(&book.case.id).await?;
@@ -139,13 +142,13 @@ fn urgency_of(declared: Option<Urgency>, heard: Urgency) -> Urgency {
     }
 }
 
-/// What the customer hears about waiting: who takes over, and when somebody is there. On the phone nobody can answer
+/// What the customer hears about waiting: who takes over, how long that usually takes where the record tells, and when somebody is there. On the phone nobody can answer
 /// "here" later.
 fn told(
     parts: &Parts,
     team: &crate::domain::ids::TeamId,
     language: &str,
-    (reason, spoken): (&str, bool),
+    (reason, spoken, usual): (&str, bool, Option<i64>),
 ) -> String {
     let name = parts.desk.team_name(team);
     match parts.desk.presence(team, parts.clock.now()) {
@@ -155,7 +158,10 @@ fn told(
                 ("over_limit", false) => "handoff_approval",
                 (_, false) => "handoff_now",
             };
-            parts.phrases.say(language, key, json!({ "team": name }))
+            let said = parts.phrases.say(language, key, json!({ "team": name }));
+            // On the phone the call itself is passed on.
+            let Some(minutes) = usual.filter(|_| !spoken) else { return said };
+            format!("{said} {}", parts.phrases.say(language, "wait_usual", json!({ "minutes": minutes })))
         }
         Presence::Closed { opens } => {
             let opens = opens.map_or(Value::Null, |next| Value::from(next.say(&parts.phrases, language)));

@@ -20,6 +20,8 @@ use crate::channels::{Channels, Incoming, StatusUpdate};
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::desk::approvals::Pending;
+use crate::desk::presence::Watch;
+use crate::desk::routing::Router;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
 use crate::domain::rating::Score;
@@ -96,6 +98,19 @@ pub struct Parts {
     pub shutdown: CancellationToken,
 }
 
+impl Parts {
+    /// What offers waiting cases.
+    pub fn router(&self) -> Router<'_> {
+        Router {
+            store: &self.store,
+            clock: self.clock.as_ref(),
+            desk: &self.desk,
+            knowledge: &self.knowledge,
+            settings: &self.config.routing,
+        }
+    }
+}
+
 /// The newest ends of turns, by case.
 #[derive(Clone)]
 pub struct Ends(moka::sync::Cache<CaseId, await_end::End>);
@@ -151,6 +166,8 @@ pub struct Pipeline {
     backlog: AtomicBool,
     /// When the loop that finds turns last came round; 0 before it began.
     ticked: AtomicI64,
+    /// How steadily the clock goes, as seen by the rounds of offers.
+    watch: Watch,
 }
 
 /// Turns under way in this process.
@@ -177,6 +194,7 @@ impl Pipeline {
             wake: Notify::new(),
             backlog: AtomicBool::new(false),
             ticked: AtomicI64::new(0),
+            watch: Watch::default(),
         })
     }
 
@@ -286,6 +304,8 @@ impl Pipeline {
         self.seek(poll);
         self.every(third, |pipeline| Box::pin(async move { pipeline.renew().await }));
         self.every(Duration::from_secs(30), |pipeline| Box::pin(async move { pipeline.tidy_up().await }));
+        let round = Duration::from_millis(self.parts.config.routing.round_ms);
+        self.every(round, |pipeline| Box::pin(async move { pipeline.route().await }));
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
         self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
         self.parts.tasks.spawn(write_back::run(self.parts.clone(), poll));
@@ -422,6 +442,13 @@ impl Pipeline {
                 }
             }
             Err(error) => tracing::error!(error = %error, "turns could not be claimed"),
+        }
+    }
+
+    /// One round of offers: waiting cases to the people who fit.
+    pub async fn route(&self) {
+        if let Err(error) = self.parts.router().round(&self.watch).await {
+            tracing::error!(error = %error, "waiting cases could not be offered");
         }
     }
 

@@ -84,6 +84,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "tries of what could be guessed", include_str!("migrations/0009_tries.sql")),
     (10, "offers to move", include_str!("migrations/0010_moves.sql")),
     (11, "who may do what", include_str!("migrations/0011_roles.sql")),
+    (12, "routing", include_str!("migrations/0012_routing.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
 ];
 

@@ -157,6 +157,7 @@ impl From<ActError> for ApiError {
             ActError::NoAgent => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no_agent", error.to_string()),
             ActError::Illegal(_) => conflict("illegal_move", &error),
             ActError::Conflict => conflict("conflict", &error),
+            ActError::NoOffer => conflict("not_offered", &error),
             ActError::NoDelivery => Self::not_found("delivery of this case"),
             ActError::NotFailed(_) => conflict("not_failed", &error),
             ActError::Unavailable(source) => {

@@ -36,6 +36,7 @@ mod moving;
 mod pipeline;
 mod ratings;
 mod readiness;
+mod routing;
 mod signatures;
 mod signed_in;
 mod sms;

@@ -87,6 +87,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::moving::NAMES,
         crate::ratings::NAMES,
         pipeline::NAMES,
+        crate::routing::NAMES,
         approvals::NAMES,
         crate::who_may::NAMES,
         pipeline::which_case::NAMES,

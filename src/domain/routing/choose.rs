@@ -25,7 +25,7 @@ pub enum Choice {
 }
 
 /// What is true of all who work here together.
-struct Crowd {
+pub(super) struct Crowd {
     /// Somebody has a skill written down. Where nobody has, skills decide nothing.
     skilled: bool,
     /// Teams that somebody is in. A team of nobody is everybody's.
@@ -33,7 +33,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn of(people: &[Person]) -> Self {
+    pub(super) fn of(people: &[Person]) -> Self {
         Self {
             skilled: people.iter().any(|person| !person.skills.is_empty()),
             teams: people.iter().flat_map(|person| person.teams.iter().cloned()).collect(),
@@ -102,6 +102,32 @@ fn fit(ask: &Ask, person: &Person, crowd: &Crowd, wide: Widened) -> Option<Fit> 
         lacks_required,
         lacks_preferred: missing(&ask.preferred, &person.skills),
         foreign,
+    })
+}
+
+/// What somebody lacks for a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// Nothing.
+    Nothing,
+    /// A skill that would help.
+    Preferred,
+    /// The team, a skill or the language; that was widened.
+    Needed,
+}
+
+/// Whether a person may have a case at a moment, and what they lack for it.
+pub(super) fn suits(
+    ask: &Ask,
+    person: &Person,
+    crowd: &Crowd,
+    (now, rules): (Timestamp, &Rules),
+) -> Option<Lack> {
+    let fit = fit(ask, person, crowd, widened(ask, now, rules))?;
+    Some(match fit.misses() {
+        (0, 0, 0) => Lack::Nothing,
+        (0, 0, _) => Lack::Preferred,
+        _ => Lack::Needed,
     })
 }
 

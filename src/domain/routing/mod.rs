@@ -14,6 +14,7 @@ pub mod calendar;
 pub mod choose;
 pub mod estimate;
 pub mod rank;
+pub mod simulate;
 
 pub mod wait;
 mod words;
@@ -27,6 +28,18 @@ pub use words::language_name;
 pub const WHOLE: i64 = 1_000_000;
 /// Most cases of one channel that may be said to fill a person; more make no difference that anybody could count.
 pub const CAPACITY_MAX: u32 = 100;
+
+/// How a skill is written.
+pub const SKILL_ADVICE: &str = "write a skill as 1 to 40 lower-case letters, digits, `-` or `_`: `warranty`";
+const SKILL_CHARS_MAX: usize = 40;
+
+/// Reads the name of a skill; none when it is not one.
+pub fn skill(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fine = |c: char| c.is_alphanumeric() && !c.is_uppercase() || matches!(c, '-' | '_');
+    let length = text.chars().count();
+    ((1..=SKILL_CHARS_MAX).contains(&length) && text.chars().all(fine)).then(|| text.to_owned())
+}
 
 /// Whether somebody wants cases offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -59,6 +59,18 @@ pub struct Wait {
     pub passed: Vec<Passed>,
 }
 
+impl OfferEnd {
+    /// The name used in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
 impl Wait {
     /// Whether the customer still waits for the first answer of a person.
     pub fn running(&self) -> bool {

@@ -43,6 +43,8 @@ fn procedure(limits: Limits) -> Procedure {
         unproven: None,
         follow_ups: Vec::new(),
         articles: Vec::new(),
+        skills: std::collections::BTreeSet::new(),
+        prefers: std::collections::BTreeSet::new(),
         guidance: String::new(),
         file: String::new(),
     }

@@ -17,7 +17,9 @@ mod customers;
 mod deliveries;
 mod knowledge;
 mod messages;
+mod offers;
 mod people;
+mod presence;
 mod satisfaction;
 
 #[derive(OpenApi)]
@@ -49,6 +51,10 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(acts::snooze))
         .routes(routes!(acts::give_back))
         .routes(routes!(satisfaction::rate_case))
+        .routes(routes!(offers::list_queue))
+        .routes(routes!(offers::accept))
+        .routes(routes!(offers::decline))
+        .routes(routes!(presence::list_presence, presence::put_presence))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::refuse))

@@ -14,6 +14,7 @@ use super::error::ApiError;
 
 pub mod accounts;
 mod acts;
+mod offers;
 mod pages;
 mod password;
 mod refusals;
@@ -22,6 +23,8 @@ mod sign_in;
 
 const STYLE: &str = include_str!("console.css");
 const SCRIPT: &str = include_str!("console.js");
+const OFFERS_STYLE: &str = include_str!("offers.css");
+const OFFERS_SCRIPT: &str = include_str!("offers.js");
 
 /// The console's pages and forms.
 pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
@@ -33,6 +36,11 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/cases/{id}/stream", get(pages::follow))
         .route("/console/cases/{id}/{act}", post(acts::act))
         .route("/console/attachments/{id}", get(pages::attachment))
+        .route("/console/offers", get(offers::show))
+        .route("/console/offers/{id}/{answer}", post(offers::answer))
+        .route("/console/presence", post(offers::presence))
+        .route("/console/offers.css", get(offers_style).layer(compressed.clone()))
+        .route("/console/offers.js", get(offers_script).layer(compressed.clone()))
         .route("/console/login", get(sign_in::page).post(sign_in::enter))
         .route("/console/logout", post(sign_in::leave))
         .route("/console/password", get(password::page).post(password::change))
@@ -47,6 +55,14 @@ async fn style() -> impl IntoResponse {
 
 async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
+}
+
+async fn offers_style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], OFFERS_STYLE)
+}
+
+async fn offers_script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], OFFERS_SCRIPT)
 }
 
 /// Renders a page. A page that does not render is a fault of this build.

@@ -83,6 +83,9 @@ pub(super) async fn case(
     context["approval"] = pending
         .map(|pending| shown::approval(&edge, &file.case, &signed_in.agent, &people, &pending))
         .unwrap_or_default();
+    context["offered"] = json!(file.case.wait.offer.as_ref().map(|offer| {
+        json!({"to": people.get(offer.agent.as_str()), "because": offer.because.join(", ")})
+    }));
     context["holder"] = json!(file.case.agent.as_ref().and_then(|agent| people.get(agent.as_str())));
     let deliveries = store.deliveries(&id).await?;
     context["thread"] = messages.iter().map(|message| shown::entry(message, &people, &deliveries)).collect();
@@ -166,7 +169,7 @@ fn order(edge: &Edge) -> QueueOrder {
 }
 
 /// How long ago, in the largest unit that says something.
-fn ago(now: Timestamp, then: Timestamp) -> String {
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
     let minutes = now.ms_since(then).max(0) / 60_000;
     match minutes {
         0 => "just now".to_owned(),

@@ -1,0 +1,42 @@
+// Says that this page is open, and keeps one's presence and the offered cases up to date.
+
+const OFFERS_EVERY_MS = 4000;
+const place = document.getElementById('desk-place');
+const csrf = place && place.dataset.csrf;
+let beat = 30000;
+const title = document.title;
+let beaten = 0;
+let gone = false;
+
+async function seen() {
+  beaten = Date.now();
+  const body = new URLSearchParams({ csrf });
+  await fetch('/console/presence', { method: 'POST', body, redirect: 'manual' }).catch(() => null);
+}
+
+async function renewOffers() {
+  if (!place || gone) return;
+  if (Math.abs(Date.now() - beaten) >= beat) await seen();
+  const answer = await fetch('/console/offers', { redirect: 'manual' }).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const text = await answer.text();
+  if (text !== renewOffers.last && !place.contains(document.activeElement)) {
+    renewOffers.last = text;
+    place.innerHTML = text; // rendered and escaped by the service itself
+    beat = Number(place.firstElementChild.dataset.heartbeat) || beat;
+    for (const time of place.querySelectorAll('time')) {
+      const at = new Date(time.dateTime);
+      if (!Number.isNaN(at.getTime())) time.textContent = at.toLocaleTimeString([], { timeStyle: 'short' });
+    }
+  }
+  const count = place.querySelectorAll('.offer').length;
+  document.title = count > 0 ? '(' + count + ') ' + title : title;
+}
+
+if (place) {
+  window.addEventListener('pagehide', () => { gone = true; });
+  window.addEventListener('pageshow', () => { gone = false; });
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) renewOffers(); });
+  seen().then(renewOffers);
+  setInterval(renewOffers, OFFERS_EVERY_MS);
+}
