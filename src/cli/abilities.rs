@@ -25,7 +25,7 @@ impl AbilityOptions {
     }
 
     /// The abilities with what was given in place of what was there. A single empty text takes a list away.
-    pub(super) fn over(&self, before: Abilities, known: &[&str]) -> Result<Abilities, Failure> {
+    pub(super) fn over(&self, before: Abilities) -> Result<Abilities, Failure> {
         let mut abilities = before;
         if !self.skills.is_empty() {
             let wrong = |text: &str| Failure::Usage(format!("`{text}` is no skill; {SKILL_ADVICE}"));
@@ -34,12 +34,10 @@ impl AbilityOptions {
                 .collect::<Result<_, _>>()?;
         }
         if !self.channels.is_empty() {
-            let channel = |text: &str| known_channel(text, known);
             abilities.channels = given(&self.channels).map(channel).collect::<Result<_, _>>()?;
         }
         if !self.capacity.is_empty() {
-            let entry = |text: &str| capacity(text, known);
-            abilities.capacity = Capacity(given(&self.capacity).map(entry).collect::<Result<_, _>>()?);
+            abilities.capacity = Capacity(given(&self.capacity).map(capacity).collect::<Result<_, _>>()?);
         }
         Ok(abilities)
     }
@@ -49,22 +47,22 @@ fn given(texts: &[String]) -> impl Iterator<Item = &str> {
     texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
-fn known_channel(text: &str, known: &[&str]) -> Result<String, Failure> {
-    if known.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    Err(Failure::Usage(format!("there is no channel `{text}`; there are {}", known.join(", "))))
+/// Any well-formed name: the operator's own channels are named by whoever sends their messages.
+fn channel(text: &str) -> Result<String, Failure> {
+    skill(text).ok_or_else(|| {
+        Failure::Usage(format!("`{text}` is no channel; write a name such as `web_chat`, `email` or `voice`"))
+    })
 }
 
-fn capacity(text: &str, known: &[&str]) -> Result<(String, u32), Failure> {
+fn capacity(text: &str) -> Result<(String, u32), Failure> {
     let wrong = || {
         Failure::Usage(format!(
             "`{text}` is no capacity; write how many cases of a channel fill them, 1 to {CAPACITY_MAX}, as `voice=1`"
         ))
     };
-    let (channel, count) = text.split_once('=').ok_or_else(wrong)?;
+    let (name, count) = text.split_once('=').ok_or_else(wrong)?;
     let count = count.parse().ok().filter(|count| (1..=CAPACITY_MAX).contains(count)).ok_or_else(wrong)?;
-    Ok((known_channel(channel.trim(), known)?, count))
+    Ok((self::channel(name.trim())?, count))
 }
 
 #[cfg(test)]
@@ -72,8 +70,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-
-    const KNOWN: [&str; 2] = ["voice", "web_chat"];
 
     fn options(skills: &[&str], channels: &[&str], capacity: &[&str]) -> AbilityOptions {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -83,11 +79,11 @@ mod tests {
     #[test]
     fn what_is_given_replaces_and_what_is_left_out_stays() {
         let first = options(&["warranty", "tents"], &["voice"], &["voice=1", "web_chat=3"]);
-        let first = first.over(Abilities::default(), &KNOWN).unwrap();
+        let first = first.over(Abilities::default()).unwrap();
         assert_eq!(first.skills, ["warranty", "tents"]);
         let capacity = BTreeMap::from([("voice".to_owned(), 1), ("web_chat".to_owned(), 3)]);
         assert_eq!(first.capacity, Capacity(capacity));
-        let then = options(&["boots"], &[""], &[]).over(first.clone(), &KNOWN).unwrap();
+        let then = options(&["boots"], &[""], &[]).over(first.clone()).unwrap();
         assert_eq!(
             (then.skills, then.channels, then.capacity),
             (vec!["boots".to_owned()], Vec::new(), first.capacity)
@@ -99,12 +95,12 @@ mod tests {
     fn what_is_wrong_says_what_to_write() {
         for (wrong, says) in [
             (options(&["Two Words"], &[], &[]), "lower-case"),
-            (options(&[], &["telex"], &[]), "voice, web_chat"),
+            (options(&[], &["Web Chat"], &[]), "`web_chat`"),
             (options(&[], &[], &["voice"]), "voice=1"),
             (options(&[], &[], &["voice=0"]), "1 to 100"),
-            (options(&[], &[], &["telex=2"]), "telex"),
+            (options(&[], &[], &["Web Chat=2"]), "Web Chat"),
         ] {
-            let error = wrong.over(Abilities::default(), &KNOWN).unwrap_err().to_string();
+            let error = wrong.over(Abilities::default()).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
     }

@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::abilities::AbilityOptions;
 use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{self, SystemClock};
@@ -12,7 +13,7 @@ use crate::domain::ids::TeamId;
 use crate::domain::role::Role;
 use crate::domain::team::Agent;
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::{AgentChange, ApiKey, Store};
+use crate::store::{Abilities, AgentChange, ApiKey, Store};
 use crate::web::accounts;
 use crate::web::keys::{self, Scope};
 
@@ -45,6 +46,8 @@ enum UserCommand {
         /// A language they speak (ISO 639-1); may be repeated
         #[arg(long = "language", value_name = "CODE")]
         languages: Vec<String>,
+        #[command(flatten)]
+        abilities: AbilityOptions,
     },
     /// Change what an agent is given; what is left out stays. Their sessions end when the role or the teams change
     Set {
@@ -65,6 +68,8 @@ enum UserCommand {
         /// A language they speak (ISO 639-1); may be repeated. All are replaced
         #[arg(long = "language", value_name = "CODE")]
         languages: Vec<String>,
+        #[command(flatten)]
+        abilities: AbilityOptions,
     },
     /// List the agents with their roles and teams
     List {
@@ -141,16 +146,27 @@ fn hide_password(url: &str) -> String {
 pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), Failure> {
     let (store, config) = store(globals).await?;
     let done = match options.command {
-        UserCommand::Add { login, name, role, teams, languages } => {
+        UserCommand::Add { login, name, role, teams, languages, abilities } => {
             let teams = declared(&config, &teams)?;
             let name = name.unwrap_or_else(|| login.clone());
+            let able = abilities.over(Abilities::default())?;
+            let known = login.clone();
             let agent = accounts::NewAgent { login, name, role, teams, languages };
             let password = accounts::invite(&store, &SystemClock, agent).await.map_err(Failure::usage)?;
+            if abilities.any() {
+                let agent = agent_named(&store, &known).await?;
+                store.set_abilities(&agent.id, &able).await.context("the record failed")?;
+            }
             output::line(&password);
             Ok(())
         }
-        UserCommand::Set { login, name, role, teams, no_team, languages } => {
-            let known = agent(&store, &login).await?;
+        UserCommand::Set { login, name, role, teams, no_team, languages, abilities } => {
+            let known = agent_named(&store, &login).await?;
+            if abilities.any() {
+                let before = store.abilities(&known.id).await.context("the record failed")?;
+                let able = abilities.over(before)?;
+                store.set_abilities(&known.id, &able).await.context("the record failed")?;
+            }
             let to = AgentChange {
                 name: name.unwrap_or(known.name),
                 role: role.unwrap_or(known.role),
@@ -187,7 +203,7 @@ fn declared(config: &Config, teams: &[String]) -> Result<Vec<TeamId>, Failure> {
     Ok(ids)
 }
 
-async fn agent(store: &Store, login: &str) -> Result<Agent, Failure> {
+async fn agent_named(store: &Store, login: &str) -> Result<Agent, Failure> {
     let found = store.agent_by_login(login).await.context("the record failed")?;
     found.ok_or_else(|| Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`")))
 }
@@ -220,7 +236,7 @@ pub(super) async fn key(globals: &Globals, options: KeyOptions) -> Result<(), Fa
                 expires_in_days.map(|days| SystemClock.now().plus_ms(days.saturating_mul(DAY_MS)));
             let (mut stored, key) = keys::mint(&SystemClock, &name, &read, expires_at);
             if let Some(login) = login {
-                stored.agent = Some(agent(&store, &login).await?.id);
+                stored.agent = Some(agent_named(&store, &login).await?.id);
             }
             store.add_key(&stored).await.context("the record failed")?;
             output::line(&key);

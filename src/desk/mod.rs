@@ -142,6 +142,11 @@ impl Desk {
         self.post(team).map(|post| post.skills.clone()).unwrap_or_default()
     }
 
+    /// Whether the settings have a team of this name.
+    pub fn declares(&self, team: &TeamId) -> bool {
+        self.posts.iter().any(|post| post.id == *team)
+    }
+
     fn calendar(&self, team: &TeamId) -> Option<&Calendar> {
         Some(&self.post(team)?.hours.as_ref()?.calendar)
     }

@@ -16,6 +16,7 @@ use crate::config::Routing;
 use crate::domain::case::{Case, CaseState, IllegalMove, Move};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AgentId, CaseId, ProcedureId, TeamId};
+use crate::domain::role::{Right, may};
 use crate::domain::routing::{self, Ask, Choice, Offer, OfferEnd, Person, Presence, WHOLE};
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::Knowledge;
@@ -127,14 +128,18 @@ impl Router<'_> {
             } else {
                 standing(member.heard.as_ref(), now, self.settings.presence_ms)
             };
+            let acts = may(member.role, Right::Act);
+            let of_use = |words: &[String]| words.iter().filter(|_| acts).cloned().collect();
             people.push(Person {
                 id: member.id.clone(),
-                teams: member.teams.clone(),
-                skills: member.abilities.skills.iter().cloned().collect(),
+                teams: if acts { member.teams.clone() } else { Vec::new() },
+                everywhere: acts && may(member.role, Right::SeeAllTeams),
+                skills: of_use(&member.abilities.skills),
                 languages: member.languages.iter().cloned().collect(),
                 channels: member.abilities.channels.iter().cloned().collect(),
                 capacity: capacity.clone(),
-                presence,
+                // Who only looks on is offered nothing.
+                presence: if acts { presence } else { Presence::Away },
                 load,
                 last_given: member.heard.map_or(Timestamp(0), |heard| heard.given_at),
             });
@@ -151,11 +156,13 @@ impl Router<'_> {
     fn ask(&self, waiting: WaitingCase, skills: &Skills) -> Ask {
         let wanted = waiting.intent.as_ref().and_then(|intent| skills.get(intent));
         let (mut required, preferred) = wanted.cloned().unwrap_or_default();
-        let team_name = waiting.team.as_ref().map_or(String::new(), |team| self.desk.team_name(team));
-        required.extend(waiting.team.as_ref().map(|team| self.desk.skills_of(team)).unwrap_or_default());
+        // A team that nobody declares (any more) is no team.
+        let team = waiting.team.filter(|team| self.desk.declares(team));
+        let team_name = team.as_ref().map_or(String::new(), |team| self.desk.team_name(team));
+        required.extend(team.as_ref().map(|team| self.desk.skills_of(team)).unwrap_or_default());
         Ask {
             case: waiting.case,
-            team: waiting.team,
+            team,
             team_name,
             preferred: preferred.difference(&required).cloned().collect(),
             required,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{AgentId, CaseId, ProcedureId, TeamId};
+use crate::domain::role::Role;
 use crate::domain::routing::{Capacity, Offer, Passed, Presence, Wait};
 use crate::domain::time::Timestamp;
 use crate::domain::triage::Urgency;
@@ -44,6 +45,8 @@ pub struct Member {
     pub login: String,
     /// How they are shown.
     pub name: String,
+    /// What they may do.
+    pub role: Role,
     /// Their teams.
     pub teams: Vec<TeamId>,
     /// ISO 639-1 codes they speak.
@@ -162,9 +165,17 @@ impl Store {
         Ok(!self.write(query).await?.is_empty())
     }
 
+    /// What the owner of an account can do; nothing said where there is no such account.
+    pub async fn abilities(&self, agent: &AgentId) -> Result<Abilities, StoreError> {
+        let sql = "select skills, channels, capacity from agents where id = $1";
+        let row = self.row(sqlx::query(sql).bind(agent.as_str())).await?;
+        row.map_or(Ok(Abilities::default()), |row| able(&Columns::of(&row, "agents")))
+    }
+
     /// Every account with what its owner can do and whether they are there, by login.
     pub async fn roster(&self) -> Result<Vec<Member>, StoreError> {
-        let sql = "select a.id, a.login, a.name, a.teams, a.languages, a.skills, a.channels, a.capacity,
+        let sql =
+            "select a.id, a.login, a.name, a.role, a.teams, a.languages, a.skills, a.channels, a.capacity,
             p.chosen, p.seen_at, p.given_at, p.version
             from agents a left join presences p on p.agent_id = a.id order by a.login";
         let rows = self.rows(sqlx::query(sql)).await?;
@@ -175,13 +186,10 @@ impl Store {
                     id: columns.id("id")?,
                     login: columns.text("login")?,
                     name: columns.text("name")?,
+                    role: columns.named("role", Role::parse)?,
                     teams: columns.json("teams")?,
                     languages: columns.json("languages")?,
-                    abilities: Abilities {
-                        skills: columns.maybe_json("skills")?.unwrap_or_default(),
-                        channels: columns.maybe_json("channels")?.unwrap_or_default(),
-                        capacity: columns.maybe_json("capacity")?.unwrap_or_default(),
-                    },
+                    abilities: able(&columns)?,
                     heard: heard(&columns)?,
                 })
             })
@@ -326,6 +334,14 @@ impl Store {
             })
             .collect()
     }
+}
+
+fn able(columns: &Columns<'_>) -> Result<Abilities, StoreError> {
+    Ok(Abilities {
+        skills: columns.maybe_json("skills")?.unwrap_or_default(),
+        channels: columns.maybe_json("channels")?.unwrap_or_default(),
+        capacity: columns.maybe_json("capacity")?.unwrap_or_default(),
+    })
 }
 
 fn heard(columns: &Columns<'_>) -> Result<Option<Heard>, StoreError> {

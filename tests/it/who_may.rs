@@ -61,6 +61,7 @@ impl House {
                 name: id.to_owned(),
                 hours: None,
                 languages: Vec::new(),
+                skills: Vec::new(),
             };
             config.teams = vec![team("care"), team("press")];
             "care".clone_into(&mut config.routing.default_team);

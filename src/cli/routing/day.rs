@@ -185,7 +185,8 @@ pub(super) fn arrivals(text: &str, shown: &str) -> Result<Vec<Arrival>, Failure>
 pub(super) fn roster(text: &str, shown: &str) -> Result<Vec<Worker>, Failure> {
     let people = rows(text, (shown, PEOPLE_MAX), |row: PersonRow| {
         let id = AgentId::parse(row.name.trim()).map_err(|error| format!("name: {error}"))?;
-        let teams = list(&row.teams).iter().map(|team| TeamId::parse(team)).collect::<Result<_, _>>();
+        let teams = list(&row.teams).iter().map(|team| TeamId::parse(team)).collect::<Result<Vec<_>, _>>();
+        let teams = teams.map_err(|error| format!("teams: {error}"))?;
         let mut shifts = Vec::new();
         for span in list(&row.shifts) {
             let parts = span.split_once('-').map(|(from, to)| (clock(from), clock(to)));
@@ -197,7 +198,8 @@ pub(super) fn roster(text: &str, shown: &str) -> Result<Vec<Worker>, Failure> {
         Ok(Worker {
             person: Person {
                 id,
-                teams: teams.map_err(|error| format!("teams: {error}"))?,
+                everywhere: teams.is_empty(),
+                teams,
                 skills: list(&row.skills),
                 languages: list(&row.languages),
                 channels: list(&row.channels),

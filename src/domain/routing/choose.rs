@@ -28,7 +28,7 @@ pub enum Choice {
 pub(super) struct Crowd {
     /// Somebody has a skill written down. Where nobody has, skills decide nothing.
     skilled: bool,
-    /// Teams that somebody is in. A team of nobody is everybody's.
+    /// Teams that somebody is in. A team of nobody is that of everybody who may see it.
     teams: BTreeSet<TeamId>,
 }
 
@@ -75,7 +75,8 @@ impl Fit {
 
 fn in_team(ask: &Ask, person: &Person, crowd: &Crowd) -> bool {
     let Some(team) = &ask.team else { return true };
-    person.teams.is_empty() || person.teams.contains(team) || !crowd.teams.contains(team)
+    let unclaimed = person.teams.is_empty() || !crowd.teams.contains(team);
+    person.teams.contains(team) || (person.everywhere && unclaimed)
 }
 
 fn lacks(ask: &Ask, person: &Person, crowd: &Crowd) -> BTreeSet<String> {
@@ -94,8 +95,10 @@ fn fit(ask: &Ask, person: &Person, crowd: &Crowd, wide: Widened) -> Option<Fit> 
     let outsider = !in_team(ask, person, crowd);
     let lacks_required = lacks(ask, person, crowd);
     let foreign = !speaks(ask, person);
+    // Whoever may not see a team's cases is never offered one, however long it waits.
     let stands = serves(ask, person)
-        && (wide.required || (!outsider && lacks_required.is_empty()))
+        && (!outsider || (wide.required && person.everywhere))
+        && (wide.required || lacks_required.is_empty())
         && (wide.language || !foreign);
     stands.then(|| Fit {
         outsider,
@@ -229,7 +232,7 @@ fn in_the_way(ask: &Ask, people: &[Person], crowd: &Crowd, wide: Widened) -> Str
     if left.is_empty() {
         return format!("nobody online serves {}", channel_words(&ask.channel));
     }
-    left.retain(|person| wide.required || in_team(ask, person, crowd));
+    left.retain(|person| (wide.required && person.everywhere) || in_team(ask, person, crowd));
     if left.is_empty() {
         return format!("nobody of {} is online", ask.team_name);
     }

@@ -113,8 +113,10 @@ pub struct Ask {
 pub struct Person {
     /// Who.
     pub id: AgentId,
-    /// The teams they are in; none: every one.
+    /// The teams they are in.
     pub teams: Vec<TeamId>,
+    /// They may see the cases of every team. In no team of their own, every one is theirs.
+    pub everywhere: bool,
     /// What they know.
     pub skills: BTreeSet<String>,
     /// ISO 639-1 codes they speak; none stated: they cope.

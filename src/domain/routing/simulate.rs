@@ -476,6 +476,7 @@ mod tests {
             person: Person {
                 id: AgentId::parse(name).unwrap(),
                 teams: Vec::new(),
+                everywhere: true,
                 skills: words(skills),
                 languages: words(languages),
                 channels: BTreeSet::new(),

@@ -59,7 +59,8 @@ pub(super) async fn list_queue(
 ) -> Result<Json<List<QueuedBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
     let order = QueueOrder { now: edge.app.clock.now(), raise_ms: edge.app.config.routing.raise_ms };
-    let queue = edge.app.store.queue(whose.team.as_ref(), order, limit(&edge, whose.limit)?).await?;
+    let queue =
+        edge.app.store.queue(whose.team.as_ref(), caller.reach(), order, limit(&edge, whose.limit)?).await?;
     let cases: Vec<_> = queue.iter().map(|one| (one.case.clone(), one.since)).collect();
     let outlooks = edge.app.pipeline.parts().router().outlook(&cases).await?;
     let items = queue.iter().zip(outlooks).map(|(one, outlook)| QueuedBody {

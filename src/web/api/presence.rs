@@ -13,9 +13,10 @@ use super::super::error::{ApiError, ErrorBody};
 use super::super::extract::JsonBytes;
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::List;
-use super::acts::{LABEL_CHARS_MAX, agent};
+use super::acts::{LABEL_CHARS_MAX, acting, agent};
 use crate::channels::BadInput;
 use crate::channels::json::Fields;
+use crate::domain::role::Right;
 use crate::domain::routing::{Person, Presence, WHOLE};
 use crate::store::Member;
 
@@ -63,8 +64,8 @@ impl PresenceBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read field by field, so that refusals name the field")]
 pub(super) struct Stated {
-    /// Login or id of the agent.
-    agent: String,
+    /// Login or id of the agent; a key of one person needs none.
+    agent: Option<String>,
     /// `online`, `busy` or `away`. Without it they are only heard of: send that every `[routing] heartbeat_ms`.
     status: Option<String>,
 }
@@ -94,18 +95,26 @@ pub(super) async fn put_presence(
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<PresenceBody>, ApiError> {
     caller.may(Scope::CasesWrite)?;
-    let mut fields = Fields::of_body(&body, edge.app.config.server.json_depth_max)?;
+    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let mut fields = Fields::of_body(body, edge.app.config.server.json_depth_max)?;
     let name = fields.label("agent", LABEL_CHARS_MAX)?;
     let status = fields.label("status", LABEL_CHARS_MAX)?;
     fields.finish()?;
-    let name = name.ok_or_else(|| BadInput::new("agent", "is missing; write a login or an id"))?;
     let chosen = match &status {
         Some(text) => Some(
             Presence::parse(text).ok_or_else(|| BadInput::new("status", "is not online, busy or away"))?,
         ),
         None => None,
     };
-    let id = agent(&edge, &name).await?;
+    let id = match (&name, caller.person()) {
+        (Some(name), _) => {
+            let named = agent(&edge, name).await?;
+            acting(&caller, &named, Right::Act)?;
+            named.id
+        }
+        (None, Some(person)) => person.id.clone(),
+        (None, None) => return Err(BadInput::new("agent", "is missing; write a login or an id").into()),
+    };
     let (store, now) = (&edge.app.store, edge.app.clock.now());
     match chosen {
         Some(chosen) => store.choose_presence(&id, chosen, now).await?,

@@ -16,19 +16,20 @@ async function seen() {
 
 async function renewOffers() {
   if (!place || gone) return;
-  if (Math.abs(Date.now() - beaten) >= beat) await seen();
   const answer = await fetch('/console/offers', { redirect: 'manual' }).catch(() => null);
   if (!answer || !answer.ok) return;
   const text = await answer.text();
   if (text !== renewOffers.last && !place.contains(document.activeElement)) {
     renewOffers.last = text;
     place.innerHTML = text; // rendered and escaped by the service itself
-    beat = Number(place.firstElementChild.dataset.heartbeat) || beat;
+    const panel = place.firstElementChild;
+    beat = panel ? Number(panel.dataset.heartbeat) || beat : 0; // whoever only looks on has none
     for (const time of place.querySelectorAll('time')) {
       const at = new Date(time.dateTime);
       if (!Number.isNaN(at.getTime())) time.textContent = at.toLocaleTimeString([], { timeStyle: 'short' });
     }
   }
+  if (beat && Math.abs(Date.now() - beaten) >= beat) await seen();
   const count = place.querySelectorAll('.offer').length;
   document.title = count > 0 ? '(' + count + ') ' + title : title;
 }
@@ -37,6 +38,6 @@ if (place) {
   window.addEventListener('pagehide', () => { gone = true; });
   window.addEventListener('pageshow', () => { gone = false; });
   document.addEventListener('visibilitychange', () => { if (!document.hidden) renewOffers(); });
-  seen().then(renewOffers);
+  renewOffers();
   setInterval(renewOffers, OFFERS_EVERY_MS);
 }

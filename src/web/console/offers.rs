@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::super::extract::case_id;
 use super::page;
 use super::pages::ago;
-use super::shown;
 use super::sign_in::{SignedIn, form};
 use crate::desk::act::{Actor, At};
 use crate::desk::routing;
 use crate::domain::case::Case;
+use crate::domain::role::Right;
 use crate::domain::routing::Presence;
 use crate::store::StoreError;
 
@@ -47,16 +46,22 @@ pub(super) async fn panel(edge: &Edge, signed_in: &SignedIn) -> Result<Value, St
 fn offer(edge: &Edge, case: &Case) -> Option<Value> {
     let offer = case.wait.offer.as_ref()?;
     let now = edge.app.clock.now();
-    let shown = shown::case(edge, case);
+    let desk = &edge.app.pipeline.parts().desk;
+    let issue = case.issue.as_deref().filter(|issue| !issue.trim().is_empty());
     Some(json!({
-        "case": case.id, "issue": shown["issue"], "urgency": case.urgency.as_str(), "team": shown["team"],
-        "channel": shown["channel"], "waited": ago(now, case.wait.since.unwrap_or(case.updated_at)),
+        "case": case.id, "issue": issue.unwrap_or("No issue stated yet"), "urgency": case.urgency.as_str(),
+        "team": case.team.as_ref().map(|team| desk.team_name(team)), "channel": case.channel.replace('_', " "),
+        "waited": ago(now, case.wait.since.unwrap_or(case.updated_at)),
         "due": case.wait.due_at, "because": offer.because, "expires_at": offer.expires_at,
     }))
 }
 
 /// The panel alone, for the page that is open to renew.
 pub(super) async fn show(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> Result<Response, ApiError> {
+    signed_in.demand(Right::SeeCases)?;
+    if !signed_in.may(Right::Act) {
+        return Ok(Html(String::new()).into_response());
+    }
     let desk = panel(&edge, &signed_in).await?;
     page(&edge, PANEL, &json!({"csrf": signed_in.csrf, "desk": desk}))
 }
@@ -68,6 +73,7 @@ pub(super) async fn presence(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut fields = form(&edge, &signed_in, request).await?;
+    signed_in.demand(Right::Act)?;
     let (store, now, agent) = (&edge.app.store, edge.app.clock.now(), &signed_in.agent.id);
     let Some(status) = fields.remove("status") else {
         store.seen(agent, now).await?;
@@ -90,7 +96,8 @@ pub(super) async fn answer(
     request: Request,
 ) -> Result<Redirect, ApiError> {
     form(&edge, &signed_in, request).await?;
-    let case = case_id(&id)?;
+    signed_in.demand(Right::Act)?;
+    let case = signed_in.case(&edge, &id).await?.case.id.clone();
     let actor = Actor::Agent(signed_in.agent.id.clone());
     let at = At {
         store: &edge.app.store,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use firstline::domain::case::{Case, CaseState};
 use firstline::domain::ids::{AgentId, TeamId};
 use firstline::domain::role::{Reach, Role};
-use firstline::store::{AgentChange, CaseFilter, Change, Page};
+use firstline::store::{AgentChange, CaseFilter, Change, Page, QueueOrder};
 
 use super::accounts::agent;
 use super::things::{NOW, case, case_id, customer, customer_id, message, unit};
@@ -59,7 +59,10 @@ async fn lists_end_where_a_persons_reach_ends(record: Arc<Record>) {
         let ids: BTreeSet<_> = found.iter().map(|case| case.id.clone()).collect();
         assert_eq!(ids, listed.iter().map(|name| case_id(name)).collect());
         assert!(found.iter().all(|case| reach.sees(case)), "the record and the rule agree");
-        assert_eq!(store.queue(None, reach, 10).await.unwrap().len(), queued);
+        assert_eq!(
+            store.queue(None, reach, QueueOrder { now: NOW, raise_ms: 1 }, 10).await.unwrap().len(),
+            queued
+        );
         let (messages, _) = store.timeline(&customer_id("ann"), reach, &page).await.unwrap();
         assert_eq!(messages.len(), said);
         let all = *reach == Reach::All;

@@ -141,6 +141,8 @@ async fn the_roster_knows_what_people_can_do_and_whether_they_are_there(record: 
     };
     assert!(store.set_abilities(&eva.id, &abilities).await.unwrap());
     assert!(!store.set_abilities(&who("nobody"), &abilities).await.unwrap());
+    assert_eq!(store.abilities(&eva.id).await.unwrap(), abilities);
+    assert_eq!(store.abilities(&max.id).await.unwrap(), Abilities::default());
     assert_eq!(store.presence(&eva.id).await.unwrap(), None);
     store.seen(&max.id, NOW).await.unwrap();
     store.choose_presence(&eva.id, Presence::Online, NOW).await.unwrap();

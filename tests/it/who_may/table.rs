@@ -61,7 +61,12 @@ const fn row(
 use Thing::{Case, Customer, File, Nothing};
 
 /// Every call of `/openapi.json`, and `/metrics`.
-pub(super) const API: [Row; 31] = [
+pub(super) const API: [Row; 36] = [
+    row(("GET", "/v1/queue"), Nothing, EVERYBODY, &[200]),
+    row(("POST", "/v1/cases/{id}/accept"), Case, WORKERS, &[400, 409]),
+    row(("POST", "/v1/cases/{id}/decline"), Case, WORKERS, &[400, 409]),
+    row(("GET", "/v1/presence"), Nothing, EVERYBODY, &[200]),
+    row(("PUT", "/v1/presence"), Nothing, WORKERS, &[200, 400]),
     row(("GET", "/v1/cases"), Nothing, EVERYBODY, &[200]),
     row(("GET", "/v1/cases/{id}"), Case, EVERYBODY, &[200]),
     row(("GET", "/v1/cases/{id}/messages"), Case, EVERYBODY, &[200]),
@@ -108,7 +113,15 @@ const fn open(method: &'static str, path: &'static str, admitted: &'static [u16]
 }
 
 /// Every route of the console.
-pub(super) const CONSOLE: [Row; 21] = [
+pub(super) const CONSOLE: [Row; 26] = [
+    open("GET", "/console/offers.css", &[200]),
+    open("GET", "/console/offers.js", &[200]),
+    row(("GET", "/console/offers"), Nothing, EVERYBODY, &[200]),
+    row(("POST", "/console/presence"), Nothing, WORKERS, &[204]),
+    Row {
+        route: "/console/offers/{id}/{answer}",
+        ..row(("POST", "/console/offers/{id}/accept"), Case, WORKERS, &[409])
+    },
     open("GET", "/console/login", &[200]),
     open("POST", "/console/login", &[400, 429]),
     open("GET", "/console/console.css", &[200]),

@@ -48,6 +48,7 @@ fn person(name: &str, skills: &[&str], languages: &[&str]) -> Person {
     Person {
         id: AgentId::parse(name).unwrap(),
         teams: vec![TeamId::parse("support").unwrap()],
+        everywhere: false,
         skills: set(skills),
         languages: set(languages),
         channels: BTreeSet::new(),
@@ -142,14 +143,17 @@ fn whoever_said_no_is_asked_again_only_when_nobody_else_fits_and_not_at_once() {
 #[test]
 fn a_desk_of_one_without_anything_written_down_gets_everything() {
     let mut alone = person("admin", &[], &[]);
-    alone.teams = Vec::new();
+    (alone.teams, alone.everywhere) = (Vec::new(), true);
     let mut asked = ask("c1", 0);
     (asked.required, asked.language) = (set(&["warranty"]), "pt".to_owned());
     let choice = choose(&asked, std::slice::from_ref(&alone), NOW, &rules());
     assert_eq!((to(&choice), because(&choice).as_str()), (Some("admin"), "0 of 5 taken"));
-    // A team that nobody is in is everybody's.
+    // A team that nobody is in is that of everybody who may see it, and of nobody else.
     alone.teams = vec![TeamId::parse("other").unwrap()];
-    assert_eq!(to(&choose(&asked, &[alone], NOW, &rules())), Some("admin"));
+    assert_eq!(to(&choose(&asked, std::slice::from_ref(&alone), NOW, &rules())), Some("admin"));
+    alone.everywhere = false;
+    asked.since = NOW.plus_ms(-90 * MINUTE);
+    assert_eq!(because(&choose(&asked, &[alone], NOW, &rules())), "nobody of Customer service is online");
 }
 
 #[test]
@@ -208,11 +212,12 @@ prop_compose! {
         skills in some_words(SKILLS), languages in some_words(LANGUAGES),
         team in prop::sample::select(vec!["support", "payments"]),
         presence in prop::sample::select(vec![Presence::Online, Presence::Online, Presence::Busy, Presence::Away]),
-        load in 0_i64..6,
+        load in 0_i64..6, everywhere in prop::bool::weighted(0.2),
     ) -> Person {
         let mut made = person("p", &[], &[]);
         made.teams = vec![TeamId::parse(team).unwrap()];
         (made.skills, made.languages, made.presence) = (skills, languages, presence);
+        made.everywhere = everywhere;
         made.load = load * WHOLE / 5;
         made
     }
@@ -246,9 +251,10 @@ proptest! {
             let person = before.iter().find(|person| person.id.as_str() == to).unwrap();
             let waited = NOW.ms_since(ask.since);
             prop_assert_eq!(person.presence, Presence::Online, "neither the busy nor the away");
+            let team = ask.team.clone().unwrap();
+            prop_assert!(person.everywhere || person.teams.contains(&team), "nobody beyond their reach");
             if waited < rules().widen_required_ms {
                 prop_assert!(!skilled || ask.required.is_subset(&person.skills), "required skills");
-                let team = ask.team.clone().unwrap();
                 let served = before.iter().any(|one| one.teams.contains(&team));
                 prop_assert!(!served || person.teams.contains(&team), "the team");
             }
