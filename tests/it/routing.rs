@@ -16,11 +16,12 @@ use firstline::domain::time::Clock;
 use firstline::pipeline::Pipeline;
 use firstline::store::{Abilities, Change, Store};
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::store::things::{case, case_id, event, first, unit};
 use crate::store::{Record, on_both};
-use crate::support::world::{ManualClock, clock, process};
+use crate::support::service::Service;
+use crate::support::world::{ManualClock, clock, message, process};
 
 on_both! {
     a_waiting_case_is_offered_once_to_whoever_fits_and_says_why
@@ -31,6 +32,8 @@ on_both! {
     processes_that_route_at_once_offer_each_case_once_and_nobody_too_much
     whoever_disappears_gives_their_cases_back_at_the_place_they_had
     a_jump_of_the_clock_throws_nobody_out
+    a_program_sees_the_queue_says_who_is_there_and_answers_offers
+    the_first_answer_stops_the_clock_and_later_customers_hear_how_long_it_takes
 }
 
 const SECOND: i64 = 1000;
@@ -332,4 +335,85 @@ async fn a_jump_of_the_clock_throws_nobody_out(record: Arc<Record>) {
     assert!(floor.offered("later").await.is_some());
     floor.pass(floor.config.routing.abandon_ms + 2 * MINUTE, &[&bob]).await;
     assert_eq!(floor.case("hers").await.agent, None);
+}
+
+async fn a_program_sees_the_queue_says_who_is_there_and_answers_offers(record: Arc<Record>) {
+    let service = Service::new(&record.database.url(), |_| {}).await;
+    let anna = crate::store::accounts::agent("anna");
+    let anna = Agent { languages: Vec::new(), ..anna };
+    assert!(service.app.store.add_agent(&anna).await.unwrap());
+    let accepted =
+        service.app.pipeline.ingest_for_people(message("m1", "hello"), "person_asked").await.unwrap();
+    let case = format!("/v1/cases/{}", accepted.case);
+    let queue = async || service.get("/v1/queue").await.json()["items"].clone();
+    let waiting = queue().await[0].clone();
+    assert_eq!((&waiting["nobody_because"], &waiting["offer"]), (&json!("nobody is online"), &json!(null)));
+    assert_eq!((&waiting["level"], &waiting["reason"]), (&json!(1), &json!("person_asked")));
+    assert!(waiting["due_at"].as_str() > waiting["waiting_since"].as_str(), "{waiting}");
+    for (body, status, says) in [
+        (json!({}), 400, "agent"),
+        (json!({"agent": "anna", "status": "asleep"}), 400, "status"),
+        (json!({"agent": "nobody", "status": "online"}), 422, "no agent"),
+        (json!({"agent": "anna", "status": "online"}), 200, "online"),
+    ] {
+        let told = service.call("PUT", "/v1/presence", &body).await;
+        assert_eq!(told.status.as_u16(), status, "{body}");
+        assert!(told.json().to_string().contains(says), "{}", told.json());
+    }
+    service.app.pipeline.route().await;
+    let offered = service.get(&case).await.json();
+    assert_eq!(offered["offer"]["agent_id"], json!(anna.id));
+    assert_eq!(offered["offer"]["because"], json!(["0 of 5 taken"]));
+    assert_eq!(queue().await[0]["nobody_because"], json!(null));
+    let there = service.get("/v1/presence").await.json();
+    let (status, taken) = (&there["items"][0]["status"], &there["items"][0]["taken"]);
+    assert_eq!((status, taken), (&json!("online"), &json!(0.2)), "an offer weighs like a case");
+    let act = async |name: &str, body: Value| {
+        let answer = service.call("POST", &format!("{case}/{name}"), &body).await;
+        (answer.status.as_u16(), answer.json())
+    };
+    assert_eq!(act("accept", json!({})).await.0, 400, "a program accepts for somebody");
+    assert_eq!(act("decline", json!({"agent": "anna"})).await.0, 200);
+    let (late, told) = act("accept", json!({"agent": "anna"})).await;
+    assert_eq!((late, &told["error"]["code"]), (409, &json!("not_offered")));
+    assert_eq!(queue().await[0]["nobody_because"], json!("everybody who fits has let it pass"));
+    service.stop().await;
+}
+
+async fn the_first_answer_stops_the_clock_and_later_customers_hear_how_long_it_takes(record: Arc<Record>) {
+    let floor = Floor::open(&record).await;
+    let anna = floor.hire("anna", &["en"], &[]).await;
+    let actor = Actor::Agent(anna);
+    let told = async |at: usize| {
+        let id = format!("m{at}");
+        let mut first = message(&id, "hello");
+        (first.sender.address, first.sender.external_id) = (id.clone(), Some(id.clone()));
+        first.conversation = id;
+        let accepted = floor.pipeline.ingest_for_people(first, "person_asked").await.unwrap();
+        let messages = floor.store().transcript(&accepted.case).await.unwrap();
+        (accepted.case, messages.last().unwrap().text.clone())
+    };
+    let usual = "within about 5 minutes";
+    for at in 0..20 {
+        let (case, words) = told(at).await;
+        assert!(!words.contains(usual), "{at} waits are too few: {words}");
+        floor.clock.advance(4 * MINUTE);
+        for text in ["Hello, this is Anna.", "And one more thing."] {
+            let reply = act::Reply { id: None, text: text.to_owned() };
+            act::reply(floor.at(&actor, &case), reply).await.unwrap();
+            floor.clock.advance(MINUTE);
+        }
+        let wait = floor.store().case_fresh(&case).await.unwrap().unwrap().case.wait.clone();
+        assert_eq!(wait.answered_at.unwrap().ms_since(wait.since.unwrap()), 4 * MINUTE, "the first counts");
+        let events = floor.store().events(&case, 0, 100).await.unwrap();
+        let first: Vec<Value> = events
+            .iter()
+            .filter(|event| event.kind == "agent_replied")
+            .map(|event| serde_json::from_str::<Value>(&event.body).unwrap()["first_answer"].clone())
+            .collect();
+        assert_eq!((&first[0]["met"], &first[0]["waited_ms"]), (&json!(true), &json!(4 * MINUTE)));
+        assert_eq!(first[1], json!(null));
+    }
+    let (_, words) = told(20).await;
+    assert!(words.contains(usual), "{words}");
 }

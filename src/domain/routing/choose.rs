@@ -140,16 +140,25 @@ fn has_room(ask: &Ask, person: &Person, rules: &Rules) -> bool {
 
 /// Looks for the person to whom `ask` is offered at `now`. `people` are all who have an account, present or not.
 pub fn choose(ask: &Ask, people: &[Person], now: Timestamp, rules: &Rules) -> Choice {
-    choose_in(ask, people, &Crowd::of(people), now, rules)
+    look(ask, people, (&Crowd::of(people), &BTreeSet::new()), now, rules).0
 }
 
-fn choose_in(ask: &Ask, people: &[Person], crowd: &Crowd, now: Timestamp, rules: &Rules) -> Choice {
+/// The choice, and where everybody who fits is too full: the least busy of them, for whom it waits. Whoever is `kept` for
+/// such a case has no room for others.
+fn look(
+    ask: &Ask,
+    people: &[Person],
+    (crowd, kept): (&Crowd, &BTreeSet<AgentId>),
+    now: Timestamp,
+    rules: &Rules,
+) -> (Choice, Option<AgentId>) {
+    let nobody = |because: String| (Choice::Nobody { because }, None);
     let wide = widened(ask, now, rules);
     let online = people.iter().filter(|person| person.presence == Presence::Online);
     let mut fitting: Vec<(&Person, Fit)> =
         online.filter_map(|person| Some((person, fit(ask, person, crowd, wide)?))).collect();
     if fitting.is_empty() {
-        return Choice::Nobody { because: in_the_way(ask, people, crowd, wide) };
+        return nobody(in_the_way(ask, people, crowd, wide));
     }
     // Who has what is preferred is waited for, as long as somebody at work has it.
     if !wide.preferred && fitting.iter().any(|(_, fit)| fit.lacks_preferred.is_empty()) {
@@ -163,9 +172,12 @@ fn choose_in(ask: &Ask, people: &[Person], crowd: &Crowd, now: Timestamp, rules:
         Some(at) => again && now.ms_since(*at) >= rules.again_ms,
     });
     if fitting.is_empty() {
-        return Choice::Nobody { because: "everybody who fits has let it pass".to_owned() };
+        return nobody("everybody who fits has let it pass".to_owned());
     }
-    fitting.retain(|(person, _)| has_room(ask, person, rules));
+    let least_busy = fitting.iter().filter(|(person, _)| !kept.contains(&person.id));
+    let waits_for =
+        least_busy.min_by_key(|(person, _)| (person.load, &person.id)).map(|(person, _)| person.id.clone());
+    fitting.retain(|(person, _)| has_room(ask, person, rules) && !kept.contains(&person.id));
     let best = fitting.iter().min_by_key(|(person, fit)| {
         // Of equal load: whoever can do least else, so that those who can do much stay free for it.
         let versatile = person.skills.len() + person.languages.len();
@@ -173,11 +185,14 @@ fn choose_in(ask: &Ask, people: &[Person], crowd: &Crowd, now: Timestamp, rules:
         (fit.misses(), unstated, person.load, versatile, person.last_given, &person.id)
     });
     match best {
-        None => Choice::Nobody { because: "everybody who fits has as much as they can take".to_owned() },
-        Some((person, fit)) => Choice::Offer {
-            agent: person.id.clone(),
-            because: reasons(ask, person, fit, (now, rules, again, crowd)),
-        },
+        None => {
+            let because = "everybody who fits has as much as they can take".to_owned();
+            (Choice::Nobody { because }, waits_for)
+        }
+        Some((person, fit)) => {
+            let because = reasons(ask, person, fit, (now, rules, again, crowd));
+            (Choice::Offer { agent: person.id.clone(), because }, None)
+        }
     }
 }
 
@@ -247,11 +262,14 @@ fn in_the_way(ask: &Ask, people: &[Person], crowd: &Crowd, wide: Widened) -> Str
 type Need<'a> = (Option<&'a TeamId>, &'a BTreeSet<String>, &'a BTreeSet<String>, &'a str, &'a str, Widened);
 
 /// Goes through the waiting cases in their order and offers each to whoever fits best, as long as somebody has room.
-/// What is offered weighs on `people` at once, so nobody gets more than they can take and no case goes to two.
+/// What is offered weighs on `people` at once, so nobody gets more than they can take and no case goes to two. For a case
+/// that waits until somebody has room, one of those who fit is kept free of what comes after it: else a call, which needs a
+/// whole person, would never come to somebody whom chats keep a little busy.
 pub fn plan(asks: &mut [Ask], people: &mut [Person], now: Timestamp, rules: &Rules) -> Vec<(CaseId, Choice)> {
     rank(asks, now, rules);
     let crowd = Crowd::of(people);
     let mut vain: BTreeMap<Need<'_>, String> = BTreeMap::new();
+    let mut kept: BTreeSet<AgentId> = BTreeSet::new();
     let mut plan = Vec::new();
     for ask in asks.iter() {
         let need: Need<'_> = (
@@ -265,7 +283,11 @@ pub fn plan(asks: &mut [Ask], people: &mut [Person], now: Timestamp, rules: &Rul
         let known = if ask.passed.is_empty() { vain.get(&need) } else { None };
         let choice = match known {
             Some(because) => Choice::Nobody { because: because.clone() },
-            None => choose_in(ask, people, &crowd, now, rules),
+            None => {
+                let (choice, waits_for) = look(ask, people, (&crowd, &kept), now, rules);
+                kept.extend(waits_for);
+                choice
+            }
         };
         match &choice {
             Choice::Offer { agent, .. } => {

@@ -43,7 +43,7 @@ pub(super) fn channel_words(channel: &str) -> String {
 
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn listed<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
-    let items: Vec<&str> = items.into_iter().map(|item| item.as_str()).collect();
+    let items: Vec<&str> = items.into_iter().map(String::as_str).collect();
     match items.split_last() {
         None => String::new(),
         Some((only, [])) => (*only).to_owned(),

@@ -72,7 +72,8 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
         name: "Administrator".to_owned(),
         role: Role::Admin,
         teams: Vec::new(),
-        languages: vec!["en".to_owned()],
+        // Nothing is known of what they speak: a desk of one copes with all of it.
+        languages: Vec::new(),
     };
     match invite(store, clock, admin).await {
         Ok(password) => Ok(Some(password)),

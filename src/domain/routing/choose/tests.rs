@@ -172,6 +172,25 @@ fn a_call_fills_a_person_and_five_chats_another() {
 }
 
 #[test]
+fn a_call_that_needs_a_whole_person_is_not_starved_by_chats() {
+    let mut call = ask("call", 5 * MINUTE);
+    call.channel = "voice".to_owned();
+    let mut anna = person("anna", &[], &[]);
+    anna.load = rules().weight(&anna.capacity, "web_chat");
+    let mut waiting = vec![call, ask("chat1", MINUTE), ask("chat2", MINUTE)];
+    let offered = |waiting: &mut Vec<Ask>, people: &mut [Person]| {
+        let plan = plan(waiting, people, NOW, &rules());
+        plan.into_iter().find(|(_, choice)| to(choice).is_some()).map(|(case, _)| case.to_string())
+    };
+    assert_eq!(offered(&mut waiting, &mut [anna.clone()]), None, "she is kept for the call");
+    let two = &mut [anna.clone(), person("bob", &[], &[])];
+    assert_eq!(offered(&mut waiting, two), Some("call".to_owned()));
+    assert_eq!(two[0].load, 3 * anna.load, "and then the chats go to her");
+    anna.load = 0;
+    assert_eq!(offered(&mut waiting, &mut [anna]), Some("call".to_owned()));
+}
+
+#[test]
 fn whoever_can_do_little_else_goes_first_so_that_the_versatile_stay_free() {
     let people = [person("anna", &["tents"], &["en", "de"]), person("bob", &[], &["en"])];
     assert_eq!(to(&choose(&ask("c1", 0), &people, NOW, &rules())), Some("bob"));
@@ -285,12 +304,15 @@ proptest! {
     ) {
         named(&mut asks, &mut people);
         let plan = plan(&mut asks, &mut people, NOW, &rules());
-        // After the plan nobody who is still free could be given what is left.
-        for (case, choice) in &plan {
-            if to(choice).is_none() {
-                let ask = asks.iter().find(|ask| ask.case == *case).unwrap();
-                let again = choose(ask, &people, NOW, &rules());
-                prop_assert_eq!(to(&again), None);
+        // After the plan nobody who is still free could be given what is left, but those who are kept for a case before it.
+        let crowd = Crowd::of(&people);
+        let unserved: Vec<&Ask> =
+            asks.iter().zip(&plan).filter(|(_, (_, choice))| to(choice).is_none()).map(|(ask, _)| ask).collect();
+        for (place, ask) in unserved.iter().enumerate() {
+            if let Some(free) = to(&choose(ask, &people, NOW, &rules())) {
+                let free = people.iter().find(|person| person.id.as_str() == free).unwrap();
+                let kept = |before: &&&Ask| suits(before, free, &crowd, (NOW, &rules())).is_some() && !has_room(before, free, &rules());
+                prop_assert!(unserved[..place].iter().any(|before| kept(&before)), "{:?}", ask);
             }
         }
     }
