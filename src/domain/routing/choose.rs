@@ -215,8 +215,8 @@ fn reasons(
     } else if !person.languages.is_empty() {
         because.push(format!("speaks {}", language_name(&ask.language)));
     }
-    let wanted: BTreeSet<String> = ask.required.union(&ask.preferred).cloned().collect();
-    let knows: BTreeSet<String> = wanted.intersection(&person.skills).cloned().collect();
+    let sought: BTreeSet<String> = ask.required.union(&ask.preferred).cloned().collect();
+    let knows: BTreeSet<String> = sought.intersection(&person.skills).cloned().collect();
     if crowd.skilled && !knows.is_empty() {
         because.push(format!("knows {}", listed(&knows)));
     }
