@@ -33,10 +33,10 @@ pub(super) struct Options {
 enum RoutingCommand {
     /// Play a day by the rules of the service, and with whoever is free first getting the oldest case
     Simulate {
-        /// Cases as CSV: at,team,language,channel,urgency,skills,prefers,handle_minutes; a built-in day without it
+        /// Cases as CSV, columns `at,team,language,channel,urgency,skills,prefers,handle_minutes`; without it a built-in day
         #[arg(long, value_name = "FILE")]
         arrivals: Option<PathBuf>,
-        /// People as CSV: name,teams,skills,languages,channels,capacity,shifts; built-in ones without it
+        /// People as CSV, columns `name,teams,skills,languages,channels,capacity,shifts`; without it built-in ones
         #[arg(long, value_name = "FILE")]
         roster: Option<PathBuf>,
         /// Decides what is left to chance; the same seed gives the same figures

@@ -17,8 +17,10 @@ use crate::domain::case::Move;
 use crate::domain::decision::{Draft, HandOff};
 use crate::domain::event::EventKind;
 use crate::domain::handoff::{Approval, Handoff};
-use crate::domain::ids::HandoffId;
+use crate::domain::ids::{HandoffId, TeamId};
 use crate::domain::message::{Author, Citation, Message};
+use crate::domain::routing::Wait;
+use crate::domain::time::Timestamp;
 use crate::domain::triage::Urgency;
 use crate::failpoints;
 use crate::store::{CaseFile, Change, Draftbook, StoreError};
@@ -65,8 +67,7 @@ pub(super) async fn compose(
     let there = parts.desk.presence(&team, now) == Presence::Open;
     let offer = moving::offer_answers(parts, &end.file.customer, &book.case, there).await?;
     let urgency = urgency_of(handoff.urgency, book.case.urgency);
-    let usual =
-        estimate::minutes((&parts.store, &parts.desk, &parts.config.routing), &team, urgency, now).await?;
+    let usual = usual(parts, &team, urgency, now).await?;
     let told = told(parts, &team, &language, (&handoff.reason, spoken, usual));
     let transcript = parts.store.transcript(&book.case.id).await?;
     let identity = parts.store.identities(&book.case.customer).await?;
@@ -119,9 +120,7 @@ pub(super) async fn compose(
     book.case.team = Some(team.clone());
     book.case.resolution = None;
     book.case.wait.begin(now, parts.desk.due(&team, urgency, now));
-    let (since, due_at) = (book.case.wait.since, book.case.wait.due_at);
-    let body = json!({"handoff": stored.id, "reason": handoff.reason, "team": team, "urgency": urgency,
-        "since": since, "due_at": due_at});
+    let body = handed_off(&stored, &book.case.wait);
     book.push(Change::Handoff(Box::new(stored)));
     let message = settle::speak(parts, book, &draft, Some(&end.turn.id), now);
     if let Some(offer) = offer {
@@ -131,6 +130,22 @@ pub(super) async fn compose(
     failpoints::reach("handoff_composed");
     metrics::counter!("firstline_handoffs_total", "reason" => handoff.reason.clone()).increment(1);
     Ok(())
+}
+
+/// What the log says of it: with the clock of the wait, which may have begun before.
+fn handed_off(handoff: &Handoff, wait: &Wait) -> Value {
+    json!({"handoff": handoff.id, "reason": handoff.reason, "team": handoff.team, "urgency": handoff.urgency,
+        "since": wait.since, "due_at": wait.due_at})
+}
+
+/// How long that team's customers usually wait, where the record tells.
+async fn usual(
+    parts: &Parts,
+    team: &TeamId,
+    urgency: Urgency,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    estimate::minutes((&parts.store, &parts.desk, &parts.config.routing), team, urgency, now).await
 }
 
 /// A low urgency, declared or heard, stands where nothing speaks for a higher one.
@@ -146,7 +161,7 @@ fn urgency_of(declared: Option<Urgency>, heard: Urgency) -> Urgency {
 /// "here" later.
 fn told(
     parts: &Parts,
-    team: &crate::domain::ids::TeamId,
+    team: &TeamId,
     language: &str,
     (reason, spoken, usual): (&str, bool, Option<i64>),
 ) -> String {

@@ -281,13 +281,12 @@ pub fn plan(asks: &mut [Ask], people: &mut [Person], now: Timestamp, rules: &Rul
             widened(ask, now, rules),
         );
         let known = if ask.passed.is_empty() { vain.get(&need) } else { None };
-        let choice = match known {
-            Some(because) => Choice::Nobody { because: because.clone() },
-            None => {
-                let (choice, waits_for) = look(ask, people, (&crowd, &kept), now, rules);
-                kept.extend(waits_for);
-                choice
-            }
+        let choice = if let Some(because) = known {
+            Choice::Nobody { because: because.clone() }
+        } else {
+            let (choice, waits_for) = look(ask, people, (&crowd, &kept), now, rules);
+            kept.extend(waits_for);
+            choice
         };
         match &choice {
             Choice::Offer { agent, .. } => {
