@@ -297,7 +297,7 @@ async fn a_link_of_ours_rates_once_and_any_other_is_nothing(record: Arc<Record>)
         actor: &actor,
         case: &open.id,
     };
-    act::reopen(at).await.unwrap();
+    act::reopen(at, &parts.desk).await.unwrap();
     let score = Score { points: 2, scale: Scale::Five, comment: None };
     let early = world.pipeline.rate(&open.id, "in_app", &score).await;
     assert!(matches!(early, Err(RateError::NotResolved(CaseState::Queued))));

@@ -132,6 +132,7 @@ mod tests {
         "code_texts",
         "half_sign_ins",
         "oidc_requests",
+        "presences",
         "recovery_codes",
         "secrets",
         "sessions",

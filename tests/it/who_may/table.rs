@@ -61,7 +61,8 @@ const fn row(
 use Thing::{Case, Customer, File, Nothing};
 
 /// Every call of `/openapi.json`, and `/metrics`.
-pub(super) const API: [Row; 36] = [
+pub(super) const API: [Row; 37] = [
+    row(("POST", "/v1/cases/{id}/csat"), Case, WORKERS, &[400]),
     row(("GET", "/v1/queue"), Nothing, EVERYBODY, &[200]),
     row(("POST", "/v1/cases/{id}/accept"), Case, WORKERS, &[400, 409]),
     row(("POST", "/v1/cases/{id}/decline"), Case, WORKERS, &[400, 409]),
