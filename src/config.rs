@@ -12,6 +12,7 @@ mod crm;
 mod email;
 mod identity;
 mod mcp;
+mod reports;
 mod routing;
 mod sections;
 mod telemetry;
@@ -25,6 +26,7 @@ pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use email::{EmailSettings, MailTls};
 pub use identity::Identity;
 pub use mcp::{Mcp, McpServer, McpTool};
+pub use reports::{PriceSettings, Reports, Weekday};
 pub use routing::{Hours, Routing, ServiceLevels, TeamSettings};
 pub use sections::{
     Business, Cases, Console, Database, Guard, Knowledge, Limits, Model, ModelCalls, OutputLimit,
@@ -82,6 +84,10 @@ pub struct Config {
     pub channels: Channels,
     /// The operator's CRM.
     pub crm: CrmSettings,
+    /// How the measures are counted, and who is told.
+    pub reports: Reports,
+    /// What things cost.
+    pub prices: PriceSettings,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
     /// What may be called.
@@ -190,6 +196,8 @@ impl Config {
                 telemetry: reader.section("telemetry")?,
                 identity: reader.section("identity")?,
                 crm: reader.section("crm")?,
+                reports: reader.section("reports")?,
+                prices: reader.section("prices")?,
                 channels: Channels {
                     in_app: reader.section("in_app")?,
                     telegram: reader.section("telegram")?,
@@ -230,6 +238,12 @@ impl Config {
         wrong.extend(self.channels.problems());
         wrong.extend(self.identity.problems());
         wrong.extend(self.routing.problems());
+        wrong.extend(self.reports.problems());
+        wrong.extend(self.prices.problems());
+        if !self.reports.weekly_to.is_empty() && !self.channels.email.enabled {
+            wrong
+                .push("[reports] weekly_to needs [email]: switch it on, or leave weekly_to empty".to_owned());
+        }
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {

@@ -10,7 +10,7 @@
 //! | Layer | Modules | May import |
 //! |---|---|---|
 //! | 0 | [`domain`] what things are; [`failpoints`] where a test may kill the process | nothing of ours |
-//! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] | 0 |
+//! | 1 | [`config`] [`telemetry`] [`language`] [`templates`] [`charts`] plots as SVG | 0 |
 //! | 2 | [`store`] all SQL; [`knowledge`] articles, procedures, search; [`channels`] adapters; [`llm`] the wire to models | 0-1, never each other |
 //! | 3 | [`tools`] what may be called, and the operator's CRM; [`desk`] the human side | 0-2, never each other |
 //! | 4 | [`assistant`] who proposes a step | 0-3 |
@@ -24,7 +24,7 @@
 //! stage in eight files that know each other: `turn` holds it, `acquaint` asks the CRM who writes, `resolve` works on it (and asks `guard`), `doubt` asks whether a
 //! message belongs to the case, `effect` calls the tools (writes by way of `write`), `settle` commits it, `handoff` passes it on. `approve` carries out what
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
-//! `write_back` tells the CRM what became of cases.
+//! `write_back` tells the CRM what became of cases, `counting` adds them to the measures, `weekly` tells of them.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve`, `cli::shop` and `cli::audit`), `minijinja`
@@ -47,6 +47,7 @@
 pub mod app;
 pub mod assistant;
 pub mod channels;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -25,6 +25,7 @@ pub mod instagram;
 pub mod json;
 pub mod messenger;
 pub mod meta;
+pub mod notices;
 pub mod outgoing;
 #[cfg(feature = "failpoints")]
 pub mod pushed;
@@ -41,6 +42,7 @@ pub mod whatsapp;
 
 pub use json::BadInput;
 pub use rules::Rules;
+use twilio::segments;
 pub use webhook::{Webhook, WebhookAnswer};
 
 /// Why a message did not get through, and who must act.
@@ -185,6 +187,10 @@ pub trait ChannelAdapter: Send + Sync {
     fn takes_once(&self) -> bool {
         self.follows_the_record()
     }
+    /// Gives words to somebody who works here, where the medium can reach them.
+    fn notify<'a>(&'a self, _: notices::Notice<'a>) -> Option<BoxFuture<'a, Result<(), ChannelError>>> {
+        None
+    }
     /// Gives one message to the medium; what the provider calls it from now on, where it says.
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>>;
 }
@@ -248,6 +254,16 @@ impl Channels {
         (0..parts).map(delivery).collect()
     }
 
+    /// In how many parts a message leaves, as the medium bills them.
+    pub fn segments(&self, message: &Message) -> i64 {
+        let parts = self.get(&message.channel).map(|channel| channel.rules().parts(message));
+        let billed = |part: &rules::Part| match message.channel.as_str() {
+            sms::NAME => segments::count(&segments::minimised(&part.text)).0,
+            _ => 1,
+        };
+        parts.map_or(1, |parts| parts.iter().map(billed).sum::<usize>() as i64)
+    }
+
     /// Whether what is stored for the channel called `name` has arrived, with nothing to carry.
     fn arrived_when_stored(&self, name: &str) -> bool {
         self.get(name).is_some_and(ChannelAdapter::follows_the_record) && !failpoints::planted("pushed")
@@ -260,6 +276,10 @@ pub fn all(config: &Config) -> Result<Vec<Box<dyn ChannelAdapter>>, Vec<String>>
     let pace = Pace::of(config);
     let settings = &config.channels;
     let client = outgoing::client(config).map_err(|error| vec![error])?;
+    let wrong = notices::problems(config);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     let mut all: Vec<Box<dyn ChannelAdapter>> =
         vec![Box::new(in_app::InApp::new(&settings.in_app, client.clone())?), Box::new(web_chat::WebChat)];
     if settings.telegram.enabled {

@@ -16,6 +16,7 @@ mod knowledge;
 mod lines;
 mod operations;
 mod output;
+mod reports;
 mod routing;
 mod serve;
 mod shop;
@@ -73,6 +74,8 @@ enum Command {
     Tools(tools::Options),
     /// Play a day of routing
     Routing(routing::Options),
+    /// The measures: count them again from the logs, to check or to replace what stands
+    Reports(reports::Options),
     /// Bring the database's schema up to date
     Migrate,
     /// Accounts of agents
@@ -126,6 +129,7 @@ pub fn run() -> ExitCode {
             Command::Channels(options) => channels::run(options).await,
             Command::Tools(options) => tools::run(&options),
             Command::Routing(options) => routing::run(&globals, options),
+            Command::Reports(options) => reports::run(&globals, options).await,
             Command::Migrate => operations::migrate(&globals).await,
             Command::User(options) => operations::user(&globals, options).await,
             Command::Key(options) => operations::key(&globals, options).await,

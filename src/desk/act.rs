@@ -124,10 +124,9 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
         book.case.answered_seq = book.case.inbound_seq;
         let first = first_answer(book, now);
         let message = book.message(entry(at, &book.case, &reply.text, Visibility::Public, now));
-        book.event(
-            EventKind::AgentReplied,
-            &json!({"by": at.actor.shown(), "message": message.id, "took": taken, "first_answer": first}),
-        );
+        let body = json!({"by": at.actor.shown(), "message": message.id, "took": taken, "first_answer": first,
+            "channel": message.channel, "segments": at.channels.segments(&message)});
+        book.event(EventKind::AgentReplied, &body);
         for delivery in at.channels.deliveries(&book.case, &message, now, at.clock) {
             book.push(Change::Deliver(delivery));
         }

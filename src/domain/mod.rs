@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod event;
 pub mod handoff;
 pub mod ids;
+pub mod measures;
 pub mod merge;
 pub mod message;
 pub mod money;

@@ -236,8 +236,8 @@ fn tell(
     let message = speak(parts, book, &Draft { text, ..Draft::default() }, None, now);
     // What the service says because a process died is no person's answer.
     let first = if by == HOUSEKEEPING { None } else { act::first_answer(book, now) };
-    let body =
-        json!({"by": by, "message": message.id, "approval": pending.approval.id, "first_answer": first});
+    let body = json!({"by": by, "message": message.id, "approval": pending.approval.id, "first_answer": first,
+        "channel": message.channel, "segments": parts.channels.segments(&message)});
     book.event(EventKind::AgentReplied, &body);
 }
 

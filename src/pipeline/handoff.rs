@@ -120,13 +120,15 @@ pub(super) async fn compose(
     book.case.team = Some(team.clone());
     book.case.resolution = None;
     book.case.wait.begin(now, parts.desk.due(&team, urgency, now));
-    let body = handed_off(&stored, &book.case.wait);
+    let mut body = handed_off(&stored, &book.case.wait);
     book.push(Change::Handoff(Box::new(stored)));
     let message = settle::speak(parts, book, &draft, Some(&end.turn.id), now);
     if let Some(offer) = offer {
         book.case.move_offer = Some(offer.asked(message.seq));
     }
-    book.event(EventKind::HandedOff, &settle::end_body(end, body));
+    body["segments"] = json!(parts.channels.segments(&message));
+    let body = settle::end_body(end, book, body);
+    book.event(EventKind::HandedOff, &body);
     failpoints::reach("handoff_composed");
     metrics::counter!("firstline_handoffs_total", "reason" => handoff.reason.clone()).increment(1);
     Ok(())

@@ -271,7 +271,7 @@ async fn compose(
     case.doubt = doubt.map(placed);
     let mut book = Draftbook::new(case, now);
     if opened {
-        book.event(EventKind::Opened, &json!({"channel": message.channel, "follows": book.case.follows}));
+        began(&mut book, &message.channel);
     }
     received(&mut book, &stored, read.typed);
     if was_settled && !settled {
@@ -306,6 +306,14 @@ async fn compose(
     let waits = turn.as_ref().is_some_and(|turn| turn.holder.is_empty());
     let turn = turn.filter(|turn| !turn.holder.is_empty());
     Ok(Some(Plan { unit, accepted, turn, waits }))
+}
+
+/// Writes into the log that the case began, where and whose it is.
+fn began(book: &mut Draftbook, channel: &str) {
+    let (follows, customer) = (&book.case.follows, &book.case.customer);
+    let body =
+        json!({"channel": channel, "follows": follows, "customer": customer, "language": book.case.language});
+    book.event(EventKind::Opened, &body);
 }
 
 /// Writes into the log that a message came, and what a code in it proved.

@@ -40,6 +40,7 @@ mod alert;
 mod approve;
 mod await_end;
 mod consent;
+mod counting;
 mod deliver;
 mod doubt;
 mod effect;
@@ -55,6 +56,7 @@ mod resolve;
 mod settle;
 pub mod triage;
 mod turn;
+mod weekly;
 mod which_case;
 mod write;
 mod write_back;
@@ -309,6 +311,8 @@ impl Pipeline {
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
         self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
         self.parts.tasks.spawn(write_back::run(self.parts.clone(), poll));
+        self.parts.tasks.spawn(counting::run(self.parts.clone()));
+        self.parts.tasks.spawn(weekly::run(self.parts.clone()));
     }
 
     /// Runs all open turns and deliveries that are due to their end; for programs that do not [`start`](Self::start).
@@ -332,6 +336,16 @@ impl Pipeline {
     /// Brings about what time does: snoozes end, cases close, customers are asked what they think.
     pub async fn tidy_up(&self) {
         housekeeping::tidy_up(&self.parts).await;
+    }
+
+    /// Counts what is new for the measures; for programs that do not [`start`](Self::start).
+    pub async fn count(&self) {
+        counting::due(&self.parts).await;
+    }
+
+    /// Tells of the week that is over, if nobody has; for programs that do not [`start`](Self::start).
+    pub async fn tell_of_the_week(&self) {
+        weekly::due(&self.parts).await;
     }
 
     /// Finds turns when woken and every now and then.

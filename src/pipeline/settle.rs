@@ -102,14 +102,20 @@ pub(super) async fn commit(
 }
 
 fn silent(end: &End<'_>, mut book: Draftbook, reason: &str) -> Draftbook {
-    book.event(EventKind::Silent, &end_body(end, json!({"reason": reason})));
+    let body = end_body(end, &book, json!({"reason": reason}));
+    book.event(EventKind::Silent, &body);
     book
 }
 
-/// The body of an event that ends a turn; `await_end` reads it back.
-pub(super) fn end_body(end: &End<'_>, mut more: Value) -> Value {
+/// The body of an event that ends a turn: `await_end` reads it back, and the measures where the case belongs.
+pub(super) fn end_body(end: &End<'_>, book: &Draftbook, mut more: Value) -> Value {
     more["turn"] = json!(end.turn.id);
     more["through"] = json!(end.through);
+    more["channel"] = json!(book.case.channel);
+    more["language"] = json!(book.case.language);
+    if let Some(intent) = &book.case.intent {
+        more["intent"] = json!(intent);
+    }
     more
 }
 
@@ -143,7 +149,9 @@ fn say(
         }
     };
     let cited: Vec<&str> = draft.citations.iter().map(|c| c.article.as_str()).collect();
-    let body = end_body(end, json!({"message": message.id, "articles": cited, "resolution": draft.resolves}));
+    let body = json!({"message": message.id, "articles": cited, "resolution": draft.resolves,
+        "segments": parts.channels.segments(&message)});
+    let body = end_body(end, book, body);
     // Settled before, and only thanks or a greeting since: it stays as it was.
     let kept = book.case.resolution.take();
     let resolves = draft.resolves.or(kept);
@@ -190,7 +198,9 @@ fn ask(
         let body = json!({"tool": pending.tool, "message": message.id});
         book.event(EventKind::ConfirmAsked, &body);
     }
-    book.event(EventKind::Replied, &end_body(end, json!({"message": message.id})));
+    let body = json!({"message": message.id, "segments": parts.channels.segments(&message)});
+    let body = end_body(end, book, body);
+    book.event(EventKind::Replied, &body);
     Outcome::Replied
 }
 

@@ -26,9 +26,13 @@ mod outbox;
 mod people;
 mod person;
 mod ratings;
+mod recount;
+mod reports;
+mod rollups;
 mod routing;
 mod rows;
 mod statements;
+mod summaries;
 mod tries;
 mod turns;
 pub mod unit;
@@ -67,7 +71,11 @@ pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
 pub use people::{Evidence, Match, PersonChange, TypedContact};
 pub use person::Erased;
+pub use recount::Recount;
+pub use reports::{Backlog, By, CountedCase, Cut};
+pub use rollups::Standing;
 pub use routing::{Abilities, Heard, Held, Member, OpenOffer, WaitingCase};
+pub use summaries::DueSummary;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 pub use write_backs::{Told, WriteBack};
 
@@ -85,6 +93,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "offers to move", include_str!("migrations/0010_moves.sql")),
     (11, "who may do what", include_str!("migrations/0011_roles.sql")),
     (12, "routing", include_str!("migrations/0012_routing.sql")),
+    (13, "the measures", include_str!("migrations/0013_measures.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
 ];
 

@@ -39,13 +39,15 @@ pub enum Scope {
     Knowledge,
     /// Read `/metrics`.
     Metrics,
+    /// Read the measures.
+    Reports,
     /// Everything.
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Messages,
         Self::CasesRead,
         Self::CasesWrite,
@@ -53,6 +55,7 @@ impl Scope {
         Self::Approvals,
         Self::Knowledge,
         Self::Metrics,
+        Self::Reports,
         Self::Admin,
     ];
 
@@ -66,6 +69,7 @@ impl Scope {
             Self::Approvals => "approvals",
             Self::Knowledge => "knowledge",
             Self::Metrics => "metrics",
+            Self::Reports => "reports",
             Self::Admin => "admin",
         }
     }
@@ -77,6 +81,7 @@ impl Scope {
             Self::CasesWrite => Right::Act,
             Self::Customers => Right::MergeCustomers,
             Self::Approvals => Right::Approve,
+            Self::Reports => Right::SeeReports,
             Self::Messages | Self::Metrics | Self::Admin => Right::Administer,
         }
     }

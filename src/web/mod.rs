@@ -28,6 +28,7 @@ mod hooks;
 pub mod keys;
 mod origin;
 mod rating;
+mod reports;
 mod shapes;
 mod stream;
 mod throttle;

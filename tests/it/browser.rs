@@ -3,6 +3,8 @@
 //! Needs `chromedriver` and `chromium`. Where they are missing the tests say so and are left out, except
 //! in CI, where they fail. Screenshots are left in `target/screenshots/`.
 
+mod reports;
+
 use std::path::Path;
 use std::time::Duration;
 

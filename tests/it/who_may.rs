@@ -181,6 +181,7 @@ impl Row {
         };
         let path =
             self.path.replacen("{id}", &id, 1).replace("{approval}", "none").replace("{delivery}", "none");
+        let path = path.replace("{measure}", "automation");
         format!("{path}{}", self.query)
     }
 

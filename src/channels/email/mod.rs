@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use super::notices::Notice;
 use super::{Bounds, ChannelAdapter, ChannelError, Incoming, Outgoing, Webhook};
 use crate::config::EmailSettings;
 
@@ -93,6 +94,10 @@ impl ChannelAdapter for Email {
 
     fn begin_thread(&self, seed: &str, address: &str) -> Option<String> {
         Some(token::Tokens::thread(seed, address))
+    }
+
+    fn notify<'a>(&'a self, notice: Notice<'a>) -> Option<BoxFuture<'a, Result<(), ChannelError>>> {
+        Some(Box::pin(async move { self.server.hand_over(&write::notice(&self.settings, notice)?).await }))
     }
 
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {

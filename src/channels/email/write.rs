@@ -7,6 +7,7 @@ use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 
 use super::read::{ANONYMOUS, Post, Threading, UNPROVEN};
+use crate::channels::notices::Notice;
 use crate::channels::{ChannelError, Outgoing};
 use crate::config::EmailSettings;
 use crate::domain::message::Author;
@@ -24,9 +25,9 @@ pub(super) struct Letter {
     pub(super) bytes: Vec<u8>,
 }
 
-/// RFC 3834: this is the answer of a program.
+/// RFC 3834: this is the answer of a program, or its own report.
 #[derive(Clone)]
-struct AutoSubmitted;
+struct AutoSubmitted(&'static str);
 
 impl Header for AutoSubmitted {
     fn name() -> HeaderName {
@@ -34,11 +35,11 @@ impl Header for AutoSubmitted {
     }
 
     fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
+        Ok(Self("auto-replied"))
     }
 
     fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-replied".to_owned())
+        HeaderValue::new(Self::name(), self.0.to_owned())
     }
 }
 
@@ -83,7 +84,7 @@ pub(super) fn compose(
         builder = builder.reply_to(Mailbox::new(name, reply_to));
     }
     if outgoing.message.author != Author::Agent {
-        builder = builder.header(AutoSubmitted);
+        builder = builder.header(AutoSubmitted("auto-replied"));
     }
     if let Some(threading) = &threading {
         builder = answering(builder, threading);
@@ -93,6 +94,28 @@ pub(super) fn compose(
     let message = builder.body(outgoing.text.to_owned());
     let message =
         message.map_err(|error| ChannelError::Permanent(format!("the mail cannot be written: {error}")))?;
+    Ok(Letter { id, envelope, bytes: message.formatted() })
+}
+
+/// Writes words for somebody who works here; the same Message-ID at every try.
+pub(super) fn notice(settings: &EmailSettings, notice: Notice<'_>) -> Result<Letter, ChannelError> {
+    let recipient: Address = notice.to.parse().map_err(|_| unusable("the recipient"))?;
+    let sender: Address = settings.address.parse().map_err(|_| unusable("[email] address"))?;
+    let id = format!("{}@{}", notice.id, sender.domain());
+    let name = Some(one_line(&settings.name)).filter(|name| !name.is_empty());
+    let written = UNIX_EPOCH + Duration::from_millis(notice.at.0.max(0) as u64);
+    let message = MessageBuilder::new()
+        .from(Mailbox::new(name, sender.clone()))
+        .to(Mailbox::new(None, recipient.clone()))
+        .subject(one_line(notice.subject))
+        .date(written)
+        .message_id(Some(format!("<{id}>")))
+        .header(ContentType::TEXT_PLAIN)
+        .header(AutoSubmitted("auto-generated"))
+        .body(notice.text.to_owned());
+    let message =
+        message.map_err(|error| ChannelError::Permanent(format!("the mail cannot be written: {error}")))?;
+    let envelope = Envelope::new(Some(sender), vec![recipient]).map_err(|_| unusable("the recipient"))?;
     Ok(Letter { id, envelope, bytes: message.formatted() })
 }
 

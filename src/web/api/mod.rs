@@ -20,6 +20,7 @@ mod messages;
 mod offers;
 mod people;
 mod presence;
+mod reports;
 mod satisfaction;
 
 #[derive(OpenApi)]
@@ -70,6 +71,8 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(people::merge))
         .routes(routes!(people::unmerge))
         .routes(routes!(knowledge::search_knowledge))
+        .routes(routes!(reports::whole))
+        .routes(routes!(reports::one))
         .split_for_parts();
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.description = Some("An API key, `flk_…`; `firstline key add` makes one.".to_owned());

@@ -18,6 +18,7 @@ mod offers;
 mod pages;
 mod password;
 mod refusals;
+mod reports;
 mod shown;
 mod sign_in;
 
@@ -44,6 +45,9 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/login", get(sign_in::page).post(sign_in::enter))
         .route("/console/logout", post(sign_in::leave))
         .route("/console/password", get(password::page).post(password::change))
+        .route("/console/reports", get(reports::report).layer(compressed.clone()))
+        .route("/console/reports/cases", get(reports::cases))
+        .route("/console/reports.css", get(reports::style).layer(compressed.clone()))
         .route("/console/console.css", get(style).layer(compressed.clone()))
         .route("/console/console.js", get(script).layer(compressed))
         .layer(middleware::from_fn_with_state(edge.clone(), refusals::as_pages))

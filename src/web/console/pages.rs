@@ -155,6 +155,7 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
         |cases: &[Case]| cases.iter().map(|one| line(one, one.updated_at, None)).collect::<Vec<Value>>();
     Ok(json!({
         "title": "Console",
+        "reports": signed_in.may(Right::SeeReports),
         "business": edge.app.config.business.name,
         "agent": signed_in.agent.name,
         "first_password": signed_in.agent.password_chosen_at.is_none(),

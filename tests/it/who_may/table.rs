@@ -35,6 +35,7 @@ const EVERYBODY: &[Role] = &Role::ALL;
 const LOGGED: &[Role] = &[Role::Agent, Role::Supervisor, Role::Admin, Role::Auditor];
 const WORKERS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Admin];
 const LEADERS: &[Role] = &[Role::Supervisor, Role::Admin];
+const SEERS: &[Role] = &[Role::Viewer, Role::Supervisor, Role::Admin, Role::Auditor];
 const ADMIN: &[Role] = &[Role::Admin];
 const EXPORTERS: &[Role] = &[Role::Admin, Role::Auditor];
 
@@ -61,7 +62,7 @@ const fn row(
 use Thing::{Case, Customer, File, Nothing};
 
 /// Every call of `/openapi.json`, and `/metrics`.
-pub(super) const API: [Row; 37] = [
+pub(super) const API: [Row; 39] = [
     row(("POST", "/v1/cases/{id}/csat"), Case, WORKERS, &[400]),
     row(("GET", "/v1/queue"), Nothing, EVERYBODY, &[200]),
     row(("POST", "/v1/cases/{id}/accept"), Case, WORKERS, &[400, 409]),
@@ -98,6 +99,8 @@ pub(super) const API: [Row; 37] = [
     row(("POST", "/v1/customers/{id}/merge"), Customer, LEADERS, &[400]),
     row(("POST", "/v1/customers/{id}/unmerge"), Customer, LEADERS, &[400]),
     Row { query: "?q=hours", ..row(("GET", "/v1/knowledge/search"), Nothing, EVERYBODY, &[200]) },
+    row(("GET", "/v1/reports"), Nothing, SEERS, &[200]),
+    row(("GET", "/v1/reports/{measure}"), Nothing, SEERS, &[200]),
     row(("POST", "/v1/messages"), Nothing, ADMIN, &[400]),
     row(("GET", "/metrics"), Nothing, ADMIN, &[200]),
     row(("GET", "/v1/customers/{id}/export"), Customer, EXPORTERS, &[200]),
@@ -114,7 +117,7 @@ const fn open(method: &'static str, path: &'static str, admitted: &'static [u16]
 }
 
 /// Every route of the console.
-pub(super) const CONSOLE: [Row; 26] = [
+pub(super) const CONSOLE: [Row; 29] = [
     open("GET", "/console/offers.css", &[200]),
     open("GET", "/console/offers.js", &[200]),
     row(("GET", "/console/offers"), Nothing, EVERYBODY, &[200]),
@@ -127,6 +130,9 @@ pub(super) const CONSOLE: [Row; 26] = [
     open("POST", "/console/login", &[400, 429]),
     open("GET", "/console/console.css", &[200]),
     open("GET", "/console/console.js", &[200]),
+    open("GET", "/console/reports.css", &[200]),
+    row(("GET", "/console/reports"), Nothing, SEERS, &[200]),
+    row(("GET", "/console/reports/cases"), Nothing, SEERS, &[200]),
     row(("GET", "/console"), Nothing, EVERYBODY, &[200]),
     row(("GET", "/console/lists"), Nothing, EVERYBODY, &[200]),
     row(("GET", "/console/cases/{id}"), Case, EVERYBODY, &[200]),
