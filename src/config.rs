@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod channels;
+mod console;
 mod crm;
 mod email;
 mod identity;
@@ -22,6 +23,7 @@ pub use channels::{
     Channels, InAppSettings, MetaSettings, SlackSettings, SmsSettings, TelegramSettings, VoiceSettings,
     WhatsAppSettings,
 };
+pub use console::{Console, Oidc, SecondFactor};
 pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use email::{EmailSettings, MailTls};
 pub use identity::Identity;
@@ -29,8 +31,8 @@ pub use mcp::{Mcp, McpServer, McpTool};
 pub use reports::{PriceSettings, Reports, Weekday};
 pub use routing::{Hours, Routing, ServiceLevels, TeamSettings};
 pub use sections::{
-    Business, Cases, Console, Database, Guard, Knowledge, Limits, Model, ModelCalls, OutputLimit,
-    Satisfaction, Server, Structured, TriageSettings, Worker,
+    Business, Cases, Database, Guard, Knowledge, Limits, Model, ModelCalls, OutputLimit, Satisfaction,
+    Server, Structured, TriageSettings, Worker,
 };
 pub use telemetry::Telemetry;
 pub use tools::{HttpTool, Method, OAuth2, ToolLimits, ToolSettings};
@@ -244,6 +246,7 @@ impl Config {
             wrong
                 .push("[reports] weekly_to needs [email]: switch it on, or leave weekly_to empty".to_owned());
         }
+        wrong.extend(self.console.problems(&self.server.public_base_url));
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {
@@ -389,6 +392,21 @@ fn merge(base: &mut Table, over: Table) {
 }
 
 /// `FIRSTLINE__WORKER__POLL_MS=100` sets `[worker] poll_ms`; the text takes the type of the default it replaces.
+/// Sets one setting as the type it has; whether the value has that type. `OIDC__CLIENT_ID` in `[console]` is the
+/// setting of `[console.oidc]`, where there is such a section.
+fn set(section: &mut Table, key: &str, value: &str) -> bool {
+    if let Some((inner, rest)) = key.split_once("__")
+        && let Some(Value::Table(inner)) = section.get_mut(inner)
+    {
+        return set(inner, rest, value);
+    }
+    let typed = typed(section.get(key), value);
+    typed.is_some_and(|typed| {
+        section.insert(key.to_owned(), typed);
+        true
+    })
+}
+
 fn apply_environment(table: &mut Table, environment: &Environment, problems: &mut Vec<String>) {
     for (name, value) in &environment.0 {
         let Some(path) = name.strip_prefix(PREFIX) else {
@@ -403,14 +421,8 @@ fn apply_environment(table: &mut Table, environment: &Environment, problems: &mu
         let Value::Table(section) = section else {
             continue;
         };
-        let typed = typed(section.get(key), value.expose_secret());
-        match typed {
-            Some(typed) => {
-                section.insert(key.to_owned(), typed);
-            }
-            None => {
-                problems.push(format!("{name}: its value does not have the type of the setting it replaces"));
-            }
+        if !set(section, key, value.expose_secret()) {
+            problems.push(format!("{name}: its value does not have the type of the setting it replaces"));
         }
     }
 }

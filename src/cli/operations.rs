@@ -14,7 +14,7 @@ use crate::domain::role::Role;
 use crate::domain::team::Agent;
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::{Abilities, AgentChange, ApiKey, Store};
-use crate::web::accounts;
+use crate::web::accounts::{self, Office};
 use crate::web::keys::{self, Scope};
 
 const DAY_MS: i64 = 86_400_000;
@@ -76,6 +76,23 @@ enum UserCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Give an agent a new first password, printed once, alone on standard output; their sessions end
+    ResetPassword {
+        /// How they sign in
+        login: String,
+    },
+    /// Take away an agent's second factor that is lost; their sessions end
+    ResetSecondFactor {
+        /// How they sign in
+        login: String,
+    },
+    /// Say who an agent is to the identity provider of [console.oidc]; without a subject, nobody
+    Link {
+        /// How they sign in
+        login: String,
+        /// The provider's own id of them, the `sub` of its tokens
+        subject: Option<String>,
     },
     /// Remove an agent; their sessions end
     Remove {
@@ -145,6 +162,7 @@ fn hide_password(url: &str) -> String {
 
 pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), Failure> {
     let (store, config) = store(globals).await?;
+    let office = Office { store: &store, clock: &SystemClock, by: accounts::COMMAND_LINE };
     let done = match options.command {
         UserCommand::Add { login, name, role, teams, languages, abilities } => {
             let teams = declared(&config, &teams)?;
@@ -152,7 +170,7 @@ pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), 
             let able = abilities.over(Abilities::default())?;
             let known = login.clone();
             let agent = accounts::NewAgent { login, name, role, teams, languages };
-            let password = accounts::invite(&store, &SystemClock, agent).await.map_err(Failure::usage)?;
+            let password = accounts::invite(office, agent).await.map_err(Failure::usage)?;
             if abilities.any() {
                 let agent = agent_named(&store, &known).await?;
                 store.set_abilities(&agent.id, &able).await.context("the record failed")?;
@@ -173,16 +191,28 @@ pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), 
                 teams: if teams.is_empty() && !no_team { known.teams } else { declared(&config, &teams)? },
                 languages: if languages.is_empty() { known.languages } else { languages },
             };
-            accounts::change(&store, &login, &to).await.map_err(Failure::usage)
+            accounts::change(office, &login, &to).await.map_err(Failure::usage)
         }
         UserCommand::List { json } => list_agents(&store, json).await,
-        UserCommand::Remove { login } => {
-            if store.remove_agent(&login).await.context("the record failed")? {
-                Ok(())
-            } else {
-                Err(Failure::Usage(format!("there is no agent `{login}`; see `firstline user list`")))
-            }
+        UserCommand::ResetPassword { login } => {
+            let password = accounts::reset_password(office, &login).await.map_err(Failure::usage)?;
+            output::line(&password);
+            Ok(())
         }
+        UserCommand::ResetSecondFactor { login } => {
+            accounts::reset_second_factor(office, &login).await.map_err(Failure::usage)
+        }
+        UserCommand::Link { login, subject } => {
+            let issuer = &config.console.oidc.issuer;
+            if issuer.is_empty() {
+                return Err(Failure::Usage(
+                    "there is no identity provider; set [console.oidc] issuer".to_owned(),
+                ));
+            }
+            let subject = subject.unwrap_or_default();
+            accounts::link(office, &login, issuer, &subject).await.map_err(Failure::usage)
+        }
+        UserCommand::Remove { login } => accounts::remove(office, &login).await.map_err(Failure::usage),
     };
     store.close().await;
     done

@@ -209,16 +209,6 @@ pub struct Guard {
     pub allowed_hosts: Vec<String>,
 }
 
-/// Where agents work.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Console {
-    /// How long a sign-in lasts.
-    pub session_ms: i64,
-    /// Sign-ins per address.
-    pub attempts_per_minute_max: usize,
-}
-
 /// One language model behind an endpoint that speaks the chat-completions protocol.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -62,6 +62,10 @@ pub enum Right {
     MergeCustomers,
     /// Read the measures.
     SeeReports,
+    /// See who has an account and what became of it.
+    SeeAccounts,
+    /// Take away a lost second factor of those who answer customers.
+    ResetSecondFactors,
     /// Make, change and remove accounts.
     ManageAccounts,
     /// Read the log of a case.
@@ -76,7 +80,7 @@ pub enum Right {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SeeCases,
         Self::SeeAllTeams,
         Self::Act,
@@ -84,6 +88,8 @@ impl Right {
         Self::Approve,
         Self::MergeCustomers,
         Self::SeeReports,
+        Self::SeeAccounts,
+        Self::ResetSecondFactors,
         Self::ManageAccounts,
         Self::SeeLog,
         Self::Export,
@@ -101,6 +107,8 @@ impl Right {
             Self::Approve => "decide about what waits for approval",
             Self::MergeCustomers => "say who is who among the customers",
             Self::SeeReports => "read the reports",
+            Self::SeeAccounts => "see the accounts",
+            Self::ResetSecondFactors => "take away a second factor",
             Self::ManageAccounts => "manage accounts",
             Self::SeeLog => "read the log",
             Self::Export => "take out everything about a customer",
@@ -123,12 +131,19 @@ fn rights(role: Role) -> &'static [Right] {
             Right::Approve,
             Right::MergeCustomers,
             Right::SeeReports,
+            Right::SeeAccounts,
+            Right::ResetSecondFactors,
             Right::SeeLog,
         ],
         Role::Admin => &Right::ALL,
-        Role::Auditor => {
-            &[Right::SeeCases, Right::SeeAllTeams, Right::SeeReports, Right::SeeLog, Right::Export]
-        }
+        Role::Auditor => &[
+            Right::SeeCases,
+            Right::SeeAllTeams,
+            Right::SeeReports,
+            Right::SeeAccounts,
+            Right::SeeLog,
+            Right::Export,
+        ],
     }
 }
 

@@ -1,4 +1,4 @@
-//! The accounts of agents and their sessions.
+//! The accounts of agents.
 
 use sqlx::any::AnyRow;
 
@@ -10,15 +10,6 @@ use crate::domain::time::Timestamp;
 use super::columns::Columns;
 use super::rows::{json, storable};
 use super::{Store, StoreError};
-
-/// A signed-in agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentSession {
-    /// Who.
-    pub agent: Agent,
-    /// Until when.
-    pub expires_at: Timestamp,
-}
 
 /// What an account is given, after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,64 +86,25 @@ impl Store {
         Ok(!self.write(sqlx::query(sql).bind(storable(login))).await?.is_empty())
     }
 
-    /// Sets the Argon2id hash of the password that an agent chose. Returns whether there is such an account. End its
-    /// sessions too.
+    /// Sets the Argon2id hash of a password, and when the agent chose it; none for one that was made for them. Returns
+    /// whether there is such an account. End its sessions too.
     pub async fn set_password(
         &self,
         agent: &AgentId,
         password_hash: &str,
-        at: Timestamp,
+        chosen_at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let sql = "update agents set password_hash = $1, password_chosen_at = $2 where id = $3 returning id";
-        let query = sqlx::query(sql).bind(storable(password_hash)).bind(at.0).bind(agent.as_str());
+        let query = sqlx::query(sql)
+            .bind(storable(password_hash))
+            .bind(chosen_at.map(|at| at.0))
+            .bind(agent.as_str());
         Ok(!self.write(query).await?.is_empty())
-    }
-
-    /// Begins a session, known by the hash of its token.
-    pub async fn new_session(
-        &self,
-        token_hash: &str,
-        agent: &AgentId,
-        expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "insert into sessions (token_hash, agent_id, expires_at) values ($1, $2, $3)";
-        self.write(sqlx::query(sql).bind(storable(token_hash)).bind(agent.as_str()).bind(expires_at.0))
-            .await
-            .map(drop)
-    }
-
-    /// The session with this token hash, if it has not expired.
-    pub async fn session(
-        &self,
-        token_hash: &str,
-        now: Timestamp,
-    ) -> Result<Option<AgentSession>, StoreError> {
-        let sql = "select a.id, a.login, a.name, a.password_hash, a.role, a.teams, a.languages, a.created_at,
-            a.password_chosen_at, s.expires_at
-            from sessions s join agents a on a.id = s.agent_id where s.token_hash = $1 and s.expires_at > $2";
-        let Some(row) = self.row(sqlx::query(sql).bind(storable(token_hash)).bind(now.0)).await? else {
-            return Ok(None);
-        };
-        Ok(Some(AgentSession {
-            agent: agent(&row)?,
-            expires_at: Columns::of(&row, "sessions").at("expires_at")?,
-        }))
-    }
-
-    /// Ends a session.
-    pub async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
-        let sql = "delete from sessions where token_hash = $1";
-        self.write(sqlx::query(sql).bind(storable(token_hash))).await.map(drop)
-    }
-
-    /// Ends every session of an agent.
-    pub async fn end_sessions_of(&self, agent: &AgentId) -> Result<(), StoreError> {
-        let sql = "delete from sessions where agent_id = $1";
-        self.write(sqlx::query(sql).bind(agent.as_str())).await.map(drop)
     }
 }
 
-fn agent(row: &AnyRow) -> Result<Agent, StoreError> {
+/// Reads an account.
+pub(super) fn agent(row: &AnyRow) -> Result<Agent, StoreError> {
     let columns = Columns::of(row, "agents");
     Ok(Agent {
         id: columns.id("id")?,

@@ -3,6 +3,7 @@
 //! Decisions go in as a [`Unit`] through [`Store::commit`]; everything else here reads, or changes one row
 //! of something that is not a case (a lease, an account, a key).
 
+mod account_log;
 mod agents;
 mod announce;
 mod attachments;
@@ -25,12 +26,15 @@ mod model_calls;
 mod outbox;
 mod people;
 mod person;
+mod provider_sign_ins;
 mod ratings;
 mod recount;
 mod reports;
 mod rollups;
 mod routing;
 mod rows;
+mod second_factors;
+mod sessions;
 mod statements;
 mod summaries;
 mod tries;
@@ -56,7 +60,8 @@ use cache::{CaseFiles, Extent};
 use connection::Link;
 use writer::{Order, Waiting, Writer};
 
-pub use agents::{AgentChange, AgentSession};
+pub use account_log::AccountEntry;
+pub use agents::AgentChange;
 pub use announce::{Announcement, Subscription};
 pub use attachments::StoredAttachment;
 pub use cache::CaseFile;
@@ -71,10 +76,13 @@ pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
 pub use people::{Evidence, Match, PersonChange, TypedContact};
 pub use person::Erased;
+pub use provider_sign_ins::ProviderRequest;
 pub use recount::Recount;
 pub use reports::{Backlog, By, CountedCase, Cut};
 pub use rollups::Standing;
 pub use routing::{Abilities, Heard, Held, Member, OpenOffer, WaitingCase};
+pub use second_factors::SecondFactor;
+pub use sessions::{AgentSession, Lasting, Proof, Session};
 pub use summaries::DueSummary;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 pub use write_backs::{Told, WriteBack};

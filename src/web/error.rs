@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::console::accounts::AccountError;
 use crate::channels::{BadInput, ChannelError};
 use crate::desk::act::ActError;
 use crate::pipeline::identity::IdentityError;
@@ -136,6 +137,15 @@ impl From<StoreError> for ApiError {
         }
         tracing::error!(error = %error, "the record could not be read");
         Self::unavailable()
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Store(error) => error.into(),
+            error => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.to_string()),
+        }
     }
 }
 

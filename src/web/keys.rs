@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -121,12 +122,17 @@ pub fn mint(
 
 /// 256 random bits as text.
 pub(super) fn random_text() -> String {
-    let mut bytes = [0_u8; 32];
+    URL_SAFE_NO_PAD.encode(random_bytes::<32>())
+}
+
+/// So many random bytes.
+pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0_u8; N];
     // Without randomness from the system no secret may be made; there is nothing to fall back to.
     while getrandom::fill(&mut bytes).is_err() {
         std::thread::yield_now();
     }
-    URL_SAFE_NO_PAD.encode(bytes)
+    bytes
 }
 
 /// SHA-256 in hexadecimal: enough for 256 random bits, which cannot be guessed.
@@ -168,6 +174,18 @@ impl Caller {
             )));
         }
         self.person.as_ref().map_or(Ok(()), |person| access::demand(person, right))
+    }
+
+    /// The same caller as the record has them now, while their key is in force and they may read cases.
+    pub(super) async fn again(&self, edge: &Edge) -> Result<Option<Self>, ApiError> {
+        let now = edge.app.clock.now();
+        let key = edge.app.store.key_by_hash(&self.key.hash, now).await?.filter(|key| key.in_force(now));
+        let Some(key) = key else { return Ok(None) };
+        match Self::of(edge, Arc::new(key)).await {
+            Ok(caller) => Ok(caller.may(Scope::CasesRead).is_ok().then_some(caller)),
+            Err(error) if error.status == StatusCode::UNAUTHORIZED => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The person for whom the key acts.

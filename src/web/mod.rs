@@ -26,12 +26,14 @@ mod guardrails;
 mod health;
 mod hooks;
 pub mod keys;
+mod oidc;
 mod origin;
 mod rating;
 mod reports;
 mod shapes;
 mod stream;
 mod throttle;
+mod watcher;
 mod widget;
 
 pub use console::accounts;
@@ -49,8 +51,10 @@ struct Edge {
     arrivals: broadcast::Sender<stream::Arrived>,
     streams: throttle::AtOnce,
     sign_ins: throttle::PerMinute,
+    sign_ins_of: throttle::PerMinute<String>,
     chat_sessions: throttle::PerMinute,
     origins: origin::Origins,
+    oidc: oidc::Provider,
     described: utoipa::openapi::OpenApi,
     templates: Templates,
 }
@@ -68,8 +72,10 @@ pub fn router(app: Arc<App>) -> Router {
         arrivals: broadcast::Sender::new(ARRIVALS_BEHIND_MAX),
         streams: throttle::AtOnce::new(config.server.streams_per_address_max),
         sign_ins: throttle::PerMinute::new(config.console.attempts_per_minute_max),
+        sign_ins_of: throttle::PerMinute::new(config.console.attempts_per_account_per_minute_max),
         chat_sessions: throttle::PerMinute::new(config.server.chat_sessions_per_minute_max),
         origins: origin::Origins::of(&config.server),
+        oidc: oidc::Provider::new(&config.console.oidc, &config.server.public_base_url),
         described,
         templates: Templates::new(),
         app,

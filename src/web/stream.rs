@@ -21,6 +21,7 @@ use super::Edge;
 use super::error::ApiError;
 use super::shapes::MessageBody;
 use super::throttle::Place;
+use super::watcher::Watcher;
 use crate::channels::web_chat;
 use crate::domain::case::{Case, CaseState};
 use crate::domain::ids::CaseId;
@@ -39,8 +40,8 @@ pub(super) type Live = Sse<KeepAliveStream<ReceiverStream<Result<Event, Infallib
 
 /// What a stream follows.
 pub(super) enum Source {
-    /// One case, everything.
-    Case(CaseId),
+    /// One case, everything, while whoever follows it may.
+    Case(CaseId, Watcher),
     /// What a chat session may see: the words of its own thread.
     Chat(Box<web_chat::Session>),
 }
@@ -172,7 +173,7 @@ impl Follower {
     async fn news(&mut self, arrivals: &mut Receiver<Arrived>) -> News {
         let pause = Duration::from_millis(self.edge.app.config.server.stream_poll_ms);
         let chat = match &self.source {
-            Source::Case(_) => None,
+            Source::Case(..) => None,
             Source::Chat(session) => Some(session.conversation.as_str()),
         };
         let told = async {
@@ -228,6 +229,13 @@ impl Follower {
                 return Ok(());
             }
         };
+        if let (Source::Case(_, watcher), Some(case)) = (&self.source, cases.first()) {
+            match watcher.still_sees(&self.edge, case).await {
+                Ok(true) => {}
+                Ok(false) => return Err(Gone),
+                Err(_) => return Ok(()),
+            }
+        }
         let mut fresh = Vec::new();
         for case in &cases {
             let store = &self.edge.app.store;
@@ -252,7 +260,7 @@ impl Follower {
 
     async fn cases(&self) -> Result<Vec<Case>, StoreError> {
         match &self.source {
-            Source::Case(id) => {
+            Source::Case(id, _) => {
                 let file = self.edge.app.store.case_fresh(id).await?;
                 Ok(file.map(|file| file.case.clone()).into_iter().collect())
             }

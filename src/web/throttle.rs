@@ -1,34 +1,35 @@
-//! How often or how much at once an address may do something.
+//! How often or how much at once an address, or an account, may do something.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::time::Timestamp;
 
 const MINUTE_MS: i64 = 60_000;
-/// Addresses remembered; when there are more, those whose minute is over are forgotten.
-const ADDRESSES_MAX: usize = 10_000;
+/// Addresses or accounts remembered; when there are more, those whose minute is over are forgotten.
+const KNOWN_MAX: usize = 10_000;
 
-/// At most so many a minute from one address.
+/// At most so many a minute from one address, or of one account.
 #[derive(Debug)]
-pub(super) struct PerMinute {
+pub(super) struct PerMinute<K = IpAddr> {
     most: usize,
-    seen: Mutex<HashMap<IpAddr, (Timestamp, usize)>>,
+    seen: Mutex<HashMap<K, (Timestamp, usize)>>,
 }
 
-impl PerMinute {
+impl<K: Eq + Hash> PerMinute<K> {
     pub(super) fn new(most: usize) -> Self {
         Self { most, seen: Mutex::default() }
     }
 
     /// Counts one; the seconds to wait when it is one too many.
-    pub(super) fn count(&self, address: IpAddr, now: Timestamp) -> Result<(), u64> {
+    pub(super) fn count(&self, key: K, now: Timestamp) -> Result<(), u64> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= ADDRESSES_MAX {
+        if seen.len() >= KNOWN_MAX {
             seen.retain(|_, (since, _)| now.ms_since(*since) < MINUTE_MS);
         }
-        let entry = seen.entry(address).or_insert((now, 0));
+        let entry = seen.entry(key).or_insert((now, 0));
         // A clock that was set back must not lock anybody out.
         if !(0..MINUTE_MS).contains(&now.ms_since(entry.0)) {
             *entry = (now, 0);

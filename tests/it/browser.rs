@@ -20,9 +20,9 @@ use crate::support::stub_model::{StubModel, honestly};
 const PATIENCE_MS: u64 = 20_000;
 /// Pause between two looks at a page.
 const LOOK_MS: u64 = 30;
-const ENTER: char = '\u{e007}';
+pub(crate) const ENTER: char = '\u{e007}';
 const ESCAPE: char = '\u{e00c}';
-const TAB: char = '\u{e004}';
+pub(crate) const TAB: char = '\u{e004}';
 
 /// What every script below may use to look into the widget.
 const LOOK: &str = "
@@ -37,15 +37,15 @@ const LOOK: &str = "
 ";
 
 /// A browser of its own, and the driver that steers it.
-struct Browser {
-    client: Client,
+pub(crate) struct Browser {
+    pub(crate) client: Client,
     driver: Running,
     _folder: tempfile::TempDir,
 }
 
 impl Browser {
     /// Starts one, or says why it is left out.
-    async fn open(mobile: Option<(u32, u32)>) -> Option<Self> {
+    pub(crate) async fn open(mobile: Option<(u32, u32)>) -> Option<Self> {
         let spawned = std::process::Command::new("chromedriver")
             .arg("--port=0")
             .stdout(std::process::Stdio::piped())
@@ -85,17 +85,17 @@ impl Browser {
         Some(Self { client, driver, _folder: folder })
     }
 
-    async fn goto(&self, url: &str) {
+    pub(crate) async fn goto(&self, url: &str) {
         self.client.goto(url).await.unwrap();
     }
 
     /// What a script returns.
-    async fn ask(&self, script: &str) -> Value {
+    pub(crate) async fn ask(&self, script: &str) -> Value {
         self.client.execute(&format!("{LOOK} {script}"), vec![]).await.unwrap()
     }
 
     /// Waits until an expression holds in the page, also while another page takes its place.
-    async fn until(&self, holds: &str) {
+    pub(crate) async fn until(&self, holds: &str) {
         let script = format!("{LOOK} try {{ return Boolean({holds}); }} catch (error) {{ return false; }}");
         let held = async {
             while self.client.execute(&script, vec![]).await.ok() != Some(Value::Bool(true)) {
@@ -112,21 +112,21 @@ impl Browser {
     }
 
     /// Presses keys as a person does: they go to whatever has the focus.
-    async fn keys(&self, text: &str) {
+    pub(crate) async fn keys(&self, text: &str) {
         let press =
             |keys: KeyActions, value| keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
         let keys = text.chars().fold(KeyActions::new("keyboard".to_owned()), press);
         self.client.perform_actions(keys).await.unwrap();
     }
 
-    async fn shoot(&self, name: &str) {
+    pub(crate) async fn shoot(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(name), self.client.screenshot().await.unwrap()).unwrap();
     }
 
     /// Opens the shop, signed in as its first customer or as nobody, and the chat in it, by keyboard.
-    async fn open_chat(&self, site: &Site, signed_in: bool) {
+    pub(crate) async fn open_chat(&self, site: &Site, signed_in: bool) {
         self.goto(&site.url("/demo")).await;
         self.until("live()").await;
         if signed_in {
@@ -139,7 +139,7 @@ impl Browser {
         self.until("root.activeElement === root.querySelector('textarea')").await;
     }
 
-    async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.client.close().await.unwrap();
         self.driver.kill();
     }

@@ -6,6 +6,7 @@ mod faults;
 mod queries;
 mod reach;
 mod routing;
+mod sign_ins;
 pub(crate) mod things;
 mod work;
 
@@ -73,6 +74,9 @@ fn says_how_many_postgres_tests_are_left_out() {
         queries::NAMES,
         reach::NAMES,
         routing::NAMES,
+        sign_ins::NAMES,
+        crate::sign_in::NAMES,
+        crate::sign_in::provider::NAMES,
         work::NAMES,
         crate::attachments::NAMES,
         crate::crm::NAMES,

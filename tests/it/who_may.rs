@@ -16,7 +16,7 @@ use firstline::domain::ids::{AgentId, AttachmentId, TeamId};
 use firstline::domain::role::Role;
 use firstline::domain::team::Agent;
 use firstline::domain::time::{Clock, Timestamp};
-use firstline::store::{Change, StoredAttachment};
+use firstline::store::{Change, Proof, Session, StoredAttachment};
 use firstline::web;
 use firstline::web::keys::{self, Scope};
 use regex::Regex;
@@ -34,7 +34,7 @@ on_both! {
     a_key_of_a_person_does_what_the_person_may_and_no_more
 }
 
-const HOST: &str = "console.test";
+const HOST: &str = "127.0.0.1";
 
 fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
@@ -46,6 +46,26 @@ struct Told {
     status: u16,
     body: String,
     location: String,
+    policy: String,
+    page: bool,
+}
+
+impl Told {
+    /// A page has its script and its style by address alone, and its policy forbids anything else.
+    fn demand_that_nothing_is_inline(&self) {
+        for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]
+        {
+            let attachment = self.policy.starts_with("sandbox");
+            assert!(attachment || self.policy.contains(part), "{}", self.policy);
+        }
+        assert!(!self.policy.contains("unsafe"), "{}", self.policy);
+        if self.page {
+            let inline =
+                Regex::new(r#"(?i)<script(?: [^>]*)?>[^<]|<style|<[^>]* (?:style|on[a-z]+)=|javascript:"#);
+            let found = inline.unwrap().find(&self.body).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", self.body);
+        }
+    }
 }
 
 /// A service with a case of one team and one of another, and an account of each role in the first team.
@@ -118,7 +138,7 @@ impl House {
         };
         assert!(store.add_agent(&agent).await.unwrap());
         let until = SystemClock.now().plus_ms(3_600_000);
-        store.new_session(&hash(&session(login)), &agent.id, until).await.unwrap();
+        store.new_session(&lasting(login, until)).await.unwrap();
         self.key(login, &[Scope::Admin], Some(agent.id.clone())).await;
         agent.id
     }
@@ -135,12 +155,16 @@ impl House {
         let response = web::router(self.service.app.clone()).oneshot(request).await.unwrap();
         let header = |name| response.headers().get(name).map_or("", |v| v.to_str().unwrap()).to_owned();
         let (status, location) = (response.status().as_u16(), header("location"));
+        let policy = header("content-security-policy");
+        let page = header("content-type").starts_with("text/html");
         // A stream has no end.
         if header("content-type").starts_with("text/event-stream") {
-            return Told { status, body: String::new(), location };
+            return Told { status, body: String::new(), location, policy, page };
         }
         let body = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
-        Told { status, body: String::from_utf8_lossy(&body).into_owned(), location }
+        let told = Told { status, body: String::from_utf8_lossy(&body).into_owned(), location, policy, page };
+        told.demand_that_nothing_is_inline();
+        told
     }
 
     /// Calls the API with this key.
@@ -164,6 +188,19 @@ impl House {
         request = request.header("host", HOST).header("origin", format!("http://{HOST}"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         self.ask(request.body(Body::from(form)).unwrap()).await
+    }
+}
+
+/// The session of an account, as the record keeps it.
+fn lasting(login: &str, until: Timestamp) -> Session {
+    Session {
+        token_hash: hash(&session(login)),
+        agent: AgentId::parse(&format!("agent-{login}")).unwrap(),
+        begun_at: SystemClock.now(),
+        seen_at: SystemClock.now(),
+        expires_at: until,
+        browser: "Firefox on Linux".to_owned(),
+        proof: Proof::Password,
     }
 }
 
@@ -301,11 +338,8 @@ async fn every_page_of_the_console_lets_in_whom_the_table_says_and_nobody_else(r
                 }
                 if row.ends_session {
                     let until = SystemClock.now().plus_ms(3_600_000);
-                    let agent = AgentId::parse(&format!("agent-{}", role.as_str())).unwrap();
-                    let token_hash = hash(&session(role.as_str()));
-                    let store = &house.service.app.store;
                     // It may have been refused and be there still.
-                    _ = store.new_session(&token_hash, &agent, until).await;
+                    _ = house.service.app.store.new_session(&lasting(role.as_str(), until)).await;
                 }
             }
         }

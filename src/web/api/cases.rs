@@ -15,6 +15,7 @@ use super::super::extract::{Asked, Peer, case_id};
 use super::super::keys::{Caller, Scope};
 use super::super::shapes::{CaseBody, EventBody, EventList, HandoffBody, List, MessageBody};
 use super::super::stream::{self, Live, Places, Source};
+use super::super::watcher::Watcher;
 use crate::domain::case::CaseState;
 use crate::domain::event::first_broken;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId};
@@ -212,5 +213,6 @@ pub(super) async fn follow_case(
     let id = existing(&edge, &caller, &id).await?;
     let resumed = headers.get("last-event-id").and_then(|value| Places::parse(value.to_str().ok()?));
     let places = resumed.or_else(|| after.after.map(|seq| Places::of(&id, seq.max(0))));
-    stream::open(&edge, address, Source::Case(id), places)
+    let watcher = Watcher::Key(Box::new(caller));
+    stream::open(&edge, address, Source::Case(id, watcher), places)
 }

@@ -14,6 +14,7 @@ use super::super::keys::{Caller, Scope};
 use super::acts::Call;
 use crate::channels::BadInput;
 use crate::domain::rating::{COMMENT_CHARS_MAX, SCORE_MAX, Scale, Score};
+use crate::domain::role::Right;
 
 /// How a rating that your own app gathered is counted.
 const CHANNEL: &str = "in_app";
@@ -42,6 +43,8 @@ pub(super) async fn rate_case(
     Path(id): Path<String>,
     JsonBytes(body): JsonBytes,
 ) -> Result<StatusCode, ApiError> {
+    // People do not speak for customers, least of all about themselves.
+    caller.demand(Scope::CasesWrite, Right::Administer)?;
     let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let points = call.fields.required_number("score")?;
     let scale = match call.fields.label("scale", 16)?.as_deref() {

@@ -8,7 +8,7 @@ use crate::domain::ids::{AgentId, TeamId};
 use crate::domain::role::Role;
 use crate::domain::team::Agent;
 use crate::domain::time::Clock;
-use crate::store::{AgentChange, Store, StoreError};
+use crate::store::{AccountEntry, AgentChange, Store, StoreError};
 
 /// Shorter passwords are refused.
 pub const PASSWORD_CHARS_MIN: usize = 10;
@@ -18,6 +18,10 @@ pub const FIRST_LOGIN: &str = "admin";
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5$wQ2LLOGTvOQ6Cw/vDqhPy0zmaMFCNhkVt0Kkbh3pQzk";
 
+/// Stands for the hash of an account without a password.
+const NO_PASSWORD: &str = "none";
+const FIRST_PASSWORD_CHARS: usize = 20;
+
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -25,11 +29,14 @@ pub enum AccountError {
     #[error("the login `{0}` is taken; choose another")]
     Taken(String),
     /// There is no such account.
-    #[error("there is no account `{0}`")]
+    #[error("there is no account `{0}`; see `firstline user list`")]
     Unknown(String),
     /// Nobody could manage accounts any more.
     #[error("this is the last administrator; make somebody else one first")]
     LastAdmin,
+    /// The subject has another account.
+    #[error("this subject of the identity provider has another account; unlink that one first")]
+    SubjectTaken,
     /// The password is too short.
     #[error("the new password has fewer than {PASSWORD_CHARS_MIN} characters; choose a longer one")]
     Short,
@@ -62,6 +69,48 @@ pub struct NewAgent {
     pub languages: Vec<String>,
 }
 
+/// Where accounts are managed: the record, time, and who does it. What is done is logged.
+#[derive(Clone, Copy)]
+pub struct Office<'a> {
+    /// The record.
+    pub store: &'a Store,
+    /// Time and ids.
+    pub clock: &'a dyn Clock,
+    /// Who acts: `agent:<id>`, or [`COMMAND_LINE`].
+    pub by: &'a str,
+}
+
+/// Whoever has the command line of the machine.
+pub const COMMAND_LINE: &str = "command line";
+
+impl Office<'_> {
+    /// Writes into the log of accounts.
+    pub(super) async fn log(self, agent: &Agent, what: &str, detail: &str) -> Result<(), StoreError> {
+        let entry = AccountEntry {
+            id: self.clock.new_id().to_string(),
+            at: self.clock.now(),
+            by: self.by.to_owned(),
+            agent: agent.id.clone(),
+            login: agent.login.clone(),
+            what: what.to_owned(),
+            detail: detail.to_owned(),
+        };
+        self.store.log_account(&entry).await
+    }
+
+    async fn known(self, login: &str) -> Result<Agent, AccountError> {
+        let found = self.store.agent_by_login(login).await?;
+        found.ok_or_else(|| AccountError::Unknown(login.to_owned()))
+    }
+
+    /// Refuses what would leave nobody to manage accounts.
+    async fn not_the_last(self, agent: &Agent) -> Result<(), AccountError> {
+        let all = self.store.list_agents().await?;
+        let others = all.iter().any(|other| other.role == Role::Admin && other.id != agent.id);
+        if agent.role == Role::Admin && !others { Err(AccountError::LastAdmin) } else { Ok(()) }
+    }
+}
+
 /// Makes the account `admin` with a random password when there is no account yet; returns the password once.
 pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, AccountError> {
     if !store.list_agents().await?.is_empty() {
@@ -75,7 +124,7 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
         // Nothing is known of what they speak: a desk of one copes with all of it.
         languages: Vec::new(),
     };
-    match invite(store, clock, admin).await {
+    match invite(Office { store, clock, by: COMMAND_LINE }, admin).await {
         Ok(password) => Ok(Some(password)),
         // Another process was first.
         Err(AccountError::Taken(_)) => Ok(None),
@@ -84,43 +133,97 @@ pub async fn first(store: &Store, clock: &dyn Clock) -> Result<Option<String>, A
 }
 
 /// Makes an account with a random password; returns the password once.
-pub async fn invite(store: &Store, clock: &dyn Clock, agent: NewAgent) -> Result<String, AccountError> {
-    let password: String = super::super::keys::random_text().chars().take(20).collect();
-    let NewAgent { login, name, role, teams, languages } = agent;
+pub async fn invite(office: Office<'_>, new: NewAgent) -> Result<String, AccountError> {
+    let password = first_password();
+    add(office, new, hash(&password)?).await?;
+    Ok(password)
+}
+
+/// Makes an account that only an identity provider opens.
+pub(super) async fn provision(office: Office<'_>, new: NewAgent) -> Result<Agent, AccountError> {
+    add(office, new, NO_PASSWORD.to_owned()).await
+}
+
+async fn add(office: Office<'_>, new: NewAgent, password_hash: String) -> Result<Agent, AccountError> {
+    let NewAgent { login, name, role, teams, languages } = new;
     let agent = Agent {
-        id: AgentId::new(clock.new_id()),
-        login: login.clone(),
+        id: AgentId::new(office.clock.new_id()),
+        login,
         name,
-        password_hash: hash(&password)?,
+        password_hash,
         role,
         teams,
         languages,
-        created_at: clock.now(),
+        created_at: office.clock.now(),
         password_chosen_at: None,
     };
-    if store.add_agent(&agent).await? { Ok(password) } else { Err(AccountError::Taken(login)) }
+    if !office.store.add_agent(&agent).await? {
+        return Err(AccountError::Taken(agent.login));
+    }
+    office.log(&agent, "added", role.as_str()).await?;
+    Ok(agent)
+}
+
+fn first_password() -> String {
+    super::super::keys::random_text().chars().take(FIRST_PASSWORD_CHARS).collect()
+}
+
+/// Gives an account a new first password, which is returned once, and ends its sessions.
+pub async fn reset_password(office: Office<'_>, login: &str) -> Result<String, AccountError> {
+    let agent = office.known(login).await?;
+    let password = first_password();
+    office.store.set_password(&agent.id, &hash(&password)?, None).await?;
+    office.store.end_sessions_of(&agent.id).await?;
+    office.log(&agent, "password_reset", "").await?;
+    Ok(password)
+}
+
+/// Takes a lost second factor away and ends the sessions of the account.
+pub async fn reset_second_factor(office: Office<'_>, login: &str) -> Result<(), AccountError> {
+    let agent = office.known(login).await?;
+    office.store.drop_second_factor(&agent.id).await?;
+    office.store.end_sessions_of(&agent.id).await?;
+    Ok(office.log(&agent, "second_factor_reset", "").await?)
 }
 
 /// Changes what an account is given. Whoever may now do or see something else signs in anew.
-pub async fn change(store: &Store, login: &str, to: &AgentChange) -> Result<(), AccountError> {
-    let known = store.agent_by_login(login).await?.ok_or_else(|| AccountError::Unknown(login.to_owned()))?;
-    let last = known.role == Role::Admin
-        && to.role != Role::Admin
-        && !store.list_agents().await?.iter().any(|other| other.role == Role::Admin && other.id != known.id);
-    if last {
-        return Err(AccountError::LastAdmin);
+pub async fn change(office: Office<'_>, login: &str, to: &AgentChange) -> Result<(), AccountError> {
+    let known = office.known(login).await?;
+    if to.role != Role::Admin {
+        office.not_the_last(&known).await?;
     }
-    store.change_agent(&known.id, to).await?;
-    if (known.role, &known.teams) != (to.role, &to.teams) {
-        store.end_sessions_of(&known.id).await?;
+    office.store.change_agent(&known.id, to).await?;
+    if (known.role, &known.teams) == (to.role, &to.teams) {
+        return Ok(());
     }
-    Ok(())
+    office.store.end_sessions_of(&known.id).await?;
+    let teams: Vec<&str> = to.teams.iter().map(TeamId::as_str).collect();
+    let detail = format!("{} → {}, teams: {}", known.role.as_str(), to.role.as_str(), teams.join(", "));
+    Ok(office.log(&known, "changed", &detail).await?)
+}
+
+/// Removes an account; its sessions end, and its keys work no more.
+pub async fn remove(office: Office<'_>, login: &str) -> Result<(), AccountError> {
+    let known = office.known(login).await?;
+    office.not_the_last(&known).await?;
+    office.store.remove_agent(login).await?;
+    Ok(office.log(&known, "removed", known.role.as_str()).await?)
+}
+
+/// Says who an account is to the identity provider; nobody when `subject` is empty.
+pub async fn link(office: Office<'_>, login: &str, issuer: &str, subject: &str) -> Result<(), AccountError> {
+    let known = office.known(login).await?;
+    let of = (!subject.is_empty()).then_some((issuer, subject));
+    if !office.store.set_subject(&known.id, of).await? {
+        return Err(AccountError::SubjectTaken);
+    }
+    office.store.end_sessions_of(&known.id).await?;
+    Ok(office.log(&known, if of.is_some() { "linked" } else { "unlinked" }, "").await?)
 }
 
 /// Replaces a password by one that the agent chose, and ends every session of the account.
 pub(super) async fn change_password(
-    store: &Store,
-    clock: &dyn Clock,
+    office: Office<'_>,
     agent: &Agent,
     old: String,
     new: String,
@@ -131,14 +234,20 @@ pub(super) async fn change_password(
     if new == old {
         return Err(AccountError::Same);
     }
-    if prove(store, &agent.login, old).await?.is_none() {
+    if prove(office.store, &agent.login, old).await?.is_none() {
         return Err(AccountError::Wrong);
     }
     // Hashing takes as long as it should; nobody else waits for it.
     let hashed = tokio::task::spawn_blocking(move || hash(&new)).await;
     let hashed = hashed.unwrap_or_else(|error| Err(AccountError::Hash(error.to_string())))?;
-    store.set_password(&agent.id, &hashed, clock.now()).await?;
-    Ok(store.end_sessions_of(&agent.id).await?)
+    office.store.set_password(&agent.id, &hashed, Some(office.clock.now())).await?;
+    office.store.end_sessions_of(&agent.id).await?;
+    Ok(office.log(agent, "password_changed", "").await?)
+}
+
+/// Whether there is a password at all; an account that only an identity provider opens has none.
+pub(super) fn has_password(agent: &Agent) -> bool {
+    agent.password_hash != NO_PASSWORD
 }
 
 /// The Argon2id hash of a password with a fresh salt, in PHC form.
@@ -150,9 +259,10 @@ fn hash(password: &str) -> Result<String, AccountError> {
 /// The agent whose login and password these are; takes equally long whatever is wrong.
 pub(super) async fn prove(store: &Store, login: &str, password: String) -> Result<Option<Agent>, StoreError> {
     let agent = store.agent_by_login(login).await?;
-    let stored = agent.as_ref().map_or_else(|| NOBODY.to_owned(), |agent| agent.password_hash.clone());
+    let own = agent.as_ref().filter(|agent| has_password(agent));
+    let stored = own.map_or_else(|| NOBODY.to_owned(), |agent| agent.password_hash.clone());
     let matches = tokio::task::spawn_blocking(move || matches(&password, &stored)).await.unwrap_or(false);
-    Ok(agent.filter(|_| matches))
+    Ok(agent.filter(|agent| matches && has_password(agent)))
 }
 
 fn matches(password: &str, stored: &str) -> bool {

@@ -12,17 +12,24 @@ use serde::Serialize;
 use super::Edge;
 use super::error::ApiError;
 
+mod account;
 pub mod accounts;
 mod acts;
+mod code;
+mod cookie;
 mod offers;
 mod pages;
 mod password;
+mod people;
+mod provider;
 mod refusals;
 mod reports;
+mod second_factor;
 mod shown;
-mod sign_in;
+pub(super) mod sign_in;
 
 const STYLE: &str = include_str!("console.css");
+const ACCOUNTS_STYLE: &str = include_str!("accounts.css");
 const SCRIPT: &str = include_str!("console.js");
 const OFFERS_STYLE: &str = include_str!("offers.css");
 const OFFERS_SCRIPT: &str = include_str!("offers.js");
@@ -44,10 +51,20 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/offers.js", get(offers_script).layer(compressed.clone()))
         .route("/console/login", get(sign_in::page).post(sign_in::enter))
         .route("/console/logout", post(sign_in::leave))
+        .route("/console/login/code", get(code::page).post(code::enter))
         .route("/console/password", get(password::page).post(password::change))
         .route("/console/reports", get(reports::report).layer(compressed.clone()))
         .route("/console/reports/cases", get(reports::cases))
         .route("/console/reports.css", get(reports::style).layer(compressed.clone()))
+        .route("/console/oidc", get(provider::leave))
+        .route("/console/oidc/callback", get(provider::back))
+        .route("/console/account", get(account::page))
+        .route("/console/account/sessions", post(account::end))
+        .route("/console/second-factor", get(second_factor::page))
+        .route("/console/second-factor/{act}", post(second_factor::act))
+        .route("/console/accounts", get(people::page).post(people::add))
+        .route("/console/accounts/{id}/{act}", post(people::act))
+        .route("/console/accounts.css", get(accounts_style).layer(compressed.clone()))
         .route("/console/console.css", get(style).layer(compressed.clone()))
         .route("/console/console.js", get(script).layer(compressed))
         .layer(middleware::from_fn_with_state(edge.clone(), refusals::as_pages))
@@ -55,6 +72,10 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
 
 async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+async fn accounts_style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], ACCOUNTS_STYLE)
 }
 
 async fn script() -> impl IntoResponse {

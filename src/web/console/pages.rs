@@ -14,6 +14,7 @@ use super::super::download;
 use super::super::error::ApiError;
 use super::super::extract::{Asked, Peer};
 use super::super::stream::{self, Live, Places, Source};
+use super::super::watcher::Watcher;
 use super::sign_in::SignedIn;
 use super::{page, shown};
 use crate::desk::approvals;
@@ -118,7 +119,8 @@ pub(super) async fn follow(
     let id = file.case.id.clone();
     let resumed = headers.get("last-event-id").and_then(|value| Places::parse(value.to_str().ok()?));
     let places = resumed.unwrap_or_else(|| Places::of(&id, after.after.unwrap_or(0).max(0)));
-    stream::open(&edge, address, Source::Case(id), Some(places)).map_err(IntoResponse::into_response)
+    let watcher = Watcher::Session(signed_in.session.token_hash);
+    stream::open(&edge, address, Source::Case(id, watcher), Some(places)).map_err(IntoResponse::into_response)
 }
 
 #[derive(Debug, Deserialize)]
@@ -158,6 +160,7 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
         "reports": signed_in.may(Right::SeeReports),
         "business": edge.app.config.business.name,
         "agent": signed_in.agent.name,
+        "manages": signed_in.may(Right::SeeAccounts),
         "first_password": signed_in.agent.password_chosen_at.is_none(),
         "csrf": signed_in.csrf,
         "lists": {"waiting": waiting, "mine": plain(&mine), "resolved": plain(&resolved)},

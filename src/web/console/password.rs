@@ -10,8 +10,9 @@ use serde_json::json;
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::super::extract::Peer;
-use super::accounts::{self, AccountError, PASSWORD_CHARS_MIN};
+use super::accounts::{self, AccountError, Office, PASSWORD_CHARS_MIN};
 use super::sign_in::{self, FIELD_CHARS_MAX, SignedIn, form};
+use crate::store::Proof;
 
 const PAGE: &str =
     concat!(include_str!("head.html"), include_str!("password.html"), include_str!("foot.html"));
@@ -36,8 +37,9 @@ pub(super) async fn change(
     Peer(address): Peer,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let headers = request.headers().clone();
     let mut fields = form(&edge, &signed_in, request).await?;
-    sign_in::throttled(&edge, address)?;
+    sign_in::throttled(&edge, address, &signed_in.agent.login)?;
     let mut field =
         |name| fields.remove(name).filter(|text: &String| text.chars().count() <= FIELD_CHARS_MAX);
     let (Some(old), Some(new), Some(again)) = (field("old"), field("new"), field("again")) else {
@@ -51,18 +53,12 @@ pub(super) async fn change(
         return refused(&edge, &signed_in, "The two new passwords are not the same.");
     }
     let agent = &signed_in.agent;
-    match accounts::change_password(&edge.app.store, edge.app.clock.as_ref(), agent, old, new).await {
-        Ok(()) => sign_in::begin(&edge, agent).await,
+    let by = format!("agent:{}", agent.id);
+    let office = Office { store: &edge.app.store, clock: &*edge.app.clock, by: &by };
+    match accounts::change_password(office, agent, old, new).await {
+        Ok(()) => sign_in::begin(&edge, &headers, agent, Proof::Password).await,
         Err(AccountError::Store(error)) => Err(error.into()),
-        Err(
-            error @ (AccountError::Wrong
-            | AccountError::Same
-            | AccountError::Short
-            | AccountError::Taken(_)
-            | AccountError::Unknown(_)
-            | AccountError::LastAdmin
-            | AccountError::Hash(_)),
-        ) => refused(&edge, &signed_in, &error.to_string()),
+        Err(error) => refused(&edge, &signed_in, &error.to_string()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Agents, their sessions, and API keys.
+//! Agents and API keys.
 
 use std::sync::Arc;
 
@@ -6,14 +6,13 @@ use firstline::domain::ids::{AgentId, TeamId};
 use firstline::domain::role::Role;
 use firstline::domain::team::Agent;
 use firstline::domain::time::Timestamp;
-use firstline::store::{AgentSession, ApiKey};
+use firstline::store::ApiKey;
 
 use super::things::NOW;
 use super::{Record, on_both};
 
 on_both! {
     an_account_is_added_found_and_removed
-    a_session_lasts_until_it_expires_or_is_ended
     a_key_works_until_it_is_revoked_or_expires
     the_use_of_a_key_is_noted_once_a_minute
 }
@@ -41,37 +40,13 @@ async fn an_account_is_added_found_and_removed(record: Arc<Record>) {
     assert_eq!(store.list_agents().await.unwrap(), [agent("eva"), agent("max")]);
     assert_eq!(store.agent_by_login("eva").await.unwrap(), Some(agent("eva")));
     assert_eq!(store.agent(&agent("max").id).await.unwrap(), Some(agent("max")));
-    assert!(store.set_password(&agent("eva").id, "$argon2id$second", NOW).await.unwrap());
+    assert!(store.set_password(&agent("eva").id, "$argon2id$second", Some(NOW)).await.unwrap());
     let changed = store.agent_by_login("eva").await.unwrap().unwrap();
     assert_eq!((changed.password_hash.as_str(), changed.password_chosen_at), ("$argon2id$second", Some(NOW)));
     assert!(store.remove_agent("eva").await.unwrap());
     assert!(!store.remove_agent("eva").await.unwrap());
-    assert!(!store.set_password(&agent("eva").id, "x", NOW).await.unwrap());
+    assert!(!store.set_password(&agent("eva").id, "x", None).await.unwrap());
     assert_eq!(store.agent_by_login("eva").await.unwrap(), None);
-}
-
-async fn a_session_lasts_until_it_expires_or_is_ended(record: Arc<Record>) {
-    let store = &record.store;
-    let (eva, max) = (agent("eva"), agent("max"));
-    let expires_at = NOW.plus_ms(100);
-    for (agent, tokens) in [(&eva, ["e1", "e2"]), (&max, ["m1", "m2"])] {
-        store.add_agent(agent).await.unwrap();
-        for token in tokens {
-            store.new_session(token, &agent.id, expires_at).await.unwrap();
-        }
-    }
-    let session = async |token, now| store.session(token, now).await.unwrap();
-    let last = expires_at.plus_ms(-1);
-    assert_eq!(session("e1", last).await, Some(AgentSession { agent: eva.clone(), expires_at }));
-    assert_eq!(session("e1", expires_at).await, None);
-    assert_eq!(session("unknown", NOW).await, None);
-    store.end_session("e1").await.unwrap();
-    assert_eq!((session("e1", NOW).await, session("e2", NOW).await.is_some()), (None, true));
-    store.end_sessions_of(&eva.id).await.unwrap();
-    assert_eq!((session("e2", NOW).await, session("m1", NOW).await.is_some()), (None, true));
-    // Without an account there is nobody to be signed in.
-    store.remove_agent("max").await.unwrap();
-    assert_eq!((session("m1", NOW).await, session("m2", NOW).await), (None, None));
 }
 
 fn key(id: &str) -> ApiKey {

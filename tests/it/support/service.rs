@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use firstline::app::{App, SystemClock, Understanding};
 use firstline::config::{Config, Sources};
+use firstline::domain::time::Clock;
 use firstline::knowledge::Origin;
 use firstline::web::keys::{self, Scope};
 use firstline::{telemetry, web};
@@ -41,12 +42,16 @@ impl Answer {
 impl Service {
     /// Over the database at this address, with settings changed first.
     pub(crate) async fn new(url: &str, change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(url, Arc::new(SystemClock), change).await
+    }
+
+    /// The same by a clock of the test's own.
+    pub(crate) async fn at(url: &str, clock: Arc<dyn Clock>, change: impl FnOnce(&mut Config)) -> Self {
         _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::load(Sources::default()).unwrap();
         url.clone_into(&mut config.database.url);
         change(&mut config);
         let (understanding, _) = Understanding::build(&config, Origin::Embedded(Vec::new()), None).unwrap();
-        let clock = Arc::new(SystemClock);
         let app = App::build(config, understanding, clock, &[7; 32], telemetry::metrics()).await.unwrap();
         let (stored, key) = keys::mint(&SystemClock, "test", &[Scope::Admin], None);
         app.store.add_key(&stored).await.unwrap();

@@ -37,6 +37,7 @@ const WORKERS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Admin];
 const LEADERS: &[Role] = &[Role::Supervisor, Role::Admin];
 const SEERS: &[Role] = &[Role::Viewer, Role::Supervisor, Role::Admin, Role::Auditor];
 const ADMIN: &[Role] = &[Role::Admin];
+const OVERSEERS: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const EXPORTERS: &[Role] = &[Role::Admin, Role::Auditor];
 
 const fn row(
@@ -63,7 +64,7 @@ use Thing::{Case, Customer, File, Nothing};
 
 /// Every call of `/openapi.json`, and `/metrics`.
 pub(super) const API: [Row; 39] = [
-    row(("POST", "/v1/cases/{id}/csat"), Case, WORKERS, &[400]),
+    row(("POST", "/v1/cases/{id}/csat"), Case, ADMIN, &[400]),
     row(("GET", "/v1/queue"), Nothing, EVERYBODY, &[200]),
     row(("POST", "/v1/cases/{id}/accept"), Case, WORKERS, &[400, 409]),
     row(("POST", "/v1/cases/{id}/decline"), Case, WORKERS, &[400, 409]),
@@ -116,8 +117,17 @@ const fn open(method: &'static str, path: &'static str, admitted: &'static [u16]
     Row { open: true, ..row((method, path), Nothing, EVERYBODY, admitted) }
 }
 
+const fn own(path: &'static str, admitted: &'static [u16]) -> Row {
+    Row { route: "/console/second-factor/{act}", ..row(("POST", path), Nothing, EVERYBODY, admitted) }
+}
+
+/// Of an account that there is not, so that nobody of the test is changed.
+const fn account(path: &'static str, may: &'static [Role]) -> Row {
+    Row { route: "/console/accounts/{id}/{act}", ..row(("POST", path), Nothing, may, &[404]) }
+}
+
 /// Every route of the console.
-pub(super) const CONSOLE: [Row; 29] = [
+pub(super) const CONSOLE: [Row; 47] = [
     open("GET", "/console/offers.css", &[200]),
     open("GET", "/console/offers.js", &[200]),
     row(("GET", "/console/offers"), Nothing, EVERYBODY, &[200]),
@@ -128,7 +138,12 @@ pub(super) const CONSOLE: [Row; 29] = [
     },
     open("GET", "/console/login", &[200]),
     open("POST", "/console/login", &[400, 429]),
+    open("GET", "/console/login/code", &[303]),
+    open("POST", "/console/login/code", &[303]),
+    open("GET", "/console/oidc", &[404]),
+    open("GET", "/console/oidc/callback", &[403]),
     open("GET", "/console/console.css", &[200]),
+    open("GET", "/console/accounts.css", &[200]),
     open("GET", "/console/console.js", &[200]),
     open("GET", "/console/reports.css", &[200]),
     row(("GET", "/console/reports"), Nothing, SEERS, &[200]),
@@ -147,6 +162,19 @@ pub(super) const CONSOLE: [Row; 29] = [
     act("/console/cases/{id}/send-again", WORKERS, &[404]),
     act("/console/cases/{id}/approve", WORKERS, &[404]),
     act("/console/cases/{id}/refuse", WORKERS, &[404]),
+    row(("GET", "/console/account"), Nothing, EVERYBODY, &[200]),
+    Row { body: "session=none", ..row(("POST", "/console/account/sessions"), Nothing, EVERYBODY, &[404]) },
+    row(("GET", "/console/second-factor"), Nothing, EVERYBODY, &[200]),
+    own("/console/second-factor/begin", &[303]),
+    own("/console/second-factor/confirm", &[422, 429]),
+    own("/console/second-factor/off", &[422, 429]),
+    row(("GET", "/console/accounts"), Nothing, OVERSEERS, &[200]),
+    row(("POST", "/console/accounts"), Nothing, ADMIN, &[422]),
+    account("/console/accounts/none/change", ADMIN),
+    account("/console/accounts/none/password", ADMIN),
+    account("/console/accounts/none/second-factor", LEADERS),
+    account("/console/accounts/none/subject", ADMIN),
+    account("/console/accounts/none/remove", ADMIN),
     row(("GET", "/console/password"), Nothing, EVERYBODY, &[200]),
     row(("POST", "/console/password"), Nothing, EVERYBODY, &[422, 429]),
     Row { ends_session: true, ..row(("POST", "/console/logout"), Nothing, EVERYBODY, &[303]) },
