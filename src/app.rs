@@ -16,9 +16,9 @@ use crate::channels::customer_token::CustomerTokens;
 use crate::channels::email::{self, Mailroom, Taken};
 use crate::channels::web_chat::{SessionError, Sessions};
 use crate::channels::{Bounds, Channels};
-use crate::config::{Config, CrmEvent};
+use crate::config::Config;
 use crate::desk::Desk;
-use crate::domain::event::EventKind;
+use crate::desk::sinks::{self, Sinks};
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::{self, Knowledge, Origin, Problem};
 use crate::llm::tape::Recorder;
@@ -204,6 +204,7 @@ impl App {
             toolbox,
             phrases,
             desk,
+            sinks: Sinks::new(&config).map_err(BuildError::Problems)?,
             channels: Channels::new(&config).map_err(BuildError::Problems)?,
             clock: clock.clone(),
             ends: Ends::new(config.database.cached_cases_max),
@@ -281,20 +282,13 @@ pub fn store_settings(config: &Config) -> store::Settings {
         cached_cases_max: database.cached_cases_max,
         recent_messages_max: database.recent_messages_max,
         recent_receipts_max: database.recent_receipts_max,
-        told: config.crm.told().iter().map(|event| told(*event)).collect(),
-    }
-}
-
-/// The line of a case's log that the CRM wants to hear of.
-fn told(event: CrmEvent) -> EventKind {
-    match event {
-        CrmEvent::Resolved => EventKind::Resolved,
-        CrmEvent::HandedOff => EventKind::HandedOff,
+        listeners: sinks::listeners(config),
     }
 }
 
 /// The ways in and out that this service has; for `check`.
 pub fn channel_names(config: &Config) -> Result<Vec<&'static str>, Vec<String>> {
     let channels = Channels::new(config)?;
+    Sinks::new(config)?;
     CustomerTokens::new(config).map(|_| channels.names())
 }

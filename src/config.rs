@@ -1,9 +1,8 @@
 //! Typed settings: `config.default.toml`, replaced by the workspace's file, replaced by the environment.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -11,13 +10,16 @@ mod channels;
 mod console;
 mod crm;
 mod email;
+mod environment;
 mod identity;
 mod mcp;
 mod reports;
 mod routing;
 mod sections;
+mod sinks;
 mod telemetry;
 mod tools;
+mod webhooks;
 
 pub use channels::{
     Channels, InAppSettings, MetaSettings, SlackSettings, SmsSettings, TelegramSettings, VoiceSettings,
@@ -26,6 +28,7 @@ pub use channels::{
 pub use console::{Console, Oidc, SecondFactor};
 pub use crm::{CrmEvent, CrmSettings, WriteBackSettings};
 pub use email::{EmailSettings, MailTls};
+pub use environment::Environment;
 pub use identity::Identity;
 pub use mcp::{Mcp, McpServer, McpTool};
 pub use reports::{PriceSettings, Reports, Weekday};
@@ -34,8 +37,10 @@ pub use sections::{
     Business, Cases, Database, Guard, Knowledge, Limits, Model, ModelCalls, OutputLimit, Satisfaction,
     Server, Structured, TriageSettings, Worker,
 };
+pub use sinks::{HandoffSettings, SinkKind, SinkSettings};
 pub use telemetry::Telemetry;
 pub use tools::{HttpTool, Method, OAuth2, ToolLimits, ToolSettings};
+pub use webhooks::{WebhookDelivery, WebhookSettings};
 
 /// The embedded defaults: every key, with a comment.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -90,6 +95,12 @@ pub struct Config {
     pub reports: Reports,
     /// What things cost.
     pub prices: PriceSettings,
+    /// How what happens is told to subscribers.
+    pub webhook_delivery: WebhookDelivery,
+    /// Other desks that cases are handed to.
+    pub handoff: HandoffSettings,
+    /// Who subscribes to what happens.
+    pub webhooks: Vec<WebhookSettings>,
     /// Groups of agents.
     pub teams: Vec<TeamSettings>,
     /// What may be called.
@@ -104,43 +115,6 @@ pub struct Config {
     pub effective: Table,
     /// The file that was read, for messages.
     pub file: Option<PathBuf>,
-}
-
-/// The process's environment, read once. Values are secret until a template asks for one by name.
-#[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, SecretString>);
-
-impl std::fmt::Debug for Environment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-impl Environment {
-    /// The environment of this process.
-    pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, SecretString::from(v.into_string().ok()?))))
-            .collect()
-    }
-
-    /// The value of `name`.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(ExposeSecret::expose_secret)
-    }
-
-    /// The same environment with `name` set.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(name.to_owned(), SecretString::from(value.to_owned()));
-        self
-    }
-}
-
-impl FromIterator<(String, SecretString)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
-    }
 }
 
 /// Everything that is wrong with the settings, each with what to do.
@@ -176,6 +150,7 @@ impl Config {
         let teams: Vec<TeamSettings> = reader.list("teams");
         let tools: Vec<ToolSettings> = reader.list("tools");
         let mcp_servers: Vec<McpServer> = reader.list("mcp_servers");
+        let webhooks: Vec<WebhookSettings> = reader.list("webhooks");
         let config = (|| {
             Some(Self {
                 server: reader.section("server")?,
@@ -200,17 +175,10 @@ impl Config {
                 crm: reader.section("crm")?,
                 reports: reader.section("reports")?,
                 prices: reader.section("prices")?,
-                channels: Channels {
-                    in_app: reader.section("in_app")?,
-                    telegram: reader.section("telegram")?,
-                    whatsapp: reader.section("whatsapp")?,
-                    messenger: reader.section("messenger")?,
-                    instagram: reader.section("instagram")?,
-                    slack: reader.section("slack")?,
-                    sms: reader.section("sms")?,
-                    voice: reader.section("voice")?,
-                    email: reader.section("email")?,
-                },
+                webhook_delivery: reader.section("webhook_delivery")?,
+                handoff: reader.section("handoff")?,
+                webhooks,
+                channels: reader.channels()?,
                 teams,
                 tools,
                 mcp_servers,
@@ -220,14 +188,10 @@ impl Config {
                 file: sources.file.map(|(_, path)| path.to_owned()),
             })
         })();
-        for unknown in reader.table.keys() {
-            reader.problems.push(format!(
-                "{}: unknown section [{unknown}]; remove it or correct its name",
-                reader.shown
-            ));
-        }
+        reader.strangers();
         match config {
-            Some(config) if reader.problems.is_empty() => {
+            Some(mut config) if reader.problems.is_empty() => {
+                sinks::complete(&mut config);
                 let wrong = config.contradictions();
                 if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
             }
@@ -247,6 +211,7 @@ impl Config {
                 .push("[reports] weekly_to needs [email]: switch it on, or leave weekly_to empty".to_owned());
         }
         wrong.extend(self.console.problems(&self.server.public_base_url));
+        wrong.extend(sinks::problems(self));
         let names = |label: &str, all: Vec<&str>, wrong: &mut Vec<String>| {
             let mut seen = std::collections::BTreeSet::new();
             for name in all {
@@ -256,6 +221,8 @@ impl Config {
             }
         };
         names("the tool", self.tools.iter().map(|t| t.name.as_str()).collect(), &mut wrong);
+        names("the webhook", self.webhooks.iter().map(|w| w.name.as_str()).collect(), &mut wrong);
+        names("the desk", self.handoff.sinks.iter().map(|s| s.name.as_str()).collect(), &mut wrong);
         names("the team", self.teams.iter().map(|t| t.id.as_str()).collect(), &mut wrong);
         wrong.extend(mcp::contradictions(&self.mcp_servers));
         if !self.teams.is_empty() && !self.teams.iter().any(|t| t.id == self.routing.default_team) {
@@ -306,6 +273,28 @@ impl Reader {
         }
     }
 
+    fn channels(&mut self) -> Option<Channels> {
+        Some(Channels {
+            in_app: self.section("in_app")?,
+            telegram: self.section("telegram")?,
+            whatsapp: self.section("whatsapp")?,
+            messenger: self.section("messenger")?,
+            instagram: self.section("instagram")?,
+            slack: self.section("slack")?,
+            sms: self.section("sms")?,
+            voice: self.section("voice")?,
+            email: self.section("email")?,
+        })
+    }
+
+    /// Reports what nobody has asked for.
+    fn strangers(&mut self) {
+        for unknown in self.table.keys() {
+            self.problems
+                .push(format!("{}: unknown section [{unknown}]; remove it or correct its name", self.shown));
+        }
+    }
+
     fn list<T: for<'de> Deserialize<'de>>(&mut self, name: &str) -> Vec<T> {
         let Some(value) = self.table.remove(name) else {
             return Vec::new();
@@ -336,7 +325,8 @@ impl Reader {
 /// Whether nobody should read this setting over somebody's shoulder: keys, headers that carry them, and addresses
 /// with a password in them.
 fn secret(key: &str, text: &str) -> bool {
-    let named = ["_secret", "_key", "_headers", "_token", "password"].iter().any(|end| key.ends_with(end));
+    let named = key == "secret"
+        || ["_secret", "_key", "_headers", "_token", "password"].iter().any(|end| key.ends_with(end));
     !text.is_empty() && (named || (key.ends_with("url") && text.contains('@')))
 }
 
@@ -417,6 +407,10 @@ fn apply_environment(table: &mut Table, environment: &Environment, problems: &mu
             problems.push(format!("{name}: write it as {PREFIX}SECTION__KEY"));
             continue;
         };
+        if section == "webhooks" || key.starts_with("sinks__") {
+            // The secret of one entry of a list; the list takes it by the entry's name.
+            continue;
+        }
         let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(section) = section else {
             continue;

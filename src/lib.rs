@@ -24,7 +24,8 @@
 //! stage in eight files that know each other: `turn` holds it, `acquaint` asks the CRM who writes, `resolve` works on it (and asks `guard`), `doubt` asks whether a
 //! message belongs to the case, `effect` calls the tools (writes by way of `write`), `settle` commits it, `handoff` passes it on. `approve` carries out what
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
-//! `write_back` tells the CRM what became of cases, `counting` adds them to the measures, `weekly` tells of them.
+//! `write_back` tells the CRM and subscribers what became of cases, and asks `elsewhere` about those that another desk has.
+//! `counting` adds them to the measures, `weekly` tells of them.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve`, `cli::shop` and `cli::audit`), `minijinja`

@@ -40,7 +40,7 @@ const BESIDE: [(&str, &str); 1] = [("telemetry", "config")];
 
 /// What each stage of the pipeline may use of its siblings. `turn` and its parts (`resolve`, `doubt`, `effect`,
 /// `settle`, `handoff`) are one stage in several files; everything else meets only in `mod`.
-const STAGES: [(&str, &[&str]); 25] = [
+const STAGES: [(&str, &[&str]); 27] = [
     ("acquaint", &[]),
     ("alert", &[]),
     ("approve", &["settle", "turn", "write"]),
@@ -48,8 +48,10 @@ const STAGES: [(&str, &[&str]); 25] = [
     ("consent", &[]),
     ("counting", &[]),
     ("deliver", &["alert", "proof"]),
+    ("doors", &[]),
     ("doubt", TURN),
     ("effect", TURN),
+    ("elsewhere", &[]),
     ("guard", &[]),
     ("handoff", TURN),
     ("housekeeping", &["alert", "approve", "rating"]),
@@ -65,7 +67,7 @@ const STAGES: [(&str, &[&str]); 25] = [
     ("weekly", &[]),
     ("which_case", &[]),
     ("write", &["turn"]),
-    ("write_back", &[]),
+    ("write_back", &["elsewhere"]),
 ];
 const TURN: &[&str] = &[
     "acquaint", "consent", "doubt", "effect", "handoff", "moving", "proof", "resolve", "settle", "turn",

@@ -10,7 +10,7 @@ use super::ChannelError;
 use crate::config::Config;
 
 /// Builds the client that all adapters share.
-pub(super) fn client(config: &Config) -> Result<reqwest::Client, String> {
+pub(crate) fn client(config: &Config) -> Result<reqwest::Client, String> {
     // Taken by whoever comes first in this process; ring is the only provider that is compiled in.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -24,12 +24,12 @@ pub(super) fn client(config: &Config) -> Result<reqwest::Client, String> {
 }
 
 /// What a provider answered.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     /// The pause it asks for.
-    pub(super) after_ms: Option<i64>,
+    pub(crate) after_ms: Option<i64>,
     /// The body as JSON; null when it is none.
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 /// Largest answer of a provider that is read, in bytes.
@@ -37,7 +37,7 @@ const ANSWER_BYTES_MAX: usize = 1_048_576;
 
 /// Sends a request whose repetition the customer would notice. A connection that could not be opened has taken nothing;
 /// once the request may have left, no answer means that nobody knows.
-pub(super) async fn call(request: RequestBuilder) -> Result<Answer, ChannelError> {
+pub(crate) async fn call(request: RequestBuilder) -> Result<Answer, ChannelError> {
     let mut response = request.send().await.map_err(|error| {
         let opening = error.is_connect();
         let why = error.without_url().to_string();
@@ -59,7 +59,7 @@ pub(super) async fn call(request: RequestBuilder) -> Result<Answer, ChannelError
 
 impl Answer {
     /// The body of a message that was taken; else who must act, with `why` in the provider's words.
-    pub(super) fn taken(self, why: &str) -> Result<Value, ChannelError> {
+    pub(crate) fn taken(self, why: &str) -> Result<Value, ChannelError> {
         let told = || format!("{} {why}", self.status.as_u16()).trim_end().to_owned();
         match self.status.as_u16() {
             200..=299 => Ok(self.body),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Method;
+use crate::domain::topic::Topic;
 
 /// `[crm]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -69,6 +70,16 @@ pub enum CrmEvent {
     /// A case went to people.
     #[serde(rename = "case.handed_off")]
     HandedOff,
+}
+
+impl CrmEvent {
+    /// What it is to everybody else.
+    pub fn topic(self) -> Topic {
+        match self {
+            Self::Resolved => Topic::Resolved,
+            Self::HandedOff => Topic::HandedOff,
+        }
+    }
 }
 
 impl CrmSettings {

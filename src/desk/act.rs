@@ -31,13 +31,15 @@ pub enum Actor {
     Agent(AgentId),
     /// A program with an API key, by the key's name.
     Program(String),
+    /// People at another desk, by its name.
+    Desk(String),
 }
 
 impl Actor {
     fn agent(&self) -> Option<&AgentId> {
         match self {
             Self::Agent(id) => Some(id),
-            Self::Program(_) => None,
+            Self::Program(_) | Self::Desk(_) => None,
         }
     }
 
@@ -46,6 +48,7 @@ impl Actor {
         match self {
             Self::Agent(id) => format!("agent:{id}"),
             Self::Program(name) => format!("key:{name}"),
+            Self::Desk(name) => format!("desk:{name}"),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod presence;
 pub mod reach;
 pub mod routing;
 pub mod send_again;
+pub mod sinks;
 pub mod summary;
 
 use hours::{Presence, Timetable};

@@ -23,6 +23,7 @@ pub mod role;
 pub mod routing;
 pub mod team;
 pub mod time;
+pub mod topic;
 pub mod triage;
 pub mod turn;
 pub mod usage;

@@ -6,7 +6,6 @@
 //! and found by polling between processes.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +21,7 @@ use crate::desk::Desk;
 use crate::desk::approvals::Pending;
 use crate::desk::presence::Watch;
 use crate::desk::routing::Router;
+use crate::desk::sinks::Sinks;
 use crate::domain::ids::{CaseId, TurnId};
 use crate::domain::message::InboundMessage;
 use crate::domain::rating::Score;
@@ -42,8 +42,10 @@ mod await_end;
 mod consent;
 mod counting;
 mod deliver;
+mod doors;
 mod doubt;
 mod effect;
+mod elsewhere;
 pub mod guard;
 mod handoff;
 mod housekeeping;
@@ -63,6 +65,8 @@ mod write_back;
 
 pub use approve::{DecideError, Word};
 pub use await_end::Ended;
+pub use doors::Doors;
+pub use elsewhere::DeskError;
 pub use ingest::{Accepted, IngestError};
 pub use rating::RateError;
 
@@ -84,6 +88,8 @@ pub struct Parts {
     pub phrases: Arc<Phrases>,
     /// Teams and hours.
     pub desk: Desk,
+    /// Whom things leave for.
+    pub sinks: Sinks,
     /// The ways out.
     pub channels: Channels,
     /// Time and ids.
@@ -134,28 +140,6 @@ impl Ends {
     /// What was noted did not come about: the log tells what did.
     fn forget(&self, case: &CaseId) {
         self.0.invalidate(case);
-    }
-}
-
-/// Messages of one writer are stored one after the other: at once they would only lose against each other, and each
-/// would have to read the case again. Between processes the versions in the record decide.
-pub struct Doors(Vec<tokio::sync::Mutex<()>>);
-
-impl Default for Doors {
-    fn default() -> Self {
-        // Enough that two strangers hardly ever share one, and when they do, one waits for a commit.
-        Self((0..1024).map(|_| tokio::sync::Mutex::default()).collect())
-    }
-}
-
-impl Doors {
-    async fn of(&self, writer: &(String, String)) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let mut hasher = DefaultHasher::new();
-        writer.hash(&mut hasher);
-        match self.0.get(hasher.finish() as usize % self.0.len()) {
-            Some(door) => Some(door.lock().await),
-            None => None,
-        }
     }
 }
 
@@ -224,7 +208,10 @@ impl Pipeline {
         incoming: Incoming,
     ) -> Result<Option<Accepted>, IngestError> {
         let (kind, accepted) = match incoming {
-            Incoming::Message(message) => ("message", Some(self.ingest(*message).await?)),
+            Incoming::Message(message) => match self.parts.sinks.read_mail(&message) {
+                Some((desk, news)) => ("desk", self.take_mail(desk, news, *message).await?),
+                None => ("message", Some(self.ingest(*message).await?)),
+            },
             Incoming::Status(update) => {
                 self.news(channel, &update).await?;
                 ("status", None)

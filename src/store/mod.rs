@@ -14,6 +14,7 @@ mod columns;
 mod connection;
 mod conversations;
 mod customers;
+mod desk_cases;
 mod draftbook;
 mod events;
 mod handoffs;
@@ -40,6 +41,7 @@ mod summaries;
 mod tries;
 mod turns;
 pub mod unit;
+mod webhooks;
 mod write_backs;
 mod writer;
 
@@ -52,7 +54,6 @@ use sqlx::{Any, AnyPool, SqlSafeStr};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::domain::event::EventKind;
 use crate::domain::ids::CaseId;
 
 use announce::Announcements;
@@ -67,6 +68,7 @@ pub use attachments::StoredAttachment;
 pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
 pub use challenges::{Challenge, CodesSent};
+pub use desk_cases::{DeskCase, DeskState};
 pub use draftbook::Draftbook;
 pub use handoffs::{QueueOrder, QueuedCase};
 pub use inbox::{Arrival, OpenCase};
@@ -85,7 +87,8 @@ pub use second_factors::SecondFactor;
 pub use sessions::{AgentSession, Lasting, Proof, Session};
 pub use summaries::DueSummary;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
-pub use write_backs::{Told, WriteBack};
+pub use webhooks::{Notice, NoticeFilter};
+pub use write_backs::{CRM, Listener, Told, Wants, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -102,6 +105,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "who may do what", include_str!("migrations/0011_roles.sql")),
     (12, "routing", include_str!("migrations/0012_routing.sql")),
     (13, "the measures", include_str!("migrations/0013_measures.sql")),
+    (15, "webhooks and other desks", include_str!("migrations/0015_webhooks.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
 ];
 
@@ -122,8 +126,8 @@ pub struct Settings {
     pub recent_messages_max: usize,
     /// Receipts in a case file.
     pub recent_receipts_max: usize,
-    /// Events that the operator's CRM is told about.
-    pub told: Vec<EventKind>,
+    /// Who is told what happens.
+    pub listeners: Vec<Listener>,
 }
 
 /// Why the record could not be read or opened.
@@ -214,7 +218,7 @@ impl Store {
             Arc::clone(&files),
             Arc::clone(&announcements),
             settings.batch_units_max,
-            settings.told.clone(),
+            settings.listeners.clone(),
         );
         #[expect(clippy::disallowed_methods, reason = "the store's own task; `close` waits for it")]
         let task = tokio::spawn(writer.run(orders));

@@ -8,7 +8,7 @@ use crate::domain::case::Case;
 use crate::domain::crm::Crm;
 use crate::domain::customer::{Customer, Identity};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::Event;
 use crate::domain::handoff::Handoff;
 use crate::domain::ids::{AgentId, CaseId, CustomerId, ProcedureId, TeamId, TurnId};
 use crate::domain::message::Message;
@@ -17,10 +17,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::domain::usage::CallRecord;
 
+use super::attachments;
 use super::people;
+use super::ratings;
+use super::routing;
 use super::statements::{STATEMENTS, Slot, Statement};
 use super::unit::{Change, Consent, Conversation, InboxEntry, Unit};
-use super::{attachments, ratings, routing, write_backs};
+use super::write_backs::{self, Listener};
 
 /// A value of a row. An absent one keeps its type, which PostgreSQL needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,17 +99,15 @@ impl Rows {
     /// The rows of these units.
     pub(super) fn of<'u>(
         units: impl Iterator<Item = &'u Unit>,
-        told: &[EventKind],
+        listeners: &[Listener],
     ) -> Result<Self, sqlx::Error> {
         let mut rows = Self(std::array::from_fn(|_| Vec::new()));
         for (place, unit) in units.enumerate() {
             for change in &unit.changes {
                 rows.add(place, change)?;
-                if let Change::Event(event) = change
-                    && let Some(values) = write_backs::row(event, told)
-                {
-                    rows.push(place, Slot::WriteBack, values);
-                }
+            }
+            for values in write_backs::rows(unit, listeners) {
+                rows.push(place, Slot::WriteBack, values);
             }
             rows.settle_turns(place);
         }

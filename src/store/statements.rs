@@ -328,7 +328,8 @@ pub(super) static STATEMENTS: [Statement; 35] = [
     },
     Statement {
         slot: Slot::WriteBack,
-        head: "insert into write_backs (id, case_id, event, at, state, attempts, due_at, holder) values ",
+        head: "insert into write_backs (id, case_id, event, at, state, attempts, due_at, holder, target, place, body,
+                   message_id) values ",
         tail: " on conflict do nothing",
         guard: None,
     },

@@ -1,33 +1,64 @@
-//! What the operator's CRM is to be told: a row for each event of a kind that it wants, stored with the event itself.
+//! What others are to be told (the operator's CRM, subscribers, other desks): a row for each thing that each of them
+//! wants, stored with the thing itself. Each gets the things of one case in their order.
 
+use crate::domain::case::Case;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{CaseId, MessageId};
 use crate::domain::time::Timestamp;
+use crate::domain::topic::{self, Topic};
 
 use super::columns::Columns;
 use super::connection::Dialect;
-use super::rows::{Value, storable, text};
+use super::rows::{Value, maybe, storable, text};
+use super::unit::{Change, Unit};
 use super::{Store, StoreError};
 
-/// Something the CRM is to be told.
+/// Places within one version of a case: more than any unit has changes.
+const PLACES: i64 = 1 << 16;
+
+/// Somebody who is told what happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name in the record, unique.
+    pub target: String,
+    /// What it wants.
+    pub wants: Wants,
+}
+
+/// What a listener wants to hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wants {
+    /// These topics of every case.
+    Topics(Vec<Topic>),
+    /// Whatever happens to cases of these teams while people have them; of every team where none is named.
+    CasesOf(Vec<String>),
+}
+
+/// Something that somebody is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteBack {
-    /// The case and the place of the event in its log: the same however often it is told.
+    /// The case, the place of the thing in it, and who is told: the same however often it is told.
     pub id: String,
+    /// Who is told.
+    pub target: String,
     /// The case.
     pub case: CaseId,
-    /// The event's kind, as in the log.
+    /// What kind of thing: a topic, or a kind of the log.
     pub kind: String,
     /// When it happened.
     pub at: Timestamp,
     /// Attempts, this one included.
     pub attempts: i64,
+    /// What is told, JSON.
+    pub body: Option<String>,
+    /// The message it is about.
+    pub message: Option<MessageId>,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// The CRM has it.
+    /// It was taken.
     Done,
     /// Not yet; not again before this moment.
     Later(Timestamp, String),
@@ -38,21 +69,24 @@ pub enum Told {
 macro_rules! take {
     ($lock:literal) => {
         concat!(
-            "with chosen as materialized (select id from write_backs where state = 'pending' and due_at <= $3
+            "with chosen as materialized (select id from write_backs w where state = 'pending' and target = $5
+                and due_at <= $3 and not exists (select 1 from write_backs before where before.case_id = w.case_id
+                    and before.target = w.target and before.state = 'pending' and before.place < w.place)
                 order by due_at, id limit $4 ",
             $lock,
             ") update write_backs set holder = $1, due_at = $2, attempts = attempts + 1
                 where id in (select id from chosen) and state = 'pending' and due_at <= $3
-                returning id, case_id, event, at, attempts"
+                returning id, target, case_id, event, at, attempts, body, message_id"
         )
     };
 }
 
 impl Store {
-    /// Takes what is due to be told by moving its due time a lease ahead, the longest due first.
+    /// Takes what is due for one listener by moving its due time a lease ahead, the longest due first, and of one case
+    /// only the oldest that was not told yet.
     pub async fn due_write_backs(
         &self,
-        holder: &str,
+        (target, holder): (&str, &str),
         now: Timestamp,
         lease_ms: i64,
         max: usize,
@@ -62,18 +96,21 @@ impl Store {
             Dialect::Postgres => take!("for update skip locked"),
         };
         let query = sqlx::query(sql).bind(storable(holder)).bind(now.plus_ms(lease_ms).0);
-        let rows = self.write(query.bind(now.0).bind(max as i64)).await?;
+        let query = query.bind(now.0).bind(max as i64).bind(storable(target));
         let read = |row| {
             let columns = Columns::of(row, "write_backs");
             Ok(WriteBack {
                 id: columns.text("id")?,
+                target: columns.text("target")?,
                 case: columns.id("case_id")?,
                 kind: columns.text("event")?,
                 at: columns.at("at")?,
                 attempts: columns.int("attempts")?,
+                body: columns.maybe_text("body")?,
+                message: columns.maybe_id("message_id")?,
             })
         };
-        rows.iter().map(read).collect()
+        self.write(query).await?.iter().map(read).collect()
     }
 
     /// Records how an attempt ended, unless somebody else has taken it over since.
@@ -99,18 +136,103 @@ impl Store {
     }
 }
 
-/// The row that goes with an event, if the CRM wants its kind.
-pub(super) fn row(event: &Event, told: &[EventKind]) -> Option<Vec<Value>> {
-    told.iter().any(|kind| kind.as_str() == event.kind).then(|| {
-        vec![
-            text(&format!("{}-{}", event.case, event.seq)),
-            text(event.case.as_str()),
-            text(&event.kind),
-            Value::Int(event.at.0),
-            text("pending"),
-            Value::Int(0),
-            Value::Int(event.at.0),
-            Value::Text(String::new()),
-        ]
-    })
+/// The rows that go with a unit: one for each listener and each thing in it that the listener wants.
+pub(super) fn rows(unit: &Unit, listeners: &[Listener]) -> Vec<Vec<Value>> {
+    if listeners.is_empty() {
+        return Vec::new();
+    }
+    let case = unit.changes.iter().find_map(|change| match change {
+        Change::NewCase(case) | Change::NewCaseOf { case, .. } | Change::Case(case)
+            if case.id == unit.case =>
+        {
+            Some(case)
+        }
+        _ => None,
+    });
+    let mut rows = Vec::new();
+    for (index, change) in unit.changes.iter().enumerate() {
+        let place = case.map_or(0, |case| case.version * PLACES) + index as i64;
+        for listener in listeners {
+            rows.extend(told(change, case, listener).map(|told| row(unit, listener, place, &told)));
+        }
+    }
+    rows
 }
+
+/// Something to tell.
+struct Tell {
+    /// Its place among the things of the case, as its id has it.
+    name: String,
+    kind: String,
+    at: Timestamp,
+    body: Option<String>,
+    message: Option<String>,
+}
+
+/// What `listener` is told of a change.
+fn told(change: &Change, case: Option<&Case>, listener: &Listener) -> Option<Tell> {
+    match (change, &listener.wants) {
+        (Change::Event(event), Wants::Topics(topics)) => {
+            let topic = Topic::of_event(&event.kind).filter(|topic| topics.contains(topic))?;
+            let body = case.map(|case| topic::of_event(topic, case, event).to_string());
+            Some(Tell {
+                name: event.seq.to_string(),
+                kind: topic.as_str().to_owned(),
+                at: event.at,
+                body,
+                message: None,
+            })
+        }
+        (Change::Message(message), Wants::Topics(topics)) => {
+            let topic = Topic::of_message(message).filter(|topic| topics.contains(topic))?;
+            Some(Tell {
+                name: format!("m{}", message.seq),
+                kind: topic.as_str().to_owned(),
+                at: message.at,
+                body: Some(topic::of_message(case?, message).to_string()),
+                message: Some(message.id.to_string()),
+            })
+        }
+        (Change::Event(event), Wants::CasesOf(teams)) => {
+            let team = case?.team.as_ref()?;
+            let theirs = teams.is_empty() || teams.iter().any(|own| own == team.as_str());
+            (theirs && of_a_desk(case?, event)).then(|| Tell {
+                name: event.seq.to_string(),
+                kind: event.kind.clone(),
+                at: event.at,
+                body: Some(event.body.clone()),
+                message: None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a desk that has a case must hear of this: it is given to people, the customer writes, it is over.
+fn of_a_desk(case: &Case, event: &Event) -> bool {
+    let ends = [EventKind::HandedOff, EventKind::Resolved, EventKind::Returned];
+    let over = ends.iter().any(|kind| kind.as_str() == event.kind);
+    over || (event.kind == EventKind::Received.as_str() && case.state.with_people())
+}
+
+fn row(unit: &Unit, listener: &Listener, place: i64, told: &Tell) -> Vec<Value> {
+    // The CRM knows its ids from before there were others.
+    let whom = if listener.target == CRM { String::new() } else { format!("-{}", listener.target) };
+    vec![
+        Value::Text(storable(&format!("{}-{}{whom}", unit.case, told.name))),
+        text(unit.case.as_str()),
+        text(&told.kind),
+        Value::Int(told.at.0),
+        text("pending"),
+        Value::Int(0),
+        Value::Int(told.at.0),
+        Value::Text(String::new()),
+        text(&listener.target),
+        Value::Int(place),
+        maybe(told.body.as_deref()),
+        maybe(told.message.as_deref()),
+    ]
+}
+
+/// The listener that is the operator's CRM.
+pub const CRM: &str = "crm";

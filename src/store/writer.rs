@@ -9,14 +9,13 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::event::EventKind;
-
 use super::announce::Announcements;
 use super::cache::CaseFiles;
 use super::connection::{Dialect, Link};
 use super::people::PersonChange;
 use super::rows::{Row, Rows};
 use super::unit::{Change, CommitError, Refusal, Unit};
+use super::write_backs::Listener;
 
 /// What the writer is sent.
 pub(super) enum Order {
@@ -38,8 +37,8 @@ pub(super) struct Writer {
     pub(super) files: Arc<CaseFiles>,
     pub(super) announcements: Arc<Announcements>,
     pub(super) batch_units_max: usize,
-    /// Events that the operator's CRM is told about.
-    pub(super) told: Vec<EventKind>,
+    /// Who is told what happens.
+    pub(super) listeners: Vec<Listener>,
 }
 
 impl Writer {
@@ -48,9 +47,9 @@ impl Writer {
         files: Arc<CaseFiles>,
         announcements: Arc<Announcements>,
         batch_units_max: usize,
-        told: Vec<EventKind>,
+        listeners: Vec<Listener>,
     ) -> Self {
-        Self { link, files, announcements, batch_units_max: batch_units_max.max(1), told }
+        Self { link, files, announcements, batch_units_max: batch_units_max.max(1), listeners }
     }
 
     /// Commits until the queue is closed and empty. Nothing cancels it, so no transaction is ever left half begun.
@@ -126,7 +125,7 @@ impl Writer {
     /// One transaction. Returns the refused units by place; when there are any, nothing was committed.
     async fn attempt(&self, batch: &[Waiting]) -> Result<HashMap<usize, Refusal>, sqlx::Error> {
         let dialect = self.link.dialect;
-        let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit), &self.told);
+        let rows = || Rows::of(batch.iter().map(|waiting| &waiting.unit), &self.listeners);
         let mut slot = self.link.lock().await;
         let connection = self.link.connected(&mut slot).await?;
         // A call to SQLite wakes a thread, twice, so a unit alone is one call. The statements of many are few for

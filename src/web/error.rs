@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use super::console::accounts::AccountError;
 use crate::channels::{BadInput, ChannelError};
 use crate::desk::act::ActError;
+use crate::desk::sinks::NewsError;
 use crate::pipeline::identity::IdentityError;
-use crate::pipeline::{DecideError, IngestError, RateError};
+use crate::pipeline::{DecideError, DeskError, IngestError, RateError};
 use crate::store::StoreError;
 
 /// What a caller gets instead of an answer.
@@ -174,6 +175,17 @@ impl From<ActError> for ApiError {
                 tracing::error!(error = ?source, "an act of an agent was not recorded");
                 Self::unavailable()
             }
+        }
+    }
+}
+
+impl From<DeskError> for ApiError {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NoDesk => Self::not_found("desk"),
+            DeskError::Refused(NewsError::Forged(why)) => Self::unauthorized(why),
+            DeskError::Refused(NewsError::Malformed(error)) => error.into(),
+            DeskError::Act(error) => error.into(),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::templates::Templates;
 mod access;
 mod api;
 mod console;
+mod desks;
 mod download;
 mod error;
 mod extract;
@@ -87,6 +88,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(health::router())
         .merge(hooks::router())
         .merge(rating::router())
+        .merge(desks::router())
         .route("/openapi.json", get(openapi))
         .fallback(|| async { error::of_status(StatusCode::NOT_FOUND, None) });
     around(&edge, router).with_state(edge)

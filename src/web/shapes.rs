@@ -14,7 +14,7 @@ use crate::domain::merge::Merge;
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
 use crate::domain::routing::Offer;
-use crate::store::{Erased, Match, ModelTotals};
+use crate::store::{DeskCase, Erased, Match, ModelTotals};
 
 /// A part of a list; `next` is the `cursor` of the part after it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -257,6 +257,8 @@ pub(super) struct HandoffBody {
     taken_by: Option<String>,
     /// Every field is filled, or says `unknown_because`.
     note: Value,
+    /// Where the case is, when it was given to another desk.
+    pub(super) desk: Option<DeskBody>,
 }
 
 impl From<&Handoff> for HandoffBody {
@@ -270,6 +272,33 @@ impl From<&Handoff> for HandoffBody {
             at: handoff.at.to_string(),
             taken_by: handoff.taken_by.as_ref().map(ToString::to_string),
             note: serde_json::to_value(&handoff.note).unwrap_or_default(),
+            desk: None,
+        }
+    }
+}
+
+/// A handoff to another desk.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeskBody {
+    /// Its name in the settings.
+    name: String,
+    /// `opening`, `theirs`, `over` or `returned` (it could not be reached).
+    state: &'static str,
+    /// What the desk calls the case.
+    foreign_id: Option<String>,
+    /// Why it came back.
+    reason: Option<String>,
+    at: String,
+}
+
+impl From<DeskCase> for DeskBody {
+    fn from(there: DeskCase) -> Self {
+        Self {
+            name: there.desk,
+            state: there.state.as_str(),
+            foreign_id: there.foreign_id,
+            reason: there.reason,
+            at: there.at.to_string(),
         }
     }
 }

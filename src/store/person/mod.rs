@@ -34,7 +34,7 @@ enum Erase {
 
 /// In the order in which they are erased: what finds other rows goes after them. A table that is not here holds
 /// nothing about people; `every_table_is_decided_about` asks about each new one.
-const HELD: [Held; 22] = [
+const HELD: [Held; 23] = [
     Held {
         table: "customers",
         whose: "id = $1",
@@ -107,6 +107,7 @@ const HELD: [Held; 22] = [
     },
     Held { table: "case_measures", whose: of_their_cases!(), erase: Erase::Nothing },
     Held { table: "write_backs", whose: of_their_cases!(), erase: Erase::Delete },
+    Held { table: "desk_cases", whose: of_their_cases!(), erase: Erase::Delete },
     Held {
         table: "cases",
         whose: "customer_id = $1",

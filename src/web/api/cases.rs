@@ -185,7 +185,10 @@ pub(super) async fn get_handoff(
     let id = existing(&edge, &caller, &id).await?;
     let handoff =
         edge.app.store.handoff(&id).await?.ok_or_else(|| ApiError::not_found("handoff of this case"))?;
-    Ok(Json(HandoffBody::from(&handoff)))
+    let desk = edge.app.store.desk_case(&handoff.id).await?.map(Into::into);
+    let mut body = HandoffBody::from(&handoff);
+    body.desk = desk;
+    Ok(Json(body))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -22,6 +22,7 @@ mod people;
 mod presence;
 mod reports;
 mod satisfaction;
+mod webhooks;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,6 +74,8 @@ pub(super) fn router() -> (axum::Router<Arc<Edge>>, utoipa::openapi::OpenApi) {
         .routes(routes!(knowledge::search_knowledge))
         .routes(routes!(reports::whole))
         .routes(routes!(reports::one))
+        .routes(routes!(webhooks::list_notices))
+        .routes(routes!(webhooks::retry_notice))
         .split_for_parts();
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.description = Some("An API key, `flk_…`; `firstline key add` makes one.".to_owned());

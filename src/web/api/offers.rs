@@ -112,7 +112,7 @@ async fn offered<'a>(edge: &'a Edge, caller: &Caller, id: &str, body: &[u8]) -> 
     call.finish()?;
     match call.actor {
         Actor::Agent(_) => Ok(call),
-        Actor::Program(_) => {
+        Actor::Program(_) | Actor::Desk(_) => {
             Err(BadInput::new("agent", "is missing; name the agent to whom the case is offered").into())
         }
     }

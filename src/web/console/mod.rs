@@ -27,6 +27,7 @@ mod reports;
 mod second_factor;
 mod shown;
 pub(super) mod sign_in;
+mod webhooks;
 
 const STYLE: &str = include_str!("console.css");
 const ACCOUNTS_STYLE: &str = include_str!("accounts.css");
@@ -65,6 +66,7 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/accounts", get(people::page).post(people::add))
         .route("/console/accounts/{id}/{act}", post(people::act))
         .route("/console/accounts.css", get(accounts_style).layer(compressed.clone()))
+        .route("/console/webhooks", get(webhooks::page).post(webhooks::again))
         .route("/console/console.css", get(style).layer(compressed.clone()))
         .route("/console/console.js", get(script).layer(compressed))
         .layer(middleware::from_fn_with_state(edge.clone(), refusals::as_pages))

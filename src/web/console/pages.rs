@@ -92,6 +92,7 @@ pub(super) async fn case(
     context["thread"] = messages.iter().map(|message| shown::entry(message, &people, &deliveries)).collect();
     context["last"] = json!(messages.last().map_or(0, |message| message.seq));
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
+    context["desk"] = store.desk_case_of(&id).await?.as_ref().map(shown::desk).unwrap_or_default();
     context["mine"] = json!(file.case.agent.as_ref() == Some(&signed_in.agent.id));
     page(&edge, CASE, &context)
 }
@@ -163,6 +164,7 @@ async fn frame(edge: &Edge, signed_in: &SignedIn, chosen: Option<&CaseId>) -> Re
         "manages": signed_in.may(Right::SeeAccounts),
         "first_password": signed_in.agent.password_chosen_at.is_none(),
         "csrf": signed_in.csrf,
+        "administers": signed_in.may(Right::Administer),
         "lists": {"waiting": waiting, "mine": plain(&mine), "resolved": plain(&resolved)},
     }))
 }

@@ -13,6 +13,7 @@ use crate::domain::handoff::{Handoff, Known};
 use crate::domain::message::{Message, Visibility};
 use crate::domain::receipt::CallStatus;
 use crate::domain::team::Agent;
+use crate::store::{DeskCase, DeskState};
 
 /// A case as a line of a list and as the head of its page; whoever may not act on it is shown no button.
 pub(super) fn case(edge: &Edge, case: &Case, acts: bool) -> Value {
@@ -44,6 +45,22 @@ pub(super) fn case(edge: &Edge, case: &Case, acts: bool) -> Value {
         "can_reopen": can(&[CaseState::Resolved, CaseState::Closed]),
         "can_reply": acts && case.state != CaseState::Closed,
     })
+}
+
+/// Where a case is that was given to another desk.
+pub(super) fn desk(there: &DeskCase) -> Value {
+    let name = &there.desk;
+    let called = there.foreign_id.as_ref().map(|id| format!(" as {id}")).unwrap_or_default();
+    let why = there.reason.as_deref().unwrap_or("it did not answer");
+    let words = match there.state {
+        DeskState::Opening => format!("This case is being handed to {name}."),
+        DeskState::Theirs => {
+            format!("This case is at {name}{called}. What is answered there goes to the customer.")
+        }
+        DeskState::Over => format!("This case was at {name}{called}."),
+        DeskState::Returned => format!("{name} could not take this case ({why}). It is ours again."),
+    };
+    json!({"name": name, "theirs": there.state == DeskState::Theirs, "words": words})
 }
 
 /// How what left stands.

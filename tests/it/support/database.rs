@@ -80,7 +80,7 @@ pub(crate) fn settings() -> Settings {
         cached_cases_max: 1_000,
         recent_messages_max: 60,
         recent_receipts_max: 20,
-        told: Vec::new(),
+        listeners: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use firstline::assistant::Assistant;
 use firstline::channels::Channels;
 use firstline::config::Config;
 use firstline::desk::Desk;
+use firstline::desk::sinks::Sinks;
 use firstline::domain::assurance::Assurance;
 use firstline::domain::message::{InboundMessage, Sender};
 use firstline::domain::time::{Clock, Timestamp};
@@ -83,6 +84,7 @@ pub(crate) async fn parts(
         toolbox: Arc::new(Toolbox::new(&config, templates.clone()).unwrap()),
         phrases: Arc::new(Phrases::load(templates, None).unwrap()),
         desk: Desk::new(&config).unwrap(),
+        sinks: Sinks::new(&config).unwrap(),
         channels: Channels::new(&config).unwrap(),
         ends: Ends::new(100),
         doors: Doors::default(),

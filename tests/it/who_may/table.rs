@@ -63,7 +63,7 @@ const fn row(
 use Thing::{Case, Customer, File, Nothing};
 
 /// Every call of `/openapi.json`, and `/metrics`.
-pub(super) const API: [Row; 39] = [
+pub(super) const API: [Row; 41] = [
     row(("POST", "/v1/cases/{id}/csat"), Case, ADMIN, &[400]),
     row(("GET", "/v1/queue"), Nothing, EVERYBODY, &[200]),
     row(("POST", "/v1/cases/{id}/accept"), Case, WORKERS, &[400, 409]),
@@ -104,6 +104,8 @@ pub(super) const API: [Row; 39] = [
     row(("GET", "/v1/reports/{measure}"), Nothing, SEERS, &[200]),
     row(("POST", "/v1/messages"), Nothing, ADMIN, &[400]),
     row(("GET", "/metrics"), Nothing, ADMIN, &[200]),
+    row(("GET", "/v1/webhooks/deliveries"), Nothing, ADMIN, &[200]),
+    row(("POST", "/v1/webhooks/deliveries/{delivery}/retry"), Nothing, ADMIN, &[404]),
     row(("GET", "/v1/customers/{id}/export"), Customer, EXPORTERS, &[200]),
     // The last, because nothing is left of whom it is about.
     row(("DELETE", "/v1/customers/{id}"), Customer, ADMIN, &[200]),
@@ -127,7 +129,7 @@ const fn account(path: &'static str, may: &'static [Role]) -> Row {
 }
 
 /// Every route of the console.
-pub(super) const CONSOLE: [Row; 47] = [
+pub(super) const CONSOLE: [Row; 49] = [
     open("GET", "/console/offers.css", &[200]),
     open("GET", "/console/offers.js", &[200]),
     row(("GET", "/console/offers"), Nothing, EVERYBODY, &[200]),
@@ -175,6 +177,8 @@ pub(super) const CONSOLE: [Row; 47] = [
     account("/console/accounts/none/second-factor", LEADERS),
     account("/console/accounts/none/subject", ADMIN),
     account("/console/accounts/none/remove", ADMIN),
+    row(("GET", "/console/webhooks"), Nothing, ADMIN, &[200]),
+    row(("POST", "/console/webhooks"), Nothing, ADMIN, &[404]),
     row(("GET", "/console/password"), Nothing, EVERYBODY, &[200]),
     row(("POST", "/console/password"), Nothing, EVERYBODY, &[422, 429]),
     Row { ends_session: true, ..row(("POST", "/console/logout"), Nothing, EVERYBODY, &[303]) },
