@@ -18,6 +18,7 @@ use crate::channels::web_chat::{SessionError, Sessions};
 use crate::channels::{Bounds, Channels};
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::macros::Macros;
 use crate::desk::sinks::{self, Sinks};
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::{self, Knowledge, Origin, Problem};
@@ -138,6 +139,8 @@ pub struct App {
     pub knowledge: Knowledge,
     /// The worker and the way in.
     pub pipeline: Arc<Pipeline>,
+    /// Texts that agents keep ready.
+    pub macros: Macros,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// Signs and reads chat sessions.
@@ -215,7 +218,21 @@ impl App {
         });
         let sessions = Arc::new(Sessions::new(secret)?);
         let tokens = CustomerTokens::new(&config).map_err(BuildError::Problems)?;
-        Ok(Self { config, store, knowledge, pipeline, clock, sessions, tokens, tasks, shutdown, recorder })
+        let macros =
+            Macros::load(Arc::new(Templates::new()), &config.workspace).map_err(BuildError::Problems)?;
+        Ok(Self {
+            config,
+            store,
+            knowledge,
+            pipeline,
+            macros,
+            clock,
+            sessions,
+            tokens,
+            tasks,
+            shutdown,
+            recorder,
+        })
     }
 
     /// Sums up now and then what was measured: nobody may ever read it, and every measurement is kept until then.

@@ -26,6 +26,7 @@
 //! a person allowed, by the same `write`, and `housekeeping` asks it about one whose process died.
 //! `write_back` tells the CRM and subscribers what became of cases, and asks `elsewhere` about those that another desk has.
 //! `counting` adds them to the measures, `weekly` tells of them.
+//! `suggest` goes the turn's way for an agent who only wants to see.
 //!
 //! Deliberately absent: SQL outside `store`, `tantivy` outside
 //! `knowledge`, `axum` outside `web`, `demo` and `providers` (and the listeners in `cli::serve`, `cli::shop` and `cli::audit`), `minijinja`

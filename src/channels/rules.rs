@@ -128,6 +128,13 @@ impl Rules {
         self.window_ms.is_none_or(|window| since_ms.is_some_and(|since| since < window))
     }
 
+    /// In how many parts a text leaves, and how long it is in what is counted here.
+    pub fn measured(&self, text: &str) -> (usize, usize) {
+        let parts =
+            split(text, self.length).len() + usize::from(self.codes_apart && code_to_copy(text).is_some());
+        (parts, text.chars().map(|c| self.length.cost(c)).sum())
+    }
+
     /// The parts in which a message leaves, at least one; the same for the same message at every try.
     pub fn parts(&self, message: &Message) -> Vec<Part> {
         let shown = self.shown(&message.choices);

@@ -9,6 +9,7 @@ use crate::app::{SystemClock, channel_names};
 use crate::assistant::local;
 use crate::config::Config;
 use crate::desk::Desk;
+use crate::desk::macros::Macros;
 use crate::domain::time::Clock;
 use crate::evals::scenario;
 use crate::knowledge::{self, Knowledge};
@@ -35,6 +36,7 @@ pub(super) async fn run(globals: &Globals, options: &Options) -> Result<(), Fail
     problems.extend(found.iter().map(ToString::to_string));
     problems.extend(Phrases::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
     problems.extend(Prompts::load(templates.clone(), Some(&config.workspace)).err().into_iter().flatten());
+    problems.extend(Macros::load(templates.clone(), &config.workspace).err().into_iter().flatten());
     problems.extend(model_problem(&config));
     problems.extend(Desk::new(&config).err().into_iter().flatten());
     problems.extend(channel_names(&config).err().into_iter().flatten());

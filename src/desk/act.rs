@@ -8,19 +8,23 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Desk;
+use super::{Desk, search};
 use crate::channels::Channels;
-use crate::domain::case::{Case, CaseState, IllegalMove, Move, Resolution};
+use crate::domain::case::{Case, CaseState, IllegalMove, Move, Resolution, SettledAs};
 use crate::domain::delivery::DeliveryState;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AgentId, CaseId, HandoffId, MessageId, TeamId, TurnId};
-use crate::domain::message::{Author, Message, Visibility};
+use crate::domain::message::{Attachment, Author, Message, Visibility};
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
-use crate::store::{Change, CommitError, Draftbook, InboxEntry, Refusal, Store, StoreError, Unit};
+use crate::store::{
+    Change, CommitError, Draftbook, InboxEntry, Refusal, Store, StoreError, StoredAttachment, Unit,
+};
 
 /// An act that keeps losing against other changes is given up after this many looks.
 const LOOKS_MAX: usize = 8;
+/// Entries after the last seen one that are looked at; with more of them somebody else wrote for sure.
+const NEWER_MAX: i64 = 20;
 /// Where the ids of agents' replies are kept, so that a second click says nothing twice.
 const INBOX: &str = "desk";
 
@@ -77,6 +81,9 @@ pub enum ActError {
     /// The id was used for another text.
     #[error("a reply with this id but another text is stored already; send a new id for a new reply")]
     Conflict,
+    /// Somebody else wrote in the case after what the writer had seen.
+    #[error("somebody wrote in this case since you last looked; read it, then send again")]
+    Changed,
     /// The case changed again and again, or the record takes nothing now.
     #[error("the record could not take it just now; try again")]
     Unavailable(#[source] Option<StoreError>),
@@ -104,15 +111,21 @@ pub struct At<'a> {
 }
 
 /// What an agent writes to the customer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// The writer's own id of it: the same id says it once, however often it is sent.
     pub id: Option<String>,
     /// The words.
     pub text: String,
+    /// The channel and the thread to answer in, where they are not the case's own.
+    pub way: Option<(String, String)>,
+    /// Files that go with it.
+    pub files: Vec<StoredAttachment>,
+    /// Place of the newest message that the writer had seen; what somebody else wrote after it stops the reply.
+    pub seen: Option<i64>,
 }
 
-/// Answers the customer on the channel the case is on. The case is the agent's from then on.
+/// Answers the customer on the channel the case is on, or on another one of theirs. The case is the agent's from then on.
 pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
     let digest = hex::encode(Sha256::digest(reply.text.as_bytes()));
     let external_id = reply.id.as_ref().map(|id| format!("{}/{id}", at.case));
@@ -121,16 +134,26 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
     {
         return said_before(at, &known, &digest).await;
     }
+    let read_through = match reply.seen {
+        Some(seen) => Some(unchanged_since(at, seen).await?),
+        None => None,
+    };
     let made = change(at, |book, now| {
+        if read_through.is_some_and(|seq| book.case.message_seq > seq) {
+            return Err(ActError::Changed);
+        }
         let taken = take(book, at.actor);
         book.case.step(Move::AgentReplied)?;
         book.case.answered_seq = book.case.inbound_seq;
         let first = first_answer(book, now);
-        let message = book.message(entry(at, &book.case, &reply.text, Visibility::Public, now));
-        let body = json!({"by": at.actor.shown(), "message": message.id, "took": taken, "first_answer": first,
-            "channel": message.channel, "segments": at.channels.segments(&message)});
+        let way = on_way(&book.case, reply.way.as_ref());
+        let mut written = entry(at, &way, &reply.text, Visibility::Public, now);
+        attach(book, &mut written, &reply.files);
+        let message = book.message(written);
+        let body = json!({"by": at.actor.shown(), "message": message.id, "took": taken, "channel": way.channel,
+            "first_answer": first, "segments": at.channels.segments(&message)});
         book.event(EventKind::AgentReplied, &body);
-        for delivery in at.channels.deliveries(&book.case, &message, now, at.clock) {
+        for delivery in at.channels.deliveries(&way, &message, now, at.clock) {
             book.push(Change::Deliver(delivery));
         }
         if let Some(external_id) = &external_id {
@@ -155,6 +178,43 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
     }
 }
 
+/// The place up to which the writer knows the thread: their own entries count as seen.
+async fn unchanged_since(at: At<'_>, seen: i64) -> Result<i64, ActError> {
+    let newer = at.store.messages(at.case, seen, NEWER_MAX).await?;
+    let own = |message: &Arc<Message>| message.agent.is_some() && message.agent.as_ref() == at.actor.agent();
+    if newer.iter().all(own) {
+        Ok(newer.last().map_or(seen, |message| message.seq))
+    } else {
+        Err(ActError::Changed)
+    }
+}
+
+/// The case as it would be on another way to its customer.
+fn on_way(case: &Case, way: Option<&(String, String)>) -> Case {
+    let mut case = case.clone();
+    if let Some((channel, conversation)) = way {
+        case.channel.clone_from(channel);
+        case.conversation.clone_from(conversation);
+    }
+    case
+}
+
+/// Puts files beside the message they go with.
+fn attach(book: &mut Draftbook, message: &mut Message, files: &[StoredAttachment]) {
+    for file in files {
+        message.attachments.push(Attachment {
+            name: file.name.clone(),
+            content_type: file.content_type.clone(),
+            url: None,
+            id: Some(file.id.clone()),
+            content: None,
+        });
+        let file =
+            StoredAttachment { message: message.id.clone(), case: message.case.clone(), ..file.clone() };
+        book.push(Change::Attachment(file));
+    }
+}
+
 async fn said_before(at: At<'_>, known: &InboxEntry, digest: &str) -> Result<Arc<Message>, ActError> {
     if known.digest != digest {
         return Err(ActError::Conflict);
@@ -166,10 +226,34 @@ async fn said_before(at: At<'_>, known: &InboxEntry, digest: &str) -> Result<Arc
 pub async fn note(at: At<'_>, text: &str) -> Result<Arc<Message>, ActError> {
     let made = change(at, |book, now| {
         let message = book.message(entry(at, &book.case, text, Visibility::Internal, now));
-        book.event(EventKind::Noted, &json!({"by": at.actor.shown(), "message": message.id}));
+        noted(at, book, &message, json!({}));
         Ok(message)
     });
     Ok(made.await?)
+}
+
+/// The line of the log about an internal word, with the logins that it names.
+fn noted(at: At<'_>, book: &mut Draftbook, message: &Message, mut body: serde_json::Value) {
+    body["by"] = json!(at.actor.shown());
+    body["message"] = json!(message.id);
+    let named = search::named(&message.text);
+    if !named.is_empty() {
+        body["named"] = json!(named);
+    }
+    book.event(EventKind::Noted, &body);
+}
+
+/// A word for whoever has the case next, beside what is done with it.
+fn leave_word(
+    at: At<'_>,
+    book: &mut Draftbook,
+    word: Option<&str>,
+    about: &str,
+    now: Timestamp,
+) -> Option<MessageId> {
+    let message = book.message(entry(at, &book.case, word?, Visibility::Internal, now));
+    noted(at, book, &message, json!({"about": about}));
+    Some(message.id.clone())
 }
 
 /// Where a case goes.
@@ -181,8 +265,8 @@ pub enum Assignee {
     Queue(Option<TeamId>),
 }
 
-/// Gives the case to a person, or back to a queue.
-pub async fn assign(at: At<'_>, to: &Assignee) -> Result<Case, ActError> {
+/// Gives the case to a person, or back to a queue, perhaps with a word for whoever has it next.
+pub async fn assign(at: At<'_>, to: &Assignee, word: Option<&str>) -> Result<Case, ActError> {
     if let Assignee::Agent(agent) = to
         && at.store.agent(agent).await?.is_none()
     {
@@ -211,7 +295,11 @@ pub async fn assign(at: At<'_>, to: &Assignee) -> Result<Case, ActError> {
             }
         }
         let (agent, team) = (book.case.agent.clone(), book.case.team.clone());
-        book.event(EventKind::Assigned, &json!({"by": at.actor.shown(), "agent": agent, "team": team}));
+        let mut body = json!({"by": at.actor.shown(), "agent": agent, "team": team});
+        if let Some(word) = leave_word(at, book, word, "transfer", now) {
+            body["word"] = json!(word);
+        }
+        book.event(EventKind::Assigned, &body);
         Ok(book.case.clone())
     });
     Ok(made.await?)
@@ -230,17 +318,19 @@ pub fn take_waiting(book: &mut Draftbook, handoff: &HandoffId, agent: &AgentId, 
     book.push(handed_to(handoff, agent, now));
 }
 
-/// Settles the case.
-pub async fn resolve(at: At<'_>) -> Result<Case, ActError> {
+/// Settles the case. Who settles it has it, so that it is known later whose work it was.
+pub async fn resolve(at: At<'_>, kind: SettledAs) -> Result<Case, ActError> {
     let made = change(at, |book, now| {
         book.case.step(Move::AgentResolved)?;
+        book.case.agent = at.actor.agent().cloned().or_else(|| book.case.agent.take());
         book.case.resolution = Some(Resolution::ByAgent);
         book.case.resolved_at = Some(now);
         book.case.answered_seq = book.case.inbound_seq;
         book.case.snoozed_until = None;
         book.case.pending = None;
         let first = first_answer(book, now);
-        book.event(EventKind::Resolved, &json!({"by": at.actor.shown(), "first_answer": first}));
+        let body = json!({"by": at.actor.shown(), "kind": kind, "first_answer": first});
+        book.event(EventKind::Resolved, &body);
         Ok(book.case.clone())
     });
     Ok(made.await?)
@@ -263,25 +353,28 @@ pub async fn reopen(at: At<'_>, desk: &Desk) -> Result<Case, ActError> {
     Ok(made.await?)
 }
 
-/// Puts the case aside until a moment, or until the customer writes.
-pub async fn snooze(at: At<'_>, until: Timestamp) -> Result<Case, ActError> {
+/// Puts the case aside until a moment, or only until the customer writes. Whoever puts aside what nobody has takes it.
+pub async fn snooze(at: At<'_>, until: Option<Timestamp>) -> Result<Case, ActError> {
     let made = change(at, |book, _| {
         book.case.step(Move::Snoozed)?;
-        book.case.snoozed_until = Some(until);
+        book.case.agent = book.case.agent.take().or_else(|| at.actor.agent().cloned());
+        book.case.snoozed_until = until;
         book.event(EventKind::Snoozed, &json!({"by": at.actor.shown(), "until": until}));
         Ok(book.case.clone())
     });
     Ok(made.await?)
 }
 
-/// Gives the case back to the assistant, which answers what the customer last wrote if nobody has.
-pub async fn give_back(at: At<'_>) -> Result<Case, ActError> {
+/// Gives the case back to the assistant, which answers what the customer last wrote if nobody has, or does what it is told
+/// by an internal word. That word is no customer's: it proves nobody and allows nothing.
+pub async fn give_back(at: At<'_>, instruction: Option<&str>) -> Result<Case, ActError> {
     let made = change(at, |book, now| {
         book.case.step(Move::Returned)?;
         book.case.agent = None;
         book.case.pending = None;
         book.case.snoozed_until = None;
-        if book.case.inbound_seq > book.case.answered_seq {
+        let word = leave_word(at, book, instruction, "instruction", now);
+        if word.is_some() || book.case.inbound_seq > book.case.answered_seq {
             book.push(Change::OpenTurn(Turn {
                 id: TurnId::new(at.clock.new_id()),
                 case: book.case.id.clone(),
@@ -293,7 +386,7 @@ pub async fn give_back(at: At<'_>) -> Result<Case, ActError> {
                 opened_at: now,
             }));
         }
-        book.event(EventKind::Returned, &json!({"by": at.actor.shown()}));
+        book.event(EventKind::Returned, &json!({"by": at.actor.shown(), "instruction": word}));
         Ok(book.case.clone())
     });
     Ok(made.await?)
@@ -354,7 +447,7 @@ impl From<Failed> for ActError {
 /// Reads the case, lets `decide` change it and commits; a case that changed in between is decided anew.
 pub(super) async fn change<T>(
     at: At<'_>,
-    decide: impl Fn(&mut Draftbook, Timestamp) -> Result<T, IllegalMove>,
+    decide: impl Fn(&mut Draftbook, Timestamp) -> Result<T, ActError>,
 ) -> Result<T, Failed> {
     let act = Failed::Act;
     for _ in 0..LOOKS_MAX {
@@ -363,7 +456,7 @@ pub(super) async fn change<T>(
         let now = at.clock.now();
         let mut book = Draftbook::new(file.case.clone(), now);
         book.case.updated_at = now;
-        let made = decide(&mut book, now).map_err(|illegal| act(illegal.into()))?;
+        let made = decide(&mut book, now).map_err(act)?;
         let unit: Unit = book.close(Vec::new());
         match at.store.commit(unit).await {
             Ok(()) => return Ok(made),

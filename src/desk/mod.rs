@@ -15,13 +15,16 @@ pub mod act;
 pub mod approvals;
 pub mod estimate;
 pub mod hours;
+pub mod macros;
 pub mod note;
 pub mod presence;
 pub mod reach;
 pub mod routing;
+pub mod search;
 pub mod send_again;
 pub mod sinks;
 pub mod summary;
+pub mod ways;
 
 use hours::{Presence, Timetable};
 
@@ -119,6 +122,21 @@ impl Desk {
     /// How a team is shown; its id when it is no longer declared.
     pub fn team_name(&self, team: &TeamId) -> String {
         self.post(team).map_or_else(|| team.to_string(), |post| post.name.clone())
+    }
+
+    /// The ids of all teams with their names, in the order of the settings.
+    pub fn teams(&self) -> Vec<(TeamId, String)> {
+        let mut all: Vec<(TeamId, String)> =
+            self.posts.iter().map(|post| (post.id.clone(), post.name.clone())).collect();
+        if all.iter().all(|(id, _)| *id != self.fallback.id) {
+            all.push((self.fallback.id.clone(), self.fallback.name.clone()));
+        }
+        all
+    }
+
+    /// The time zone in which the default team works; UTC when it has no hours.
+    pub fn zone(&self) -> TimeZone {
+        self.fallback.hours.as_ref().map_or(TimeZone::UTC, |hours| hours.calendar.zone.clone())
     }
 
     /// Whether somebody of `team` is there at `now`, and if not, when next.

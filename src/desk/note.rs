@@ -28,6 +28,12 @@ const FACTS_MAX: usize = 60;
 /// Most facts in the one line about a call.
 const TRIED_MAX: usize = 6;
 
+/// What a tool's answer says, label by label, as in the facts of a note.
+pub fn said_by(result: &Value) -> Vec<(String, String)> {
+    let known = facts::of_result(result).into_iter();
+    known.map(|one| (one.about_and_label(), one.value)).take(FACTS_MAX).collect()
+}
+
 /// The records of a case that a note is built from.
 #[derive(Debug, Clone, Copy)]
 pub struct Records<'a> {

@@ -163,6 +163,45 @@ pub enum Resolution {
     ByAgent,
 }
 
+/// How a person settled a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettledAs {
+    /// The customer has what they needed.
+    #[default]
+    Solved,
+    /// There was nothing to answer.
+    NoReplyNeeded,
+    /// Another case is about the same.
+    Duplicate,
+    /// It was not meant for us: advertising, a wrong address.
+    NotForUs,
+    /// We could not give them what they needed, and have said so.
+    NotPossible,
+}
+
+impl SettledAs {
+    /// Every kind, in the order in which a page offers them.
+    pub const ALL: [Self; 5] =
+        [Self::Solved, Self::NoReplyNeeded, Self::Duplicate, Self::NotForUs, Self::NotPossible];
+
+    /// The name used in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Solved => "solved",
+            Self::NoReplyNeeded => "no_reply_needed",
+            Self::Duplicate => "duplicate",
+            Self::NotForUs => "not_for_us",
+            Self::NotPossible => "not_possible",
+        }
+    }
+
+    /// Reads the name used in the record.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// A write that waits for the customer's yes: exactly this tool with exactly these arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingWrite {

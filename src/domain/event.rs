@@ -48,6 +48,10 @@ pub enum EventKind {
     AgentReplied,
     /// A person left an internal note.
     Noted,
+    /// A person asked the assistant what it would say.
+    Suggested,
+    /// A person had a record read afresh.
+    LookedUp,
     /// A person put the case aside.
     Snoozed,
     /// A person gave the case back to the assistant.
@@ -105,6 +109,8 @@ impl EventKind {
             Self::Assigned => "assigned",
             Self::AgentReplied => "agent_replied",
             Self::Noted => "noted",
+            Self::Suggested => "suggested",
+            Self::LookedUp => "looked_up",
             Self::Snoozed => "snoozed",
             Self::Returned => "returned",
             Self::Reopened => "reopened",

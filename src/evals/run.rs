@@ -208,10 +208,10 @@ async fn agent(place: &Place, act: &AgentAct, case: Option<&CaseId>) -> Result<P
         case,
     };
     if let Some(text) = &act.agent {
-        act::reply(at, Reply { id: None, text: text.clone() }).await?;
+        act::reply(at, Reply { text: text.clone(), ..Reply::default() }).await?;
     }
     if act.give_back {
-        act::give_back(at).await?;
+        act::give_back(at, None).await?;
     }
     app.pipeline.drain().await;
     Ok(Played::default())

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Accepted, IngestError, Parts, Pipeline};
 use crate::desk::act::{self, ActError, Actor, At, Reply};
 use crate::desk::sinks::{Heard, News, NewsError, Opening, Telling, Untaken, custody};
-use crate::domain::case::{Case, CaseState};
+use crate::domain::case::{Case, CaseState, SettledAs};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, HandoffId, MessageId};
 use crate::domain::message::{Author, InboundMessage};
@@ -240,7 +240,7 @@ pub(super) async fn hear(parts: &Parts, desk: &str, news: News) -> Result<bool, 
     match news.heard {
         Heard::Said(text) => {
             let id = Some(format!("{desk}/{}", news.key));
-            match act::reply(place, Reply { id, text }).await {
+            match act::reply(place, Reply { id, text, ..Reply::default() }).await {
                 // Edited there since, or closed here: what was said stays.
                 Ok(_) | Err(ActError::Conflict | ActError::Illegal(_)) => {}
                 Err(error) => return Err(error),
@@ -253,7 +253,7 @@ pub(super) async fn hear(parts: &Parts, desk: &str, news: News) -> Result<bool, 
             if matches!(there.state, DeskState::Over | DeskState::Returned) {
                 return Ok(true);
             }
-            settled(act::resolve(place).await)?;
+            settled(act::resolve(place, SettledAs::default()).await)?;
             there.state = DeskState::Over;
             parts.store.keep_desk_case(&there).await?;
         }
@@ -264,7 +264,7 @@ pub(super) async fn hear(parts: &Parts, desk: &str, news: News) -> Result<bool, 
 /// Words that came after the case was over there: one that was settled stays so; one that goes on is theirs again.
 async fn late(parts: &Parts, place: At<'_>, before: &CaseFile, mut there: DeskCase) -> Result<(), ActError> {
     if before.case.state == CaseState::Resolved {
-        return settled(act::resolve(place).await);
+        return settled(act::resolve(place, SettledAs::default()).await);
     }
     let now = parts.store.case_fresh(&there.case).await?;
     let taken = now.is_some_and(|now| now.case.state == CaseState::Agent && now.case.agent.is_none());

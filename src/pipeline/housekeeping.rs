@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::alert;
 use super::{Parts, approve, rating};
+use crate::desk::search;
 use crate::domain::case::{CaseState, Move};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, ReceiptId, TurnId};
@@ -16,6 +17,9 @@ use crate::store::{Change, CommitError, Draftbook, Refusal, StoreError};
 const ROUND_MAX: usize = 200;
 /// Who was erased by another process is looked for this far back; far longer than the pause between two rounds.
 const ERASED_SEEN_MS: i64 = 600_000;
+
+/// Files that an agent has chosen for a reply and never sent are let go of after this.
+const UPLOADS_KEPT_MS: i64 = 86_400_000;
 
 /// Wakes what slept long enough and closes what was settled long enough ago.
 pub(super) async fn tidy_up(parts: &Parts) {
@@ -37,10 +41,18 @@ pub(super) async fn tidy_up(parts: &Parts) {
         }
         parts.store.forget_codes(None, now).await?;
         rating::ask_where_due(parts).await?;
+        parts.store.tidy_desks(now, now.plus_ms(-UPLOADS_KEPT_MS)).await?;
         Ok::<(), StoreError>(())
     };
     if let Err(error) = work.await {
         tracing::error!(error = %error, "cases could not be tidied up");
+    }
+}
+
+/// Makes what was said since ready for the search, and tells whoever was named in a note.
+pub(super) async fn make_ready(parts: &Parts) {
+    if let Err(error) = search::make_ready(&parts.store).await {
+        tracing::error!(error = %error, "new messages could not be made ready for the search");
     }
 }
 

@@ -34,7 +34,6 @@ use crate::tools::Toolbox;
 
 /// Passages asked for in one search.
 const HITS_MAX: usize = 5;
-
 mod acquaint;
 mod alert;
 mod approve;
@@ -56,6 +55,7 @@ mod proof;
 mod rating;
 mod resolve;
 mod settle;
+mod suggest;
 pub mod triage;
 mod turn;
 mod weekly;
@@ -69,6 +69,7 @@ pub use doors::Doors;
 pub use elsewhere::DeskError;
 pub use ingest::{Accepted, IngestError};
 pub use rating::RateError;
+pub use suggest::{SuggestError, Suggestion};
 
 /// What the stages work with.
 pub struct Parts {
@@ -296,6 +297,7 @@ impl Pipeline {
         let round = Duration::from_millis(self.parts.config.routing.round_ms);
         self.every(round, |pipeline| Box::pin(async move { pipeline.route().await }));
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));
+        self.every(poll, |pipeline| Box::pin(async move { housekeeping::make_ready(&pipeline.parts).await }));
         self.parts.tasks.spawn(deliver::run(self.parts.clone(), poll));
         self.parts.tasks.spawn(write_back::run(self.parts.clone(), poll));
         self.parts.tasks.spawn(counting::run(self.parts.clone()));

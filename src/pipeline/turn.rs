@@ -11,13 +11,13 @@ use tracing::Instrument;
 use super::resolve::{self, Carried, Ending, Words};
 use super::settle::{self, Committed};
 use super::{Parts, acquaint, consent, doubt, handoff, moving, proof};
-use crate::assistant::AssistantError;
+use crate::assistant::{AssistantError, Reading};
 use crate::domain::case::{CaseState, DoubtStage, Move};
 use crate::domain::decision::HandOff;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::event::EventKind;
+use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{CaseId, TurnId};
-use crate::domain::message::{Author, Message};
+use crate::domain::message::{Author, Message, Visibility};
 use crate::domain::receipt::{CallStatus, Effect, Receipt};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::{Outcome, Turn};
@@ -227,6 +227,9 @@ async fn propose(
     if handoff::too_many_replies(parts, file).await? {
         return Ok(Ending::hand_off(HandOff::because("too_many_replies")));
     }
+    if unread.iter().any(|message| message.visibility == Visibility::Internal) {
+        return instructed(parts, turn, file, unread, carried).await;
+    }
     match consent::asked(parts, file, unread) {
         Some(consent::Asked::Stopped) => return Ok(Ending::silent("opted_out")),
         Some(consent::Asked::Unclear) => return Ok(Ending::hand_off(HandOff::because("opt_out_or_answer"))),
@@ -257,6 +260,31 @@ async fn propose(
     operation.end(resolved.as_ref().err().map(resolve::ResolveError::kind));
     match resolved {
         Ok(ending) => Ok(proof::offer(parts, file, unread, ending, carried)),
+        Err(resolve::ResolveError::Turn(error)) => Err(error),
+        Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
+    }
+}
+
+/// Does what a person asked for when they gave the case back. Their word is no customer's: it says no yes, opens no doubt
+/// and asks for nobody.
+async fn instructed(
+    parts: &Parts,
+    turn: &Turn,
+    file: &Arc<CaseFile>,
+    words: &[Arc<Message>],
+    carried: &mut Carried,
+) -> Result<Ending, TurnError> {
+    carried.changes.clear();
+    let readings = words.iter().map(|word| Reading {
+        wants_person: false,
+        alarm: None,
+        small_talk: None,
+        answer: None,
+        takes_back: false,
+        ..parts.reader.read(word, &file.case.language)
+    });
+    match resolve::resolve(parts, turn, file, readings.collect(), carried).await {
+        Ok(ending) => Ok(ending),
         Err(resolve::ResolveError::Turn(error)) => Err(error),
         Err(resolve::ResolveError::Assistant(error)) => Ok(broken(&error)),
     }
@@ -296,8 +324,11 @@ fn broken(error: &AssistantError) -> Ending {
     Ending::hand_off(HandOff::because("assistant_failed"))
 }
 
-/// The customer's messages that no turn has dealt with.
+/// What no turn has dealt with: the customer's messages, or the word by which a person has given the case back since.
 async fn unread(parts: &Parts, file: &CaseFile) -> Result<Vec<Arc<Message>>, TurnError> {
+    if let Some(word) = instruction(parts, file).await? {
+        return Ok(vec![word]);
+    }
     let after = file.case.answered_seq;
     let waiting = |message: &&Arc<Message>| message.author == Author::Customer && message.seq > after;
     let at_hand = file.messages.first().is_none_or(|first| first.seq <= after + 1);
@@ -308,6 +339,25 @@ async fn unread(parts: &Parts, file: &CaseFile) -> Result<Vec<Arc<Message>>, Tur
         parts.store.messages(&file.case.id, after, parts.config.database.recent_messages_max as i64).await?;
     Ok(stored.iter().filter(waiting).cloned().collect())
 }
+
+/// The internal word with which the case was given back, while nothing was written after it.
+async fn instruction(parts: &Parts, file: &CaseFile) -> Result<Option<Arc<Message>>, TurnError> {
+    let read = file.case.answered_seq.max(file.case.inbound_seq);
+    let word = file.messages.iter().rfind(|message| {
+        message.visibility == Visibility::Internal && message.author == Author::Agent && message.seq > read
+    });
+    let Some(word) = word else { return Ok(None) };
+    let after = (file.case.event_seq - INSTRUCTION_EVENTS_MAX).max(0);
+    let events = parts.store.events(&file.case.id, after, INSTRUCTION_EVENTS_MAX).await?;
+    let its = |event: &Event| {
+        let body: serde_json::Value = serde_json::from_str(&event.body).unwrap_or_default();
+        event.kind == EventKind::Returned.as_str() && body["instruction"] == word.id.as_str()
+    };
+    Ok(events.iter().any(its).then(|| word.clone()))
+}
+
+/// Lines of the log among which the return with an instruction is looked for.
+const INSTRUCTION_EVENTS_MAX: i64 = 50;
 
 /// A turn without a case cannot be; it is closed so that it is not tried for ever.
 async fn close_empty(parts: &Parts, turn: &Turn) -> Result<(), TurnError> {

@@ -17,17 +17,20 @@ impl Store {
         let sql = "select channel, conversation, address, last_inbound_at, threading
             from conversations where channel = $1 and conversation = $2";
         let row = self.row(sqlx::query(sql).bind(storable(channel)).bind(storable(conversation))).await?;
-        row.map(|row| {
-            let columns = Columns::of(&row, "conversations");
-            Ok(Conversation {
-                channel: columns.text("channel")?,
-                conversation: columns.text("conversation")?,
-                address: columns.text("address")?,
-                last_inbound_at: columns.at("last_inbound_at")?,
-                threading: columns.maybe_text("threading")?,
-            })
-        })
-        .transpose()
+        row.map(|row| read(&Columns::of(&row, "conversations"))).transpose()
+    }
+
+    /// The thread in which this address wrote last.
+    pub async fn newest_conversation(
+        &self,
+        channel: &str,
+        address: &str,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let sql = "select channel, conversation, address, last_inbound_at, threading
+            from conversations where channel = $1 and address = $2
+            order by last_inbound_at desc, conversation limit 1";
+        let row = self.row(sqlx::query(sql).bind(storable(channel)).bind(storable(address))).await?;
+        row.map(|row| read(&Columns::of(&row, "conversations"))).transpose()
     }
 
     /// Since when this address wants nothing by this channel; none while it does.
@@ -42,4 +45,14 @@ impl Store {
         let columns = Columns::of(&row, "consents");
         Ok(if columns.int("opted_out")? == 1 { Some(columns.at("at")?) } else { None })
     }
+}
+
+fn read(columns: &Columns<'_>) -> Result<Conversation, StoreError> {
+    Ok(Conversation {
+        channel: columns.text("channel")?,
+        conversation: columns.text("conversation")?,
+        address: columns.text("address")?,
+        last_inbound_at: columns.at("last_inbound_at")?,
+        threading: columns.maybe_text("threading")?,
+    })
 }

@@ -15,6 +15,7 @@ mod connection;
 mod conversations;
 mod customers;
 mod desk_cases;
+mod desktop;
 mod draftbook;
 mod events;
 mod handoffs;
@@ -42,6 +43,8 @@ mod tries;
 mod turns;
 pub mod unit;
 mod webhooks;
+mod words;
+mod worklist;
 mod write_backs;
 mod writer;
 
@@ -69,6 +72,7 @@ pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
 pub use challenges::{Challenge, CodesSent};
 pub use desk_cases::{DeskCase, DeskState};
+pub use desktop::{AgentDraft, Mention, SavedView, Watcher};
 pub use draftbook::Draftbook;
 pub use handoffs::{QueueOrder, QueuedCase};
 pub use inbox::{Arrival, OpenCase};
@@ -88,6 +92,8 @@ pub use sessions::{AgentSession, Lasting, Proof, Session};
 pub use summaries::DueSummary;
 pub use unit::{Change, CommitError, Consent, Conversation, InboxEntry, Refusal, Unit};
 pub use webhooks::{Notice, NoticeFilter};
+pub use words::{FoundCases, SEARCH_WORDS_MAX, Sought, Unready};
+pub use worklist::{Lane, WorkCounts, WorkLine, Worklist};
 pub use write_backs::{CRM, Listener, Told, Wants, WriteBack};
 
 /// The migrations, only ever added to; each works with the previous release still running.
@@ -106,6 +112,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "routing", include_str!("migrations/0012_routing.sql")),
     (13, "the measures", include_str!("migrations/0013_measures.sql")),
     (15, "webhooks and other desks", include_str!("migrations/0015_webhooks.sql")),
+    (14, "the console", include_str!("migrations/0014_console.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
 ];
 

@@ -28,26 +28,31 @@ pub(super) struct Guard {
 }
 
 impl Statement {
-    /// Writes the statement for these rows, which are not none. Only the marks of the values differ between the
-    /// databases: SQLite looks up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
+    /// Writes the statement for these rows, which are not none.
     pub(super) fn write(&self, text: &mut String, dialect: Dialect, rows: &[Row]) {
         text.push_str(self.head);
-        let columns = rows.first().map_or(0, |row| row.values.len());
-        for place in 0..rows.len() * columns {
-            text.push_str(match (place % columns, place) {
-                (0, 0) => "(",
-                (0, _) => "), (",
-                _ => ", ",
-            });
-            match dialect {
-                Dialect::Sqlite => text.push('?'),
-                // A `String` takes every write.
-                Dialect::Postgres => _ = write!(text, "${}", place + 1),
-            }
-        }
-        text.push(')');
+        values(text, dialect, rows);
         text.push_str(self.tail);
     }
+}
+
+/// Writes a place for each value of these rows. Only the marks of the values differ between the databases: SQLite looks
+/// up numbered ones one by one (quadratic in their number), PostgreSQL knows no others.
+pub(super) fn values(text: &mut String, dialect: Dialect, rows: &[Row]) {
+    let columns = rows.first().map_or(0, |row| row.values.len());
+    for place in 0..rows.len() * columns {
+        text.push_str(match (place % columns, place) {
+            (0, 0) => "(",
+            (0, _) => "), (",
+            _ => ", ",
+        });
+        match dialect {
+            Dialect::Sqlite => text.push('?'),
+            // A `String` takes every write.
+            Dialect::Postgres => _ = write!(text, "${}", place + 1),
+        }
+    }
+    text.push(')');
 }
 
 /// Which statement a row belongs to.
@@ -103,7 +108,7 @@ pub(super) static STATEMENTS: [Statement; 35] = [
         slot: Slot::Customer,
         head: "with v (id, external_id, name, email, phone, language, crm, created_at, version) as (values ",
         tail: ") update customers set external_id = v.external_id, name = v.name, email = v.email, phone = v.phone,
-                   language = v.language, crm = v.crm, version = v.version
+                   language = v.language, crm = v.crm, version = v.version, indexed = 0
                    from v where customers.id = v.id and customers.version = v.version - 1",
         guard: Some(Guard { returning: "customers.id", refusal: Refusal::Stale }),
     },

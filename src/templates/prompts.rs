@@ -12,7 +12,7 @@ use super::{TemplateError, Templates};
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
 
 /// The prompts and the variables that each may take. None of them is ever a text of a customer.
-const PROMPTS: [(&str, &[&str]); 7] = [
+const PROMPTS: [(&str, &[&str]); 8] = [
     ("triage", &["business"]),
     ("resolve", &["business"]),
     ("word", &["business"]),
@@ -20,6 +20,7 @@ const PROMPTS: [(&str, &[&str]); 7] = [
     ("revise", &["reasons"]),
     ("issue_line", &["language"]),
     ("language", &[]),
+    ("colleague", &[]),
 ];
 
 /// Every prompt, checked.

@@ -12,7 +12,7 @@ use crate::channels::{BadInput, ChannelError};
 use crate::desk::act::ActError;
 use crate::desk::sinks::NewsError;
 use crate::pipeline::identity::IdentityError;
-use crate::pipeline::{DecideError, DeskError, IngestError, RateError};
+use crate::pipeline::{DecideError, DeskError, IngestError, RateError, SuggestError};
 use crate::store::StoreError;
 
 /// What a caller gets instead of an answer.
@@ -67,6 +67,10 @@ impl ApiError {
 
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", message)
     }
 
     pub(super) fn too_many(message: impl Into<String>, retry_after_seconds: u64) -> Self {
@@ -169,6 +173,7 @@ impl From<ActError> for ApiError {
             ActError::Illegal(_) => conflict("illegal_move", &error),
             ActError::Conflict => conflict("conflict", &error),
             ActError::NoOffer => conflict("not_offered", &error),
+            ActError::Changed => conflict("changed", &error),
             ActError::NoDelivery => Self::not_found("delivery of this case"),
             ActError::NotFailed(_) => conflict("not_failed", &error),
             ActError::Unavailable(source) => {
@@ -186,6 +191,21 @@ impl From<DeskError> for ApiError {
             DeskError::Refused(NewsError::Forged(why)) => Self::unauthorized(why),
             DeskError::Refused(NewsError::Malformed(error)) => error.into(),
             DeskError::Act(error) => error.into(),
+        }
+    }
+}
+
+impl From<SuggestError> for ApiError {
+    fn from(error: SuggestError) -> Self {
+        match &error {
+            SuggestError::NoCase => Self::not_found("case"),
+            SuggestError::NotReadable(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_readable", error.to_string())
+            }
+            SuggestError::Unavailable(source) => {
+                tracing::error!(error = %source, "the assistant could not be asked for an agent");
+                Self::unavailable()
+            }
         }
     }
 }

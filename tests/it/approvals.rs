@@ -11,7 +11,7 @@ use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation}
 use firstline::config::{Config, Environment, Sources};
 use firstline::desk::act::{self, Actor, At};
 use firstline::desk::approvals::{self, Decision, Pending, Standing};
-use firstline::domain::case::CaseState;
+use firstline::domain::case::{CaseState, SettledAs};
 use firstline::domain::decision::{HandOff, Step};
 use firstline::domain::event::{EventKind, first_broken};
 use firstline::domain::ids::{AgentId, ApprovalId, CaseId, ProcedureId, TeamId};
@@ -317,7 +317,7 @@ async fn an_approval_is_over_with_its_case(record: Arc<Record>) {
         actor: &actor,
         case: &desk.case,
     };
-    act::resolve(at).await.unwrap();
+    act::resolve(at, SettledAs::Solved).await.unwrap();
     let late = desk.decide("ben", Decision::Approved).await;
     assert!(matches!(late, Err(DecideError::NotWaiting(Standing::Over))), "{late:?}");
     // Whoever settled it may have done it by hand: opening the case again does not bring it back.

@@ -6,45 +6,45 @@ use crate::support::site::Site;
 
 const NEW: &str = "a pine by the harbor";
 
-struct Visitor<'a> {
-    site: &'a Site,
-    http: Client,
-    cookie: String,
+pub(crate) struct Visitor<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) http: Client,
+    pub(crate) cookie: String,
 }
 
 impl<'a> Visitor<'a> {
-    fn new(site: &'a Site) -> Self {
+    pub(crate) fn new(site: &'a Site) -> Self {
         _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap();
         Self { site, http, cookie: String::new() }
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let request = self.http.get(self.site.url(path)).header(header::COOKIE, &self.cookie);
         let answer = request.header(header::ACCEPT, "text/html").send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let request = self.http.post(self.site.url(path)).header(header::COOKIE, &self.cookie);
         let request = request.header(header::ORIGIN, self.site.url("")).header(header::ACCEPT, "text/html");
         request.form(fields).send().await.unwrap()
     }
 
     /// Signs in; whether it worked.
-    async fn sign_in(&mut self, password: &str) -> bool {
+    pub(crate) async fn sign_in(&mut self, password: &str) -> bool {
         let answer = self.post("/console/login", &[("login", "admin"), ("password", password)]).await;
         self.keep(&answer);
         answer.status() == 303
     }
 
-    fn keep(&mut self, answer: &Response) {
+    pub(crate) fn keep(&mut self, answer: &Response) {
         if let Some(cookie) = answer.headers().get(header::SET_COOKIE) {
             cookie.to_str().unwrap().split(';').next().unwrap().clone_into(&mut self.cookie);
         }
     }
 
-    async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         let (_, page) = self.get("/console/password").await;
         page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
     }

@@ -133,7 +133,7 @@ impl Desk {
         let channels: &Channels = &self.parts().channels;
         let clock = self.parts().clock.as_ref();
         let at = At { store: self.store(), clock, channels, actor: &actor, case: &case.id };
-        act::reply(at, Reply { id: None, text: text.to_owned() }).await.unwrap();
+        act::reply(at, Reply { text: text.to_owned(), ..Reply::default() }).await.unwrap();
         self.pipeline.drain().await;
     }
 
@@ -235,7 +235,7 @@ async fn a_no_or_another_word_leaves_everything_where_it_is_and_nobody_asks_agai
             actor: &actor,
             case: &case.id,
         };
-        act::give_back(at).await.unwrap();
+        act::give_back(at, None).await.unwrap();
         desk.pipeline.drain().await;
         let case = desk.takes(of("4", "I want to speak to a person")).await;
         let last = desk.last(&case).await;

@@ -243,7 +243,7 @@ async fn a_person_who_takes_the_case_meanwhile_silences_the_assistant(record: Ar
         actor: &actor,
         case: &accepted.case,
     };
-    act::reply(at, Reply { id: None, text: "I am looking into it".to_owned() }).await.unwrap();
+    act::reply(at, Reply { text: "I am looking into it".to_owned(), ..Reply::default() }).await.unwrap();
     process.go_on();
     process.idle().await;
     assert_eq!(process.said(&accepted.case).await, Vec::new());

@@ -11,7 +11,7 @@ use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation}
 use firstline::config::{Config, Environment, Sources, setting_name};
 use firstline::desk::act::{self, Actor, At};
 use firstline::domain::assurance::Assurance;
-use firstline::domain::case::{Case, CaseState, Resolution};
+use firstline::domain::case::{Case, CaseState, Resolution, SettledAs};
 use firstline::domain::decision::{Draft, Step};
 use firstline::domain::event::EventKind;
 use firstline::domain::ids::{CaseId, ProcedureId};
@@ -235,8 +235,8 @@ async fn the_assistant_and_people_are_asked_about_apart(record: Arc<Record>) {
         actor: &actor,
         case: &case.id,
     };
-    act::reply(at, act::Reply { id: None, text: "I have looked.".to_owned() }).await.unwrap();
-    act::resolve(at).await.unwrap();
+    act::reply(at, act::Reply { text: "I have looked.".to_owned(), ..act::Reply::default() }).await.unwrap();
+    act::resolve(at, SettledAs::Solved).await.unwrap();
     world.later(11 * MINUTE_MS).await;
     world.takes(chat("2", "5")).await;
     let of = format!("agent:{}", agent.id);

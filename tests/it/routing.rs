@@ -230,7 +230,7 @@ async fn a_case_taken_by_hand_is_offered_to_nobody_any_more(record: Arc<Record>)
     floor.pipeline.route().await;
     let bob = floor.hire("bob", &["en"], &[]).await;
     let (actor, id) = (Actor::Agent(bob.clone()), case_id("asked"));
-    act::assign(floor.at(&actor, &id), &Assignee::Agent(bob)).await.unwrap();
+    act::assign(floor.at(&actor, &id), &Assignee::Agent(bob), None).await.unwrap();
     floor.pass(2 * MINUTE, &[&anna]).await;
     assert_eq!(floor.log("asked").await, ["offered anna", "assigned bob", "withdrawn anna"]);
 }
@@ -399,7 +399,7 @@ async fn the_first_answer_stops_the_clock_and_later_customers_hear_how_long_it_t
         assert!(!words.contains(usual), "{at} waits are too few: {words}");
         floor.clock.advance(4 * MINUTE);
         for text in ["Hello, this is Anna.", "And one more thing."] {
-            let reply = act::Reply { id: None, text: text.to_owned() };
+            let reply = act::Reply { text: text.to_owned(), ..act::Reply::default() };
             act::reply(floor.at(&actor, &case), reply).await.unwrap();
             floor.clock.advance(MINUTE);
         }

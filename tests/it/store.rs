@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 mod commit;
+mod desks;
 mod faults;
 mod queries;
 mod reach;
@@ -70,6 +71,7 @@ fn says_how_many_postgres_tests_are_left_out() {
     let count: usize = [
         accounts::NAMES,
         commit::NAMES,
+        desks::NAMES,
         faults::NAMES,
         queries::NAMES,
         reach::NAMES,

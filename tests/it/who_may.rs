@@ -315,7 +315,7 @@ async fn every_page_of_the_console_lets_in_whom_the_table_says_and_nobody_else(r
     assert!(routes.contains(&("POST".to_owned(), "/console/cases/{id}/{act}".to_owned())), "{routes:?}");
     let missing: Vec<_> = routes.symmetric_difference(&listed).collect();
     assert!(missing.is_empty(), "write into tests/it/who_may/table.rs who may open these: {missing:?}");
-    for row in &CONSOLE {
+    for row in CONSOLE {
         let name = format!("{} {}", row.method, row.path);
         for of in ["own", "far"] {
             let told = house.visit(row, of, None).await;

@@ -177,7 +177,11 @@ impl Thought {
 
     /// Begins the conversation with the model: our words, then the blocks.
     fn open(&mut self, search: Option<&Search>) -> Result<(), ModelError> {
-        let told = self.talk.told(&["resolve", "language", "issue_line"])?;
+        let mut prompts = vec!["resolve", "language", "issue_line"];
+        if view::instructed(&self.situation) {
+            prompts.push("colleague");
+        }
+        let told = self.talk.told(&prompts)?;
         let (guidance, named) = self.procedure_says();
         let Course::Free(work) = &mut self.course else { return Err(given_up()) };
         let mut blocks = vec![view::case(&self.situation, &self.local.gathered())];

@@ -47,7 +47,24 @@ pub(super) fn case(situation: &Situation, gathered: &BTreeMap<String, String>) -
 /// The newest messages that fit into `tokens_max`, the unread ones in any case; the rest only as a number.
 pub(super) fn thread(situation: &Situation, tokens_max: u64) -> String {
     let first_new = situation.readings.first().map_or(i64::MAX, |reading| reading.message.seq);
-    newest(&situation.thread, first_new, tokens_max)
+    let thread = newest(&situation.thread, first_new, tokens_max);
+    // Beside the thread, so that it is never taken for something the customer said.
+    let words: Vec<Value> = internal(situation).map(|message| json!({"text": message.text})).collect();
+    if words.is_empty() {
+        thread
+    } else {
+        format!("{thread}\n{}", block("word_of_a_colleague", &lines(words)))
+    }
+}
+
+fn internal(situation: &Situation) -> impl Iterator<Item = &Message> {
+    let read = situation.readings.iter().map(|reading| &*reading.message);
+    read.filter(|message| message.visibility == Visibility::Internal)
+}
+
+/// Whether a person of ours says what is to be done.
+pub(super) fn instructed(situation: &Situation) -> bool {
+    internal(situation).next().is_some()
 }
 
 fn newest(thread: &[Arc<Message>], first_new: i64, tokens_max: u64) -> String {

@@ -13,7 +13,7 @@ pub async fn taken(at: At<'_>, desk: &str, foreign_id: &str) -> Result<(), ActEr
     let made = act::change(at, |book, _| {
         let from = book.case.state;
         if from != CaseState::Queued {
-            return Err(IllegalMove { from, step: Move::Assigned });
+            return Err(IllegalMove { from, step: Move::Assigned }.into());
         }
         book.case.step(Move::Assigned)?;
         book.case.agent = None;

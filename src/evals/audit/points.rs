@@ -127,6 +127,6 @@ pub(super) async fn person_answers(app: &App, case: &CaseId) -> Result<()> {
         case,
     };
     let text = "I have found your parcel and it comes tomorrow.".to_owned();
-    act::reply(at, Reply { id: None, text }).await?;
+    act::reply(at, Reply { text, ..Reply::default() }).await?;
     Ok(())
 }

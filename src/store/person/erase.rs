@@ -174,7 +174,7 @@ async fn erase(
     salt: &str,
 ) -> Result<Option<Erased>, StoreError> {
     let mut erased = Erased::default();
-    for held in &HELD {
+    for held in HELD {
         let (table, whose) = (held.table, held.whose);
         let changed = match held.erase {
             Erase::Nothing => 0,

@@ -49,7 +49,7 @@ impl Store {
     async fn export_one(&self, id: &CustomerId) -> Result<Option<Value>, StoreError> {
         let mut whole = Map::new();
         let mut of_cases: Vec<(&str, Vec<Map<String, Value>>)> = Vec::new();
-        for held in &HELD {
+        for held in HELD {
             let sql = format!("select * from {} where {}", held.table, held.whose);
             let rows = self.rows(sqlx::query(AssertSqlSafe(sql)).bind(storable(id.as_str()))).await?;
             let mut rows = rows.iter().map(object).collect::<Result<Vec<_>, _>>()?;

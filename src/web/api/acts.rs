@@ -17,6 +17,7 @@ use super::super::shapes::{CaseBody, MessageBody};
 use crate::channels::BadInput;
 use crate::channels::json::Fields;
 use crate::desk::act::{self, ActError, Actor, Assignee, At, Reply};
+use crate::domain::case::SettledAs;
 use crate::domain::ids::{AgentId, CaseId, TeamId};
 use crate::domain::role::{Reach, Right};
 use crate::domain::team::Agent;
@@ -43,6 +44,28 @@ pub(super) struct Assignment {
     agent: Option<String>,
     /// The team whose queue it goes back to.
     team: Option<String>,
+    /// A word for whoever has it next; an internal note.
+    word: Option<String>,
+}
+
+/// How the case was settled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[expect(dead_code, reason = "read field by field, so that refusals name the field")]
+pub(super) struct Settlement {
+    /// `solved` (the default), `no_reply_needed`, `duplicate`, `not_for_us` or `not_possible`.
+    kind: Option<String>,
+    /// Login or id of the agent for whom this is done.
+    agent: Option<String>,
+}
+
+/// How the case goes back to the assistant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[expect(dead_code, reason = "read field by field, so that refusals name the field")]
+pub(super) struct Return {
+    /// What the assistant shall do; an internal word, never the customer's.
+    instruction: Option<String>,
+    /// Login or id of the agent for whom this is done.
+    agent: Option<String>,
 }
 
 /// How long the case is put aside.
@@ -165,7 +188,8 @@ pub(super) async fn reply(
     JsonBytes(body): JsonBytes,
 ) -> Result<(StatusCode, Json<MessageBody>), ApiError> {
     let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
-    let reply = Reply { text: call.words()?, id: call.fields.label("id", LABEL_CHARS_MAX)? };
+    let reply =
+        Reply { text: call.words()?, id: call.fields.label("id", LABEL_CHARS_MAX)?, ..Reply::default() };
     call.finish()?;
     let message = act::reply(call.at(), reply).await?;
     Ok((StatusCode::CREATED, Json(MessageBody::from(&*message))))
@@ -204,6 +228,7 @@ pub(super) async fn assign(
 ) -> Result<Json<CaseBody>, ApiError> {
     let mut call = Call::unnamed(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
     let team = call.fields.label("team", LABEL_CHARS_MAX)?;
+    let word = call.fields.text("word", edge.app.config.limits.message_chars_max)?;
     call.finish()?;
     let to = match (&call.named, team) {
         (Some(agent), _) => {
@@ -216,7 +241,7 @@ pub(super) async fn assign(
         (None, Some(team)) => Assignee::Queue(Some(known_team(&edge, &team)?)),
         (None, None) => Assignee::Queue(None),
     };
-    let case = act::assign(call.at(), &to).await?;
+    let case = act::assign(call.at(), &to, word.as_deref().filter(|words| !words.trim().is_empty())).await?;
     Ok(Json(CaseBody::from(&case)))
 }
 
@@ -228,8 +253,9 @@ fn known_team(edge: &Edge, name: &str) -> Result<TeamId, ApiError> {
 
 /// Settle the case.
 #[utoipa::path(post, path = "/v1/cases/{id}/resolve", tag = "agents", params(("id" = String, Path)),
-    request_body = By, responses(
-    (status = 200, body = CaseBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)
+    request_body = Settlement, responses(
+    (status = 200, body = CaseBody), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 409, body = ErrorBody)
 ))]
 pub(super) async fn resolve(
     State(edge): State<Arc<Edge>>,
@@ -238,8 +264,17 @@ pub(super) async fn resolve(
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
     let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
+    let kind = match call.fields.label("kind", LABEL_CHARS_MAX)?.as_deref() {
+        None => SettledAs::default(),
+        Some(name) => SettledAs::parse(name).ok_or_else(|| {
+            BadInput::new(
+                "kind",
+                "is `solved`, `no_reply_needed`, `duplicate`, `not_for_us` or `not_possible`",
+            )
+        })?,
+    };
     call.finish()?;
-    Ok(Json(CaseBody::from(&act::resolve(call.at()).await?)))
+    Ok(Json(CaseBody::from(&act::resolve(call.at(), kind).await?)))
 }
 
 /// Open a settled case again; it waits for a person.
@@ -277,13 +312,14 @@ pub(super) async fn snooze(
     let until = until
         .filter(|until| *until > now)
         .ok_or_else(|| BadInput::new("until", "is not an RFC 3339 time in the future"))?;
-    Ok(Json(CaseBody::from(&act::snooze(call.at(), until).await?)))
+    Ok(Json(CaseBody::from(&act::snooze(call.at(), Some(until)).await?)))
 }
 
 /// Give the case back to the assistant.
 #[utoipa::path(post, path = "/v1/cases/{id}/return", tag = "agents", params(("id" = String, Path)),
-    request_body = By, responses(
-    (status = 200, body = CaseBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)
+    request_body = Return, responses(
+    (status = 200, body = CaseBody), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 409, body = ErrorBody)
 ))]
 pub(super) async fn give_back(
     State(edge): State<Arc<Edge>>,
@@ -292,6 +328,8 @@ pub(super) async fn give_back(
     JsonBytes(body): JsonBytes,
 ) -> Result<Json<CaseBody>, ApiError> {
     let mut call = Call::open(&edge, (&caller, Scope::CasesWrite), &id, &body).await?;
+    let instruction = call.fields.text("instruction", edge.app.config.limits.message_chars_max)?;
     call.finish()?;
-    Ok(Json(CaseBody::from(&act::give_back(call.at()).await?)))
+    let instruction = instruction.as_deref().filter(|words| !words.trim().is_empty());
+    Ok(Json(CaseBody::from(&act::give_back(call.at(), instruction).await?)))
 }

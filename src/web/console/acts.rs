@@ -1,19 +1,31 @@
 //! The console's buttons: one act on one case, then back to its page.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Redirect;
 
 use super::super::Edge;
+use super::super::access;
 use super::super::error::ApiError;
+use super::super::extract::customer_id;
 use super::sign_in::{SignedIn, form};
 use crate::desk::act::{self, ActError, Actor, Assignee, At, Reply};
 use crate::desk::approvals::Decision;
-use crate::desk::send_again;
-use crate::domain::ids::{ApprovalId, DeliveryId};
+use crate::desk::{send_again, ways};
+use crate::domain::case::{Case, SettledAs};
+use crate::domain::ids::{AgentId, ApprovalId, DeliveryId, TeamId};
 use crate::domain::role::Right;
-use crate::pipeline::Word;
+use crate::domain::time::Timestamp;
+use crate::pipeline::{Word, identity};
+use crate::store::AgentDraft;
+
+/// The hour at which what was put aside for another day comes back.
+const MORNING: i8 = 9;
+const HOUR_MS: i64 = 3_600_000;
+
+type Fields = BTreeMap<String, String>;
 
 /// Does what the button says.
 pub(super) async fn act(
@@ -22,47 +34,232 @@ pub(super) async fn act(
     Path((id, act)): Path<(String, String)>,
     request: Request,
 ) -> Result<Redirect, ApiError> {
-    let mut fields = form(&edge, &signed_in, request).await?;
-    let decision = Decision::of_act(&act);
-    signed_in.demand(if decision.is_some() { Right::Approve } else { Right::Act })?;
-    let case = signed_in.case(&edge, &id).await?.case.id.clone();
+    let fields = form(&edge, &signed_in, request).await?;
+    signed_in.demand(match act.as_str() {
+        "approve" | "refuse" => Right::Approve,
+        "merge" | "unmerge" => Right::MergeCustomers,
+        _ => Right::Act,
+    })?;
+    let file = signed_in.case(&edge, &id).await?;
+    let id = file.case.id.clone();
     let actor = Actor::Agent(signed_in.agent.id.clone());
-    if let Some(decision) = decision {
-        let approval = fields.remove("approval").and_then(|id| ApprovalId::parse(&id).ok());
-        let approval = approval.ok_or_else(|| ApiError::not_found("approval"))?;
-        // The form says what it showed, so that nothing else is carried out.
-        let shown = Some(fields.remove("hash").unwrap_or_default());
-        edge.app.pipeline.decide(Word { case: case.clone(), approval, shown, decision, actor }).await?;
-        return Ok(Redirect::to(&format!("/console/cases/{case}")));
-    }
     let at = At {
         store: &edge.app.store,
         channels: &edge.app.pipeline.parts().channels,
         clock: &*edge.app.clock,
         actor: &actor,
-        case: &case,
+        case: &id,
     };
-    match act.as_str() {
-        "reply" => {
-            let (text, id) = (words(&edge, fields.remove("text"))?, fields.remove("id"));
-            if fields.contains_key("internal") {
-                act::note(at, &text).await?;
-            } else {
-                act::reply(at, Reply { id, text }).await?;
+    let doing = Doing { edge: &edge, signed_in: &signed_in, at, case: &file.case, fields };
+    let query = doing.run(&act).await?;
+    Ok(Redirect::to(&format!("/console/cases/{id}{query}")))
+}
+
+/// One act with what its form brought.
+struct Doing<'a> {
+    edge: &'a Edge,
+    signed_in: &'a SignedIn,
+    at: At<'a>,
+    case: &'a Case,
+    fields: Fields,
+}
+
+impl Doing<'_> {
+    /// Does it; what the page is asked to show then.
+    async fn run(mut self, act: &str) -> Result<String, ApiError> {
+        let said = |what: &str| Ok(format!("?said={what}"));
+        let (at, me) = (self.at, self.signed_in.agent.id.clone());
+        match act {
+            "reply" => self.reply().await,
+            "take" => {
+                act::assign(at, &Assignee::Agent(me), None).await?;
+                said("taken")
             }
+            "release" => {
+                act::assign(at, &Assignee::Queue(None), self.word()?.as_deref()).await?;
+                said("given")
+            }
+            "assign" => {
+                let (to, word) = (self.assignee().await?, self.word()?);
+                act::assign(at, &to, word.as_deref()).await?;
+                said("given")
+            }
+            "snooze" => {
+                let until = self.until()?;
+                act::snooze(at, until).await?;
+                said("snoozed")
+            }
+            "resolve" => {
+                let kind = self.fields.remove("kind").unwrap_or_default();
+                act::resolve(at, SettledAs::parse(&kind).unwrap_or_default()).await?;
+                said("resolved")
+            }
+            "reopen" => {
+                act::reopen(at, &self.edge.app.pipeline.parts().desk).await?;
+                said("")
+            }
+            "return" => {
+                act::give_back(at, self.word()?.as_deref()).await?;
+                said("returned")
+            }
+            "send-again" => {
+                let id = self.fields.remove("delivery").and_then(|id| DeliveryId::parse(&id).ok());
+                send_again::send_again(at, &id.ok_or(ActError::NoDelivery)?).await?;
+                said("")
+            }
+            "look-up" => self.look_up().await,
+            "merge" | "unmerge" => self.join(act).await,
+            _ => self.decide(act).await,
         }
-        "take" => drop(act::assign(at, &Assignee::Agent(signed_in.agent.id.clone())).await?),
-        "release" => drop(act::assign(at, &Assignee::Queue(None)).await?),
-        "resolve" => drop(act::resolve(at).await?),
-        "reopen" => drop(act::reopen(at, &edge.app.pipeline.parts().desk).await?),
-        "return" => drop(act::give_back(at).await?),
-        "send-again" => {
-            let id = fields.remove("delivery").and_then(|id| DeliveryId::parse(&id).ok());
-            send_again::send_again(at, &id.ok_or(ActError::NoDelivery)?).await?;
-        }
-        _ => return Err(ApiError::not_found("act")),
     }
-    Ok(Redirect::to(&format!("/console/cases/{case}")))
+
+    async fn decide(mut self, act: &str) -> Result<String, ApiError> {
+        let decision = Decision::of_act(act).ok_or_else(|| ApiError::not_found("act"))?;
+        let approval = self.fields.remove("approval").and_then(|id| ApprovalId::parse(&id).ok());
+        let approval = approval.ok_or_else(|| ApiError::not_found("approval"))?;
+        // The form says what it showed, so that nothing else is carried out.
+        let shown = Some(self.fields.remove("hash").unwrap_or_default());
+        let word =
+            Word { case: self.at.case.clone(), approval, shown, decision, actor: self.at.actor.clone() };
+        self.edge.app.pipeline.decide(word).await?;
+        Ok(String::new())
+    }
+
+    async fn reply(mut self) -> Result<String, ApiError> {
+        let text = words(self.edge, self.fields.remove("text"))?;
+        let (agent, case) = (self.signed_in.agent.id.clone(), self.at.case.clone());
+        let store = &self.edge.app.store;
+        if self.fields.get("kind").is_some_and(|kind| kind == "note") {
+            act::note(self.at, &text).await?;
+            store.drop_draft(&agent, &case).await?;
+            return Ok("?said=noted".to_owned());
+        }
+        let now = self.edge.app.clock.now();
+        let ways = ways::of_case(store, &self.edge.app.pipeline.parts().channels, self.case, now).await?;
+        let key = self.fields.remove("way").filter(|key| !key.is_empty());
+        let way = match &key {
+            Some(key) => ways.iter().find(|way| way.key() == *key),
+            None => ways.first(),
+        };
+        let way = way.ok_or_else(|| ApiError::invalid("this is no way to this customer; choose another"))?;
+        if let Some(closed) = way.closed {
+            let channel = way.channel.replace('_', " ");
+            return Err(ApiError::conflict(format!(
+                "nothing can be sent by {channel}: {}; your text is kept, choose another way",
+                closed.words()
+            )));
+        }
+        let id = self.fields.remove("id");
+        let seen = self.fields.remove("seen").and_then(|seen| seen.parse::<i64>().ok());
+        let files = match &id {
+            // The message has no id yet; it is given when the files are put beside it.
+            Some(_) => store.uploaded(&agent, &case).await?,
+            None => Vec::new(),
+        };
+        if !files.is_empty() && !way.limit.files {
+            return Err(ApiError::conflict(
+                "this channel takes no files from us; take them off, or choose another way",
+            ));
+        }
+        let own = way.own;
+        let to = (!own).then(|| (way.channel.clone(), way.conversation.clone()));
+        let reply = Reply { id, text: text.clone(), way: to, files, seen };
+        match act::reply(self.at, reply).await {
+            Ok(_) => {
+                store.drop_draft(&agent, &case).await?;
+                store.drop_uploads(&agent, &case, None).await?;
+                Ok("?said=sent".to_owned())
+            }
+            Err(ActError::Changed) => {
+                let seen_seq = seen.unwrap_or_default();
+                let draft =
+                    AgentDraft { agent, case, kind: "reply".to_owned(), way: key, text, seen_seq, at: now };
+                store.keep_draft(&draft).await?;
+                Ok(format!("?changed={seen_seq}"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn look_up(mut self) -> Result<String, ApiError> {
+        let tool = self.fields.remove("tool").unwrap_or_default();
+        let typed = self.fields.remove("call").unwrap_or_default();
+        let arguments =
+            if typed.is_empty() { Ok(serde_json::json!({})) } else { serde_json::from_str(&typed) };
+        let arguments = arguments.map_err(|_| ApiError::invalid("these are no arguments of a tool"))?;
+        self.edge.app.pipeline.look_up(self.at.case, (&tool, &arguments), self.at.actor).await?;
+        Ok("?panel=records&said=read".to_owned())
+    }
+
+    async fn join(mut self, act: &str) -> Result<String, ApiError> {
+        let with = self.fields.remove("with").filter(|with| !with.is_empty());
+        let with = customer_id(&with.ok_or_else(|| ApiError::invalid("name the other customer"))?)?;
+        let (parts, by) = (self.edge.app.pipeline.parts(), self.at.actor.shown());
+        let other =
+            self.edge.app.store.customer(&with).await?.ok_or_else(|| ApiError::not_found("customer"))?;
+        access::customer(self.edge, other, &self.signed_in.reach).await?;
+        if act == "merge" {
+            identity::merge(parts, &self.case.customer, &with, &by).await?;
+            Ok("?panel=customer&said=merged".to_owned())
+        } else {
+            identity::unmerge(parts, &self.case.customer, &with, &by).await?;
+            Ok("?panel=customer&said=unmerged".to_owned())
+        }
+    }
+
+    /// A word that goes along, where there is one.
+    fn word(&mut self) -> Result<Option<String>, ApiError> {
+        match self.fields.remove("word").filter(|word| !word.trim().is_empty()) {
+            Some(word) => words(self.edge, Some(word)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn assignee(&mut self) -> Result<Assignee, ApiError> {
+        let to = self.fields.remove("to").unwrap_or_default();
+        let chosen = match to.split_once(':') {
+            Some(("agent", id)) => AgentId::parse(id).ok().map(Assignee::Agent),
+            Some(("team", id)) => {
+                let known = self.edge.app.pipeline.parts().desk.teams();
+                let team = TeamId::parse(id).ok().filter(|id| known.iter().any(|(team, _)| team == id));
+                team.map(|team| Assignee::Queue(Some(team)))
+            }
+            _ => None,
+        };
+        let chosen = chosen.ok_or_else(|| ApiError::invalid("choose a person or a team"))?;
+        if let Assignee::Agent(id) = &chosen
+            && *id != self.signed_in.agent.id
+        {
+            self.signed_in.demand(Right::AssignOthers)?;
+            let agent = self.edge.app.store.agent(id).await?.ok_or(ActError::NoAgent)?;
+            access::demand(&agent, Right::Act)?;
+        }
+        Ok(chosen)
+    }
+
+    /// When it comes back; none when the customer writes.
+    fn until(&mut self) -> Result<Option<Timestamp>, ApiError> {
+        let now = self.edge.app.clock.now();
+        let desk = &self.edge.app.pipeline.parts().desk;
+        let (today, zone) = (desk.today(now), desk.zone());
+        let at = |moment: jiff::civil::DateTime| {
+            moment.to_zoned(zone.clone()).ok().map(|moment| Timestamp(moment.timestamp().as_millisecond()))
+        };
+        let morning = |day: Option<jiff::civil::Date>| day.and_then(|day| at(day.at(MORNING, 0, 0, 0)));
+        let chosen = match self.fields.remove("until").unwrap_or_default().as_str() {
+            "reply" => return Ok(None),
+            "hour" => Some(now.plus_ms(HOUR_MS)),
+            "three_hours" => Some(now.plus_ms(3 * HOUR_MS)),
+            "tomorrow" => morning(today.tomorrow().ok()),
+            "monday" => morning(today.nth_weekday(1, jiff::civil::Weekday::Monday).ok()),
+            _ => {
+                let typed = self.fields.remove("at").unwrap_or_default();
+                typed.parse::<jiff::civil::DateTime>().ok().and_then(at)
+            }
+        };
+        let chosen = chosen.filter(|until| *until > now);
+        chosen.map(Some).ok_or_else(|| ApiError::invalid("choose a time in the future"))
+    }
 }
 
 fn words(edge: &Edge, text: Option<String>) -> Result<String, ApiError> {

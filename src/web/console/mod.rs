@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::http::header;
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
@@ -15,8 +16,10 @@ use super::error::ApiError;
 mod account;
 pub mod accounts;
 mod acts;
+mod calls;
 mod code;
 mod cookie;
+mod frame;
 mod offers;
 mod pages;
 mod password;
@@ -27,11 +30,26 @@ mod reports;
 mod second_factor;
 mod shown;
 pub(super) mod sign_in;
+mod theme;
 mod webhooks;
 
-const STYLE: &str = include_str!("console.css");
+const STYLE: &str = concat!(
+    include_str!("console.css"),
+    include_str!("styles/frame.css"),
+    include_str!("styles/queue.css"),
+    include_str!("styles/case.css")
+);
+/// The modules of the pages, by the name under which each is asked for.
+const SCRIPTS: [(&str, &str); 7] = [
+    ("console.js", include_str!("scripts/console.js")),
+    ("live.js", include_str!("scripts/live.js")),
+    ("keys.js", include_str!("scripts/keys.js")),
+    ("case.js", include_str!("scripts/case.js")),
+    ("composer.js", include_str!("scripts/composer.js")),
+    ("drafts.js", include_str!("scripts/drafts.js")),
+    ("files.js", include_str!("scripts/files.js")),
+];
 const ACCOUNTS_STYLE: &str = include_str!("accounts.css");
-const SCRIPT: &str = include_str!("console.js");
 const OFFERS_STYLE: &str = include_str!("offers.css");
 const OFFERS_SCRIPT: &str = include_str!("offers.js");
 
@@ -39,12 +57,20 @@ const OFFERS_SCRIPT: &str = include_str!("offers.js");
 pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
     let compressed = tower_http::compression::CompressionLayer::new();
     Router::new()
-        .route("/console", get(pages::home))
-        .route("/console/lists", get(pages::lists))
-        .route("/console/cases/{id}", get(pages::case))
-        .route("/console/cases/{id}/stream", get(pages::follow))
+        .route("/console", get(pages::queue::queue))
+        .route("/console/day", get(pages::day::day))
+        .route("/console/views", post(pages::queue::keep_view))
+        .route("/console/theme", post(theme::choose))
+        .route("/console/measure", post(calls::measure))
+        .route("/console/cases/{id}", get(pages::case::case))
+        .route("/console/cases/{id}/stream", get(pages::case::follow))
+        .route("/console/cases/{id}/here", post(calls::here))
+        .route("/console/cases/{id}/suggest", post(calls::suggest))
+        .route("/console/cases/{id}/macros/{name}", get(calls::ready_text))
+        .route("/console/cases/{id}/files", post(calls::upload))
+        .route("/console/cases/{id}/files/{file}", post(calls::drop_file))
         .route("/console/cases/{id}/{act}", post(acts::act))
-        .route("/console/attachments/{id}", get(pages::attachment))
+        .route("/console/attachments/{id}", get(pages::case::attachment))
         .route("/console/offers", get(offers::show))
         .route("/console/offers/{id}/{answer}", post(offers::answer))
         .route("/console/presence", post(offers::presence))
@@ -68,7 +94,7 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/accounts.css", get(accounts_style).layer(compressed.clone()))
         .route("/console/webhooks", get(webhooks::page).post(webhooks::again))
         .route("/console/console.css", get(style).layer(compressed.clone()))
-        .route("/console/console.js", get(script).layer(compressed))
+        .route("/console/scripts/{name}", get(script).layer(compressed))
         .layer(middleware::from_fn_with_state(edge.clone(), refusals::as_pages))
 }
 
@@ -80,8 +106,10 @@ async fn accounts_style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], ACCOUNTS_STYLE)
 }
 
-async fn script() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
+async fn script(Path(name): Path<String>) -> Result<impl IntoResponse, ApiError> {
+    let found = SCRIPTS.iter().find(|(known, _)| *known == name);
+    let (_, text) = found.ok_or_else(|| ApiError::not_found("script"))?;
+    Ok(([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], *text))
 }
 
 async fn offers_style() -> impl IntoResponse {

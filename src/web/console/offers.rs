@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::page;
-use super::pages::ago;
+use super::shown::ago;
 use super::sign_in::{SignedIn, form};
 use crate::desk::act::{Actor, At};
 use crate::desk::routing;

@@ -1,5 +1,6 @@
 //! What several tests need: databases of their own, and things to put into them.
 
+pub(crate) mod browser;
 pub(crate) mod connected;
 pub(crate) mod database;
 pub(crate) mod installed;

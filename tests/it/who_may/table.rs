@@ -129,7 +129,7 @@ const fn account(path: &'static str, may: &'static [Role]) -> Row {
 }
 
 /// Every route of the console.
-pub(super) const CONSOLE: [Row; 49] = [
+pub(super) const CONSOLE: &[Row] = &[
     open("GET", "/console/offers.css", &[200]),
     open("GET", "/console/offers.js", &[200]),
     row(("GET", "/console/offers"), Nothing, EVERYBODY, &[200]),
@@ -146,12 +146,25 @@ pub(super) const CONSOLE: [Row; 49] = [
     open("GET", "/console/oidc/callback", &[403]),
     open("GET", "/console/console.css", &[200]),
     open("GET", "/console/accounts.css", &[200]),
-    open("GET", "/console/console.js", &[200]),
     open("GET", "/console/reports.css", &[200]),
     row(("GET", "/console/reports"), Nothing, SEERS, &[200]),
     row(("GET", "/console/reports/cases"), Nothing, SEERS, &[200]),
+    open("GET", "/console/scripts/{name}", &[404]),
     row(("GET", "/console"), Nothing, EVERYBODY, &[200]),
-    row(("GET", "/console/lists"), Nothing, EVERYBODY, &[200]),
+    row(("GET", "/console/day"), Nothing, EVERYBODY, &[200]),
+    row(("POST", "/console/views"), Nothing, EVERYBODY, &[400]),
+    row(("POST", "/console/theme"), Nothing, EVERYBODY, &[303]),
+    row(("POST", "/console/measure"), Nothing, EVERYBODY, &[200]),
+    row(("POST", "/console/cases/{id}/here"), Case, EVERYBODY, &[200]),
+    row(("POST", "/console/cases/{id}/suggest"), Case, WORKERS, &[200]),
+    row(("GET", "/console/cases/{id}/macros/{name}"), Case, WORKERS, &[404]),
+    row(("POST", "/console/cases/{id}/files"), Case, WORKERS, &[403]),
+    row(("POST", "/console/cases/{id}/files/{file}"), Case, WORKERS, &[200, 404]),
+    act("/console/cases/{id}/assign", WORKERS, &[400]),
+    act("/console/cases/{id}/snooze", WORKERS, &[400]),
+    act("/console/cases/{id}/look-up", WORKERS, &[422]),
+    act("/console/cases/{id}/merge", LEADERS, &[400]),
+    act("/console/cases/{id}/unmerge", LEADERS, &[400]),
     row(("GET", "/console/cases/{id}"), Case, EVERYBODY, &[200]),
     row(("GET", "/console/cases/{id}/stream"), Case, EVERYBODY, &[200]),
     row(("GET", "/console/attachments/{id}"), File, EVERYBODY, &[200]),

@@ -1,0 +1,8 @@
+//! The console's pages, one file each.
+
+pub(super) mod case;
+pub(super) mod customer;
+pub(super) mod day;
+pub(super) mod panels;
+pub(super) mod queue;
+pub(super) mod why;
