@@ -53,7 +53,7 @@ pub struct Draft {
     /// How it settles the matter, if it does: a real answer or a finished procedure, never a greeting.
     pub resolves: Option<Resolution>,
     /// Where it is sent too, beside the channel of the case.
-    pub copy: Option<Place>,
+    pub copy: Option<Box<Place>>,
     /// The receipts it names as its grounds, beside its citations. Without them every receipt and passage counts.
     pub grounds: Option<Vec<ReceiptId>>,
 }

@@ -135,9 +135,8 @@ pub(super) async fn introduced(
     // Kept as the channel writes it, or it would not be found again.
     let address = Address { channel: message.channel.clone(), address: sender.address.clone() };
     match link(parts, &customer.id, &address, (Link::Operator, BY_RECORD)).await {
-        Ok(()) => Ok(true),
-        // Somebody was quicker, and now it is known whose it is.
-        Err(IdentityError::Taken(_)) => Ok(true),
+        // Where somebody was quicker, it is known now too whose it is.
+        Ok(()) | Err(IdentityError::Taken(_)) => Ok(true),
         Err(error) => Err(error),
     }
 }

@@ -195,7 +195,7 @@ pub(super) fn answered(
             let links = links(&spoken.text);
             let words = json!({ "count": links.len(), "links": links });
             let text = parts.phrases.say(&case.language, "links_sent", words);
-            Some(Draft { text, copy: Some(offer.to.clone()), ..Draft::default() })
+            Some(Draft { text, copy: Some(Box::new(offer.to.clone())), ..Draft::default() })
         }
     }
 }

@@ -228,7 +228,7 @@ pub(super) fn speak(
         turn: turn.cloned(),
     });
     let mut deliveries = parts.channels.deliveries(&book.case, &message, now, parts.clock.as_ref());
-    if let Some(Place { channel, conversation, .. }) = draft.copy.clone() {
+    if let Some(Place { channel, conversation, .. }) = draft.copy.as_deref().cloned() {
         let elsewhere = Case { channel, conversation, ..book.case.clone() };
         deliveries.extend(parts.channels.deliveries(&elsewhere, &message, now, parts.clock.as_ref()));
     }

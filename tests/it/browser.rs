@@ -206,7 +206,7 @@ async fn a_person_approves_by_keyboard_on_a_phone_too_and_the_customer_is_told()
     assert_eq!(unlabelled, 0);
     agent.ask("document.getElementById('approve').focus();").await;
     agent.keys(&ENTER.to_string()).await;
-    agent.until("document.querySelector('.approval.settled') && document.querySelector('.stands').innerText.includes('It is done')").await;
+    agent.until("document.querySelector('.approval.settled') && document.querySelector('.approval .stands').innerText.includes('It is done')").await;
     agent.shoot("phone-approved.png").await;
     customer
         .until("theirs().some((text) => text.includes('$900.00 has been approved and carried out'))")

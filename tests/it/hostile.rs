@@ -58,7 +58,7 @@ async fn what_strangers_write_is_shown_and_never_runs() {
     browser.goto(&site.url("/console/login")).await;
     browser.until("document.querySelector('input[name=login]') === document.activeElement").await;
     browser.keys(&format!("admin{TAB}{}{ENTER}", site.password())).await;
-    browser.until("document.querySelectorAll('nav li').length >= 9").await;
+    browser.until("document.querySelectorAll('#list li').length >= 9").await;
     nothing_ran(&browser, "the lists").await;
     browser.goto(&site.url(&format!("/console/cases/{case}"))).await;
     browser.until("document.querySelectorAll('#thread article.internal').length >= 9").await;

@@ -297,7 +297,7 @@ async fn where_everybody_needs_a_second_factor_nothing_else_comes_first(record: 
     let password = house.person("eva", Role::Admin).await;
     let eva = house.browser();
     eva.sign_in("eva", &password).await;
-    for path in ["/console", "/console/lists", "/console/accounts", "/console/cases/x"] {
+    for path in ["/console", "/console/day", "/console/accounts", "/console/cases/x"] {
         let seen = eva.get(path).await;
         assert_eq!((seen.status, seen.to.as_str()), (303, "/console/second-factor"), "{path}");
     }
@@ -321,7 +321,7 @@ async fn a_session_ends_by_itself_by_hand_and_with_what_it_rested_on(record: Arc
     eva.sign_in("eva", &password).await;
     // What a page does by itself keeps nobody signed in.
     house.clock.advance(15 * MINUTE_MS);
-    assert_eq!(eva.get("/console/lists").await.status, 200);
+    assert_eq!(eva.get("/console/offers").await.status, 200);
     house.clock.advance(5 * MINUTE_MS);
     assert!(!eva.inside().await, "nobody used it");
     eva.sign_in("eva", &password).await;

@@ -36,9 +36,7 @@ pub(super) async fn panel(edge: &Edge, signed_in: &SignedIn) -> Result<Value, St
     let hint = match status {
         Presence::Online => None,
         Presence::Busy => Some("No new case is offered to you."),
-        Presence::Away => {
-            Some("Go online to be offered the cases that fit you. You may take any case from the list.")
-        }
+        Presence::Away => Some("Online, you are offered cases that fit you."),
     };
     Ok(json!({"status": status.as_str(), "offers": offers, "hint": hint, "heartbeat": settings.heartbeat_ms}))
 }

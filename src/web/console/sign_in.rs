@@ -30,7 +30,9 @@ const PAGE: &str = concat!(include_str!("head.html"), include_str!("login.html")
 pub(super) const FIELD_CHARS_MAX: usize = 200;
 
 /// Requests that a page makes by itself: they do not keep a session alive.
-const BY_ITSELF: [&str; 4] = ["/console/lists", "/stream", "/console/offers", "/console/presence"];
+const BY_ITSELF: [&str; 3] = ["/stream", "/console/offers", "/console/presence"];
+/// How a page says so of one that people make too.
+const BY_ITSELF_HEADER: &str = "x-by-itself";
 /// Where somebody may go who still has to set up the second factor that is asked of everybody.
 const SETTING_UP: [&str; 4] =
     ["/console/second-factor", "/console/account", "/console/password", "/console/logout"];
@@ -93,9 +95,9 @@ impl FromRequestParts<Arc<Edge>> for SignedIn {
         if needs_factor && !SETTING_UP.iter().any(|start| below(start)) {
             return Err(to("/console/second-factor"));
         }
-        if !BY_ITSELF.iter().any(|end| path.ends_with(end))
-            && let Err(error) = edge.app.store.touch_session(&known.session, lasting.now).await
-        {
+        let by_itself =
+            BY_ITSELF.iter().any(|end| path.ends_with(end)) || parts.headers.contains_key(BY_ITSELF_HEADER);
+        if !by_itself && let Err(error) = edge.app.store.touch_session(&known.session, lasting.now).await {
             // A note that cannot be written is no reason to turn somebody away.
             tracing::warn!(%error, "the use of a session was not noted");
         }

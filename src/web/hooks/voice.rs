@@ -187,7 +187,7 @@ impl Call<'_> {
         let language = self.language().await?;
         if settled && (missed >= SETTLED_SILENCES || self.asked_to_rate().await?) {
             let goodbye = self.phrase(&language, "voice_goodbye", &json!({}));
-            return self.close(&language, vec![goodbye]).await;
+            return Ok(self.twiml(&language).say(&[goodbye]).hang_up().answer());
         }
         if missed >= self.settings.misses_max {
             return self.person("voice_nothing_understood", "not_understood").await;

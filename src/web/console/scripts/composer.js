@@ -25,7 +25,7 @@ export function composer(id) {
       fields.set('seen', document.getElementById('seen').value);
     }
     const sent = text && text.value;
-    const answer = await fetch('/console/cases/' + id + '/here', { method: 'POST', body: fields, headers: { accept: 'application/json' } }).catch(() => null);
+    const answer = await fetch('/console/cases/' + id + '/here', { method: 'POST', body: fields, headers: { accept: 'application/json', ...(dirty ? {} : { 'x-by-itself': '1' }) } }).catch(() => null);
     if (!answer || !answer.ok || new URL(answer.url).pathname === '/console/login') {
       if (dirty) say('Kept in this browser only: no connection');
       return;

@@ -26,7 +26,8 @@ function busy(part) {
   if (part.id === 'thread' || part.id === 'list' || part.id === 'rail') return false;
   const active = document.activeElement;
   return part.querySelector('details[open]') !== null
-    || (part.contains(active) && active.matches('input, textarea, select'));
+    // Whoever is on the button of an approval must not lose it to a page that is shown again.
+    || (part.contains(active) && active.matches('input, textarea, select, .approval button'));
 }
 
 /** Where the focus is inside a part, so that it is there again afterwards. */
@@ -68,7 +69,8 @@ export async function fetched(address, options) {
 
 /** Shows this page as it is now. */
 export async function renew(but = ['notices']) {
-  const got = await fetched(location.href);
+  // What a page asks for by itself keeps nobody signed in.
+  const got = await fetched(location.href, { headers: { accept: 'text/html', 'x-by-itself': '1' } });
   if (got && got.answer.ok) replace(got.page, but);
   return Boolean(got && got.answer.ok);
 }
