@@ -60,6 +60,11 @@ pub enum BuildError {
     Sessions(#[from] SessionError),
 }
 
+/// The texts that agents have ready.
+fn macros(config: &Config) -> Result<Macros, BuildError> {
+    Macros::load(Arc::new(Templates::new()), &config.workspace).map_err(BuildError::Problems)
+}
+
 /// What understanding needs: shared by all worlds of an evaluation, and by the one world of a service.
 #[derive(Clone)]
 pub struct Understanding {
@@ -218,8 +223,7 @@ impl App {
         });
         let sessions = Arc::new(Sessions::new(secret)?);
         let tokens = CustomerTokens::new(&config).map_err(BuildError::Problems)?;
-        let macros =
-            Macros::load(Arc::new(Templates::new()), &config.workspace).map_err(BuildError::Problems)?;
+        let macros = macros(&config)?;
         Ok(Self {
             config,
             store,

@@ -97,11 +97,7 @@ pub(super) async fn compose(
         told: &told,
         urgency,
     });
-    let asked = offer.as_ref().map(|offer| offer.words.as_str());
-    let words: Vec<&str> =
-        handoff.say.iter().map(String::as_str).chain([told.as_str()]).chain(asked).collect();
-    let choices = offer.as_ref().map(|offer| offer.choices.clone()).unwrap_or_default();
-    let draft = Draft { text: words.join("\n\n"), choices, ..Draft::default() };
+    let draft = words(handoff, &told, offer.as_ref());
     let stored = Handoff {
         id: HandoffId::new(parts.clock.new_id()),
         case: book.case.id.clone(),
@@ -132,6 +128,14 @@ pub(super) async fn compose(
     failpoints::reach("handoff_composed");
     metrics::counter!("firstline_handoffs_total", "reason" => handoff.reason.clone()).increment(1);
     Ok(())
+}
+
+/// What the customer reads: what is to be said first, what happens next, and where they might go on.
+fn words(handoff: &HandOff, told: &str, offer: Option<&moving::Offer>) -> Draft {
+    let asked = offer.map(|offer| offer.words.as_str());
+    let words: Vec<&str> = handoff.say.iter().map(String::as_str).chain([told]).chain(asked).collect();
+    let choices = offer.map(|offer| offer.choices.clone()).unwrap_or_default();
+    Draft { text: words.join("\n\n"), choices, ..Draft::default() }
 }
 
 /// What the log says of it: with the clock of the wait, which may have begun before.
