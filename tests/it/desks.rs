@@ -315,17 +315,14 @@ async fn zendesk_has_the_case_and_a_lost_answer_makes_no_second_ticket(record: A
 
 async fn what_is_settled_here_is_settled_there(record: Arc<Record>) {
     for kind in ["chatwoot", "zendesk"] {
-        let (desk, sink) = match kind {
-            "chatwoot" => {
-                let desk = StandIn::chatwoot().await;
-                let sink = chatwoot(&desk.url);
-                (desk, sink)
-            }
-            _ => {
-                let desk = StandIn::zendesk().await;
-                let sink = zendesk(&desk.url);
-                (desk, sink)
-            }
+        let (desk, sink) = if kind == "chatwoot" {
+            let desk = StandIn::chatwoot().await;
+            let sink = chatwoot(&desk.url);
+            (desk, sink)
+        } else {
+            let desk = StandIn::zendesk().await;
+            let sink = zendesk(&desk.url);
+            (desk, sink)
         };
         let service = service(&record, vec![sink], HOUR_MS).await;
         let case = asks(&service, kind, TALK).await;

@@ -21,7 +21,6 @@ mod channel_fixtures;
 mod channel_sends;
 mod channels;
 mod console;
-mod console_pace;
 mod console_work;
 mod crm;
 mod crm_asked;

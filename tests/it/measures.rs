@@ -165,7 +165,8 @@ async fn whatever_happens_in_between_everything_is_counted_once(record: Arc<Reco
                         store.fold(Timestamp(now), ZONE, 2),
                         other.fold(Timestamp(now), ZONE, 2)
                     );
-                    (one.unwrap(), two.unwrap());
+                    one.unwrap();
+                    two.unwrap();
                 }
                 2 => count_all(&other, now).await,
                 _ => {}

@@ -100,7 +100,7 @@ impl Desk {
         }
         let mut config = Config::load(Sources { environment, ..Sources::default() }).unwrap();
         config.database.url = record.database.url();
-        config.business.site = LINK.to_owned();
+        LINK.clone_into(&mut config.business.site);
         let says = Arc::new(Says { wants_person: false });
         let pipeline = Pipeline::new(parts(config, clock(), &[], says).await);
         Self { pipeline, mails, texts, serving }

@@ -161,7 +161,7 @@ impl Floor {
 }
 
 async fn a_waiting_case_is_offered_once_to_whoever_fits_and_says_why(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     floor.hire("bob", &["en"], &["warranty"]).await;
     floor.hire("cleo", &["de"], &[]).await;
     let anna = floor.hire("anna", &["de", "en"], &["warranty"]).await;
@@ -182,7 +182,7 @@ async fn a_waiting_case_is_offered_once_to_whoever_fits_and_says_why(record: Arc
 }
 
 async fn an_offer_that_is_not_taken_goes_on_and_the_case_keeps_its_place(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let anna = floor.hire("anna", &["en"], &[]).await;
     floor.wait("asked", |_| {}).await;
     let before = floor.case("asked").await.wait;
@@ -203,7 +203,7 @@ async fn an_offer_that_is_not_taken_goes_on_and_the_case_keeps_its_place(record:
 }
 
 async fn only_whoever_is_offered_a_case_accepts_it_and_twice_is_once(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let anna = floor.hire("anna", &["en"], &[]).await;
     floor.wait("asked", |_| {}).await;
     floor.pipeline.route().await;
@@ -224,7 +224,7 @@ async fn only_whoever_is_offered_a_case_accepts_it_and_twice_is_once(record: Arc
 }
 
 async fn a_case_taken_by_hand_is_offered_to_nobody_any_more(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let anna = floor.hire("anna", &["en"], &[]).await;
     floor.wait("asked", |_| {}).await;
     floor.pipeline.route().await;
@@ -236,7 +236,7 @@ async fn a_case_taken_by_hand_is_offered_to_nobody_any_more(record: Arc<Record>)
 }
 
 async fn whoever_turns_busy_is_offered_nothing_and_what_was_offered_goes_on(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let anna = floor.hire("anna", &["en"], &[]).await;
     floor.wait("asked", |_| {}).await;
     floor.pipeline.route().await;
@@ -252,7 +252,7 @@ async fn whoever_turns_busy_is_offered_nothing_and_what_was_offered_goes_on(reco
 }
 
 async fn processes_that_route_at_once_offer_each_case_once_and_nobody_too_much(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     for login in ["anna", "bob", "cleo"] {
         floor.hire(login, &["en"], &[]).await;
     }
@@ -279,7 +279,7 @@ async fn processes_that_route_at_once_offer_each_case_once_and_nobody_too_much(r
 }
 
 async fn whoever_disappears_gives_their_cases_back_at_the_place_they_had(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let (anna, bob) = (floor.hire("anna", &["en"], &[]).await, floor.hire("bob", &["en"], &[]).await);
     let of = |agent: &AgentId| {
         let agent = agent.clone();
@@ -314,7 +314,7 @@ async fn whoever_disappears_gives_their_cases_back_at_the_place_they_had(record:
 }
 
 async fn a_jump_of_the_clock_throws_nobody_out(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let (anna, bob) = (floor.hire("anna", &["en"], &[]).await, floor.hire("bob", &["en"], &[]).await);
     floor.wait("hers", |case| (case.state, case.agent) = (CaseState::Agent, Some(anna.clone()))).await;
     floor.pass(11 * MINUTE, &[&anna, &bob]).await;
@@ -381,7 +381,7 @@ async fn a_program_sees_the_queue_says_who_is_there_and_answers_offers(record: A
 }
 
 async fn the_first_answer_stops_the_clock_and_later_customers_hear_how_long_it_takes(record: Arc<Record>) {
-    let floor = Floor::open(&record).await;
+    let floor = Box::pin(Floor::open(&record)).await;
     let anna = floor.hire("anna", &["en"], &[]).await;
     let actor = Actor::Agent(anna);
     let told = async |at: usize| {

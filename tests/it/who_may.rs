@@ -61,7 +61,7 @@ impl Told {
         assert!(!self.policy.contains("unsafe"), "{}", self.policy);
         if self.page {
             let inline =
-                Regex::new(r#"(?i)<script(?: [^>]*)?>[^<]|<style|<[^>]* (?:style|on[a-z]+)=|javascript:"#);
+                Regex::new(r"(?i)<script(?: [^>]*)?>[^<]|<style|<[^>]* (?:style|on[a-z]+)=|javascript:");
             let found = inline.unwrap().find(&self.body).map(|found| found.as_str());
             assert_eq!(found, None, "{}", self.body);
         }

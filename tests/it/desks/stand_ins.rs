@@ -224,7 +224,9 @@ async fn comments(State(held): State<Held>, Path(id): Path<i64>) -> Json<Value> 
 
 fn mac(parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().to_vec()
 }
 

@@ -102,17 +102,16 @@ async fn token(
         claims[name] = value.clone();
     }
     claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    let id_token = match play.signs.instead {
-        Some(make) => make(&play.issuer, &claims),
-        None => {
-            let key = if play.signs.algorithm == Algorithm::ES256 {
-                EncodingKey::from_ec_pem(ES256)
-            } else {
-                EncodingKey::from_rsa_pem(RS256)
-            };
-            let header = Header { kid: play.signs.kid.clone(), ..Header::new(play.signs.algorithm) };
-            encode(&header, &claims, &key.unwrap()).unwrap()
-        }
+    let id_token = if let Some(make) = play.signs.instead {
+        make(&play.issuer, &claims)
+    } else {
+        let key = if play.signs.algorithm == Algorithm::ES256 {
+            EncodingKey::from_ec_pem(ES256)
+        } else {
+            EncodingKey::from_rsa_pem(RS256)
+        };
+        let header = Header { kid: play.signs.kid.clone(), ..Header::new(play.signs.algorithm) };
+        encode(&header, &claims, &key.unwrap()).unwrap()
     };
     Ok(Json(json!({"access_token": "a", "token_type": "Bearer", "id_token": id_token})))
 }

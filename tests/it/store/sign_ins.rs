@@ -129,7 +129,7 @@ async fn a_second_factor_counts_once_it_was_proven_and_each_step_once(record: Ar
     let known = store.second_factor(&eva.id).await.unwrap().unwrap();
     assert_eq!((known.secret.as_str(), known.since, known.last_step), ("bb", Some(NOW), 7));
     assert!(!format!("{known:?}").contains("bb"), "it is not for logs");
-    assert_eq!(store.with_second_factor().await.unwrap(), [eva.id.clone()]);
+    assert_eq!(store.with_second_factor().await.unwrap(), std::slice::from_ref(&eva.id));
     assert!(store.session("e", lasting(NOW, 500)).await.unwrap().unwrap().second_factor);
     for (step, unused) in [(6, false), (7, false), (8, true), (8, false), (9, true)] {
         assert_eq!(store.use_step(&eva.id, step).await.unwrap(), unused, "step {step}");
