@@ -42,7 +42,7 @@ impl Store {
     }
 
     /// The cases that wait for a person, of one team or of all within reach, in the order in which they are served
-    /// ([`crate::domain::routing::rank`]): by urgency, raised with the delay, then by the clock, then by the wait.
+    /// ([`crate::domain::routing::rank()`]): by urgency, raised with the delay, then by the clock, then by the wait.
     pub async fn queue(
         &self,
         team: Option<&TeamId>,

@@ -232,7 +232,7 @@ impl Store {
         self.write(sqlx::query(sql).bind(agent.as_str()).bind(seen_at.0)).await.map(drop)
     }
 
-    /// Cases that wait and are offered to nobody, next ones first, as [`crate::domain::routing::rank`] orders them.
+    /// Cases that wait and are offered to nobody, next ones first, as [`crate::domain::routing::rank()`] orders them.
     pub async fn waiting(
         &self,
         now: Timestamp,

@@ -61,7 +61,7 @@ impl Calendar {
         None
     }
 
-    /// How much working time lies between two moments: never below nothing, and at most that of [`DAYS_MAX`] days.
+    /// How much working time lies between two moments: never below nothing, and at most that of `DAYS_MAX` days.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> i64 {
         let mut sum = 0;
         for (opens, closes) in self.spans(from) {
