@@ -48,7 +48,7 @@ pub(crate) async fn open(record: &Path) -> Store {
         cached_cases_max: 1,
         recent_messages_max: 10,
         recent_receipts_max: 10,
-        told: Vec::new(),
+        listeners: Vec::new(),
     };
     Store::open(&format!("sqlite://{}", record.display()), &settings).await.unwrap()
 }
