@@ -1,20 +1,17 @@
 //! What customers think of how their case was settled: asked once, inside the rules of the channel, and counted for whoever
 //! settled it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::StatusCode;
 use axum::{Json, Router};
-use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
 use firstline::config::{Config, Environment, Sources, setting_name};
 use firstline::desk::act::{self, Actor, At};
 use firstline::domain::assurance::Assurance;
 use firstline::domain::case::{Case, CaseState, Resolution, SettledAs};
-use firstline::domain::decision::{Draft, Step};
 use firstline::domain::event::EventKind;
-use firstline::domain::ids::{CaseId, ProcedureId};
+use firstline::domain::ids::CaseId;
 use firstline::domain::message::{InboundMessage, Message, Sender};
 use firstline::domain::rating::{Rating, Scale, Score};
 use firstline::domain::turn::Outcome;
@@ -22,10 +19,10 @@ use firstline::pipeline::{Pipeline, RateError};
 use firstline::providers::voice::Call;
 use firstline::providers::{self, Outbox, ProviderCall};
 use firstline::store::{CaseFilter, Page, Store};
-use futures_util::future::BoxFuture;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::deliver::Says;
 use crate::store::{Record, on_both};
 use crate::support::connected::{Connected, serve};
 use crate::support::world::{ManualClock, clock, message, parts};
@@ -40,37 +37,9 @@ on_both! {
     a_question_that_does_not_arrive_alarms_nobody
 }
 
+const ANSWER: &str = "That is done.";
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
-
-/// Settles whatever is asked.
-struct Settles;
-
-impl Assistant for Settles {
-    fn begin(&self, _: Situation) -> Box<dyn Proposer> {
-        Box::new(Self)
-    }
-}
-
-impl Proposer for Settles {
-    fn next(&mut self, _: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
-        let text = "That is done.".to_owned();
-        let draft = Draft { text, resolves: Some(Resolution::Answered), ..Draft::default() };
-        Box::pin(std::future::ready(Ok(Step::Say(draft))))
-    }
-
-    fn memory(&self) -> String {
-        String::new()
-    }
-
-    fn gathered(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
-    }
-
-    fn intent(&self) -> Option<ProcedureId> {
-        None
-    }
-}
 
 struct World {
     pipeline: Arc<Pipeline>,
@@ -91,7 +60,9 @@ impl World {
         let mut config = Config::load(Sources { environment, ..Sources::default() }).unwrap();
         config.database.url = record.database.url();
         let clock = clock();
-        let pipeline = Pipeline::new(parts(config, clock.clone(), &[], Arc::new(Settles)).await);
+        let pipeline = Pipeline::new(
+            parts(config, clock.clone(), &[], Arc::new(Says(Some(Resolution::Answered), ANSWER))).await,
+        );
         Self { pipeline, clock }
     }
 
@@ -198,7 +169,7 @@ async fn a_word_with_the_number_is_kept_and_answered(record: Arc<Record>) {
     let (score, _) = world.rating(&case).await.unwrap().score.unwrap();
     assert_eq!((score.points, score.scale), (1, Scale::Thumbs));
     assert_eq!(score.comment.as_deref(), Some("and the second parcel is late too"));
-    assert_eq!(world.last(&case).await.text, "That is done.", "what was said beside it is answered");
+    assert_eq!(world.last(&case).await.text, ANSWER, "what was said beside it is answered");
 }
 
 async fn a_number_that_answers_something_else_is_no_rating(record: Arc<Record>) {
