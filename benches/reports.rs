@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use firstline::app::{SystemClock, store_settings};
 use firstline::config::{Config, Sources};
+use firstline::domain::ids::{AgentId, TeamId};
 use firstline::domain::measures::{Count, Measure, Prices, Sums, date, day_of};
 use firstline::domain::role::Reach;
 use firstline::domain::time::Clock;
@@ -291,15 +292,20 @@ async fn questions(store: &Store, today: i64) {
     ask("a year of one channel, by intent", async || store.sums(&chat, By::Intent).await.unwrap()).await;
     ask("a year of one channel and language, by day", async || store.sums(&both, By::Day).await.unwrap())
         .await;
-    let page = || Page { cursor: None, limit: 50 };
-    let mark = Sums::mark_of(Count::Durable);
-    ask("the cases behind a number", async || {
-        store.counted_cases(&chat, &mark, &Reach::All, &page()).await.unwrap()
+    let hidden = [TeamId::parse("returns").unwrap()].into();
+    let narrow =
+        Cut { reach: Reach::Within { agent: AgentId::parse("jo").unwrap(), hidden }, ..year.clone() };
+    ask("a year by channel, without a team out of reach", async || {
+        store.sums(&narrow, By::Channel).await.unwrap()
     })
     .await;
+    let page = || Page { cursor: None, limit: 50 };
+    let mark = Sums::mark_of(Count::Durable);
+    ask("the cases behind a number", async || store.counted_cases(&chat, &mark, &page()).await.unwrap())
+        .await;
     let rare = Sums::mark_of(Count::Gaps);
     ask("the cases behind a number that is nothing", async || {
-        store.counted_cases(&year, &rare, &Reach::All, &page()).await.unwrap()
+        store.counted_cases(&year, &rare, &page()).await.unwrap()
     })
     .await;
     let sums = total.values().next().unwrap();

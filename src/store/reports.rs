@@ -48,6 +48,8 @@ pub struct Cut {
     pub team: Option<String>,
     /// Their language.
     pub language: Option<String>,
+    /// Whose they may be: those that came to a team out of reach are neither counted nor listed.
+    pub reach: Reach,
 }
 
 /// A case behind a number.
@@ -85,7 +87,7 @@ impl Cut {
         for (part, filtered, grouped) in [
             (Part::Channel, self.channel.is_some(), by == By::Channel),
             (Part::Intent, self.intent.is_some(), by == By::Intent),
-            (Part::Team, self.team.is_some(), by == By::Team),
+            (Part::Team, self.team.is_some() || self.reach != Reach::All, by == By::Team),
             (Part::Language, self.language.is_some(), by == By::Language),
         ] {
             if filtered || grouped {
@@ -125,11 +127,13 @@ impl Store {
             let sql = "select day, channel, intent, team, language, sums from rollups
                 where grain = $1 and day >= $2 and day < $3
                 and (cast($4 as text) is null or channel = $4) and (cast($5 as text) is null or intent = $5)
-                and (cast($6 as text) is null or team = $6) and (cast($7 as text) is null or language = $7)";
+                and (cast($6 as text) is null or team = $6) and (cast($7 as text) is null or language = $7)
+                and replace($8, ',' || team || ',', '') = $8";
             let query = sqlx::query(sql).bind(format!("{grain}{}", part.mark())).bind(from).bind(to);
             let word = |word: &Option<String>| word.as_deref().map(storable);
             let query = query.bind(word(&cut.channel)).bind(word(&cut.intent));
-            for row in self.rows(query.bind(word(&cut.team)).bind(word(&cut.language))).await? {
+            let query = query.bind(word(&cut.team)).bind(word(&cut.language)).bind(within(&cut.reach).1);
+            for row in self.rows(query).await? {
                 let columns = Columns::of(&row, "rollups");
                 let place = place(&columns)?;
                 let key = match by {
@@ -147,12 +151,11 @@ impl Store {
         Ok(all)
     }
 
-    /// The cases behind a number within reach, the last opened first: those whose record has this mark.
+    /// The cases behind a number, the last opened first: those whose record has this mark.
     pub async fn counted_cases(
         &self,
         cut: &Cut,
         mark: &str,
-        reach: &Reach,
         page: &Page,
     ) -> Result<(Vec<CountedCase>, Option<String>), StoreError> {
         let (before_at, before_id) = cursor(page)?;
@@ -166,11 +169,12 @@ impl Store {
             and (cast($8 as bigint) is null or (m.opened_at, m.case_id) < ($8, $9))
             and (cast($11 as text) is null or k.team is null or k.agent_id = $11
                 or replace($12, ',' || k.team || ',', '') = $12)
+            and replace($12, ',' || m.team || ',', '') = $12
             order by m.opened_at desc, m.case_id desc limit $10";
         let word = |word: &Option<String>| word.as_deref().map(storable);
         let query = sqlx::query(sql).bind(cut.from).bind(cut.to).bind(word(&cut.channel));
         let query = query.bind(word(&cut.intent)).bind(word(&cut.team)).bind(word(&cut.language));
-        let (person, hidden) = within(reach);
+        let (person, hidden) = within(&cut.reach);
         let query = query.bind(containing(mark)).bind(before_at).bind(before_id).bind(page.limit);
         let query = query.bind(person).bind(hidden);
         let rows = self.rows(query).await?;
@@ -189,11 +193,12 @@ impl Store {
         Ok((cases, next))
     }
 
-    /// Cases that wait for people or are with them, by state and team.
-    pub async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+    /// Cases that wait for people or are with them, by state and team, as far as somebody reaches.
+    pub async fn backlog(&self, reach: &Reach) -> Result<Vec<Backlog>, StoreError> {
         let sql =
             "select state, coalesce(team, '') as team, count(*) as n, min(updated_at) as oldest from cases
-            where state in ('queued', 'agent', 'snoozed') group by state, coalesce(team, '') order by 1, 2";
+            where state in ('queued', 'agent', 'snoozed') and replace($1, ',' || coalesce(team, '') || ',', '') = $1
+            group by state, coalesce(team, '') order by 1, 2";
         let read = |row| {
             let columns = Columns::of(row, "cases");
             Ok(Backlog {
@@ -203,7 +208,7 @@ impl Store {
                 oldest_at: columns.at("oldest")?,
             })
         };
-        self.rows(sqlx::query(sql)).await?.iter().map(read).collect()
+        self.rows(sqlx::query(sql).bind(within(reach).1)).await?.iter().map(read).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use super::Edge;
 use super::error::ApiError;
 use crate::domain::case::CaseState;
 use crate::domain::measures::{Count, Figure, Kind, Measure, Named, Prices, Sums, date, day_of, days};
+use crate::domain::role::Reach;
 use crate::domain::time::Timestamp;
 use crate::store::{Backlog, By, Cut};
 
@@ -77,8 +78,8 @@ impl Wanted {
         }
     }
 
-    /// Reads it, with today's day in the zone in which is counted.
-    pub(super) async fn understood(&self, edge: &Edge) -> Result<Scope, ApiError> {
+    /// Reads it for somebody who reaches so far, with today's day in the zone in which is counted.
+    pub(super) async fn understood(&self, edge: &Edge, reach: &Reach) -> Result<Scope, ApiError> {
         let standing = edge.app.store.standing().await?;
         let zone = standing.map_or_else(|| edge.app.config.report_zone(), |standing| standing.zone);
         let wall = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
@@ -115,6 +116,7 @@ impl Wanted {
             intent: word(&self.intent),
             team: word(&self.team),
             language: word(&self.language),
+            reach: reach.clone(),
         };
         let previous = match self.compare.as_deref() {
             None | Some("" | "none") => None,

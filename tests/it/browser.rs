@@ -3,6 +3,7 @@
 //! Needs `chromedriver` and `chromium`. Where they are missing the tests say so and are left out, except
 //! in CI, where they fail. Screenshots are left in `target/screenshots/`.
 
+mod new_agent;
 mod reports;
 
 use serde_json::Value;

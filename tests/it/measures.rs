@@ -355,21 +355,24 @@ async fn sums_are_told_apart_by_each_thing_and_open_their_cases(record: Arc<Reco
 
     let page = |cursor: Option<String>| Page { cursor, limit: 2 };
     let automated = Sums::mark_of(Count::Automated);
-    let (first, next) = store.counted_cases(&all, &automated, &Reach::All, &page(None)).await.unwrap();
+    let (first, next) = store.counted_cases(&all, &automated, &page(None)).await.unwrap();
     assert_eq!(first.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), [case_id("c"), case_id("b")]);
-    let (rest, _) = store.counted_cases(&all, &automated, &Reach::All, &page(next)).await.unwrap();
+    let (rest, _) = store.counted_cases(&all, &automated, &page(next)).await.unwrap();
     assert_eq!((rest.len(), &rest[0].id), (1, &case_id("a")));
     let over = Sums::mark_of_name(Named::Reason, "over_limit");
-    let (handed, _) = store.counted_cases(&all, &over, &Reach::All, &page(None)).await.unwrap();
+    let (handed, _) = store.counted_cases(&all, &over, &page(None)).await.unwrap();
     assert_eq!((handed.len(), handed[0].place.team.as_str()), (1, "returns"));
     record.database.run("update cases set team = 'returns' where id = 'case-d'").await;
     let hidden = [TeamId::parse("returns").unwrap()].into();
     let narrow = Reach::Within { agent: AgentId::parse("jo").unwrap(), hidden };
-    let seen =
-        async |mark: &str| store.counted_cases(&all, mark, &narrow, &page(None)).await.unwrap().0.len();
+    let narrow = Cut { reach: narrow, ..all.clone() };
+    let seen = async |mark: &str| store.counted_cases(&narrow, mark, &page(None)).await.unwrap().0.len();
     assert_eq!((seen(&over).await, seen(&automated).await), (0, 2), "cases of another team are not listed");
+    assert_eq!(cases(&narrow, By::Nothing).await, told(&[("", 3)]), "nor counted");
+    assert_eq!(cases(&narrow, By::Channel).await.iter().map(|(_, n)| n).sum::<i64>(), 3);
+    assert_eq!(cases(&narrow, By::Team).await, told(&[("", 3)]));
     assert!(
-        store.backlog().await.unwrap().is_empty(),
+        store.backlog(&Reach::All).await.unwrap().is_empty(),
         "nothing of these states is with people in the table of cases"
     );
 }

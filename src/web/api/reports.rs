@@ -24,11 +24,11 @@ pub(super) async fn whole(
 ) -> Result<Response, ApiError> {
     caller.may(Scope::Reports)?;
     let csv = wanted.csv()?;
-    let read = reports::read(&edge, wanted.understood(&edge).await?).await?;
+    let read = reports::read(&edge, wanted.understood(&edge, caller.reach()).await?).await?;
     if csv {
         return reports::csv(&read, Measure::ALL);
     }
-    Ok(Json(read.whole(edge.app.store.backlog().await?)).into_response())
+    Ok(Json(read.whole(edge.app.store.backlog(caller.reach()).await?)).into_response())
 }
 
 /// One measure over a period.
@@ -45,7 +45,7 @@ pub(super) async fn one(
     caller.may(Scope::Reports)?;
     let measure = Measure::parse(&name).ok_or_else(|| ApiError::not_found("measure"))?;
     let csv = wanted.csv()?;
-    let read = reports::read(&edge, wanted.understood(&edge).await?).await?;
+    let read = reports::read(&edge, wanted.understood(&edge, caller.reach()).await?).await?;
     if csv {
         return reports::csv(&read, &[measure]);
     }

@@ -10,11 +10,10 @@ use super::super::Edge;
 use super::super::error::ApiError;
 use super::accounts;
 use super::cookie::{self, Purpose};
+use super::frame::frame;
 use super::sign_in::{SignedIn, form, lasting};
-use crate::domain::role::Right;
 
-const PAGE: &str =
-    concat!(include_str!("head.html"), include_str!("account.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("account.html");
 
 /// The page.
 pub(super) async fn page(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> Result<Response, ApiError> {
@@ -32,13 +31,12 @@ pub(super) async fn page(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> 
             })
         })
         .collect();
-    let context = json!({
-        "title": "Your account", "business": edge.app.config.business.name, "csrf": signed_in.csrf,
-        "name": agent.name, "login": agent.login, "role": agent.role.as_str(), "teams": teams.join(", "),
-        "languages": agent.languages.join(", "), "password": accounts::has_password(agent),
-        "second_factor": factor, "sessions": sessions, "manages": signed_in.may(Right::SeeAccounts),
+    let mut context = frame(&edge, &signed_in, ("Your account", "account")).await?;
+    context["account"] = json!({
+        "role": agent.role.as_str(), "teams": teams.join(", "), "languages": agent.languages.join(", "),
+        "password": accounts::has_password(agent), "second_factor": factor, "sessions": sessions,
     });
-    super::page(&edge, PAGE, &context)
+    super::framed(&edge, PAGE, &context)
 }
 
 /// Ends one of one's own sessions, or all but this one.

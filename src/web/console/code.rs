@@ -18,7 +18,7 @@ use super::sign_in::{self, fields};
 use crate::domain::team::Agent;
 use crate::store::Proof;
 
-const PAGE: &str = concat!(include_str!("head.html"), include_str!("code.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("code.html");
 /// How long the second half may take.
 const WAITS_MS: i64 = 300_000;
 /// How often somebody may be wrong about it before they give the password again.
@@ -44,7 +44,7 @@ pub(super) async fn page(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> R
 
 fn shown(edge: &Edge, wrong: Option<&str>) -> Result<Response, ApiError> {
     let business = &edge.app.config.business.name;
-    super::page(edge, PAGE, &json!({"business": business, "title": "Second factor", "wrong": wrong}))
+    super::alone(edge, PAGE, &json!({"business": business, "title": "Second factor", "wrong": wrong}))
 }
 
 /// Signs in, if the code is right.

@@ -8,7 +8,6 @@ use super::super::Edge;
 use super::super::error::ApiError;
 use super::shown::{self, ago};
 use super::sign_in::SignedIn;
-use super::theme::Theme;
 use crate::domain::case::CaseState;
 use crate::domain::ids::CaseId;
 use crate::domain::role::{Right, may};
@@ -23,7 +22,6 @@ pub(super) async fn frame(
     edge: &Edge,
     signed_in: &SignedIn,
     (title, place): (&str, &str),
-    Theme(theme): Theme,
 ) -> Result<Value, ApiError> {
     signed_in.demand(Right::SeeCases)?;
     let store = &edge.app.store;
@@ -32,7 +30,7 @@ pub(super) async fn frame(
     Ok(json!({
         "title": title,
         "place": place,
-        "theme": theme,
+        "theme": signed_in.theme,
         "business": edge.app.config.business.name,
         "agent": agent.name,
         "login": agent.login,

@@ -33,6 +33,10 @@ pub(super) mod sign_in;
 mod theme;
 mod webhooks;
 
+const HEAD: &str = include_str!("head.html");
+const FRAME: &str = include_str!("frame.html");
+const KEYS: &str = include_str!("templates/keys.html");
+const FOOT: &str = include_str!("foot.html");
 const STYLE: &str = concat!(
     include_str!("console.css"),
     include_str!("styles/frame.css"),
@@ -120,8 +124,18 @@ async fn offers_script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], OFFERS_SCRIPT)
 }
 
-/// Renders a page. A page that does not render is a fault of this build.
-fn page(edge: &Edge, source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
+/// A page inside what every page shows: `context` begins with [`frame::frame`].
+fn framed(edge: &Edge, source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
+    part(edge, &[HEAD, FRAME, source, KEYS, FOOT].concat(), context)
+}
+
+/// A page that stands alone: signing in, a refusal.
+fn alone(edge: &Edge, source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
+    part(edge, &[HEAD, source, FOOT].concat(), context)
+}
+
+/// Renders a page or a part of one. What does not render is a fault of this build.
+fn part(edge: &Edge, source: &str, context: &impl Serialize) -> Result<Response, ApiError> {
     match edge.templates.render_html(source, context) {
         // With `no-referrer` a form's `Origin` would be `null`; this tells other sites just as little.
         Ok(text) => Ok(([(header::REFERRER_POLICY, "same-origin")], Html(text)).into_response()),

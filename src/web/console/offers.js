@@ -35,6 +35,16 @@ async function renewOffers() {
 }
 
 if (place) {
+  // Whoever works on a case stays there; accepting an offer leads to its case, as without this script.
+  place.addEventListener('submit', async (event) => {
+    if (!event.target.matches('.presence')) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const body = new URLSearchParams(new FormData(event.target, event.submitter));
+    await fetch(event.target.action, { method: 'POST', body, redirect: 'manual' }).catch(() => null);
+    document.activeElement.blur();
+    renewOffers();
+  });
   window.addEventListener('pagehide', () => { gone = true; });
   window.addEventListener('pageshow', () => { gone = false; });
   document.addEventListener('visibilitychange', () => { if (!document.hidden) renewOffers(); });

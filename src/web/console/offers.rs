@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::Edge;
 use super::super::error::ApiError;
-use super::page;
+use super::part;
 use super::shown::ago;
 use super::sign_in::{SignedIn, form};
 use crate::desk::act::{Actor, At};
@@ -61,7 +61,7 @@ pub(super) async fn show(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> 
         return Ok(Html(String::new()).into_response());
     }
     let desk = panel(&edge, &signed_in).await?;
-    page(&edge, PANEL, &json!({"csrf": signed_in.csrf, "desk": desk}))
+    part(&edge, PANEL, &json!({"csrf": signed_in.csrf, "desk": desk}))
 }
 
 /// Says whether the agent wants cases offered; without a word, that their page is open.

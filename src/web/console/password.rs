@@ -14,8 +14,7 @@ use super::accounts::{self, AccountError, Office, PASSWORD_CHARS_MIN};
 use super::sign_in::{self, FIELD_CHARS_MAX, SignedIn, form};
 use crate::store::Proof;
 
-const PAGE: &str =
-    concat!(include_str!("head.html"), include_str!("password.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("password.html");
 
 /// The form.
 pub(super) async fn page(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> Result<Response, ApiError> {
@@ -24,10 +23,10 @@ pub(super) async fn page(State(edge): State<Arc<Edge>>, signed_in: SignedIn) -> 
 
 fn shown(edge: &Edge, signed_in: &SignedIn, wrong: Option<&str>) -> Result<Response, ApiError> {
     let context = json!({
-        "title": "Change your password", "business": edge.app.config.business.name, "csrf": signed_in.csrf,
+        "title": "Change your password", "business": edge.app.config.business.name, "csrf": signed_in.csrf, "theme": signed_in.theme,
         "login": signed_in.agent.login, "wrong": wrong, "least": PASSWORD_CHARS_MIN, "most": FIELD_CHARS_MAX,
     });
-    super::page(edge, PAGE, &context)
+    super::alone(edge, PAGE, &context)
 }
 
 /// Changes it. This session ends too and goes on as a new one.

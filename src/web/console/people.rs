@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::accounts::{self, AccountError, NewAgent, Office};
+use super::frame::frame;
 use super::sign_in::{FIELD_CHARS_MAX, SignedIn, form};
 use crate::domain::ids::{AgentId, TeamId};
 use crate::domain::role::{Right, Role};
 use crate::domain::team::Agent;
 use crate::store::AgentChange;
 
-const PAGE: &str =
-    concat!(include_str!("head.html"), include_str!("accounts.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("accounts.html");
 /// Entries of the log that are shown.
 const LOG_MAX: i64 = 50;
 const LOGIN_CHARS_MAX: usize = 64;
@@ -57,17 +57,23 @@ async fn shown(edge: &Edge, signed_in: &SignedIn, more: Value) -> Result<Respons
             })
         })
         .collect();
-    let mut context = json!({
-        "title": "Accounts", "business": edge.app.config.business.name, "csrf": signed_in.csrf,
-        "people": people, "manages": manages, "log": log, "roles": Role::ALL.map(Role::as_str),
-        "teams": edge.app.config.teams.iter().map(|team| json!({"id": team.id, "name": team.name})).collect::<Vec<_>>(),
-        "provider": edge.app.config.console.oidc.configured(), "wrong": null, "made": null,
-    });
+    let mut context = frame(edge, signed_in, ("Accounts", "accounts")).await?;
+    let teams: Vec<Value> =
+        edge.app.config.teams.iter().map(|team| json!({"id": team.id, "name": team.name})).collect();
     let refused = !more["wrong"].is_null();
-    if let (Some(context), Value::Object(more)) = (context.as_object_mut(), more) {
-        context.extend(more);
+    for (name, value) in [
+        ("people", json!(people)),
+        ("changes", json!(manages)),
+        ("log", json!(log)),
+        ("roles", json!(Role::ALL.map(Role::as_str))),
+        ("teams", json!(teams)),
+        ("provider", json!(edge.app.config.console.oidc.configured())),
+        ("wrong", more["wrong"].clone()),
+        ("made", more["made"].clone()),
+    ] {
+        context[name] = value;
     }
-    let mut response = super::page(edge, PAGE, &context)?;
+    let mut response = super::framed(edge, PAGE, &context)?;
     if refused {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::Edge;
 
-const PAGE: &str =
-    concat!(include_str!("head.html"), include_str!("refusal.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("refusal.html");
 /// Longer than any error body of ours.
 const BODY_BYTES_MAX: usize = 10_000;
 
@@ -43,7 +42,7 @@ pub(super) async fn as_pages(State(edge): State<Arc<Edge>>, request: Request, ne
         "title": title, "business": edge.app.config.business.name, "message": message,
         "back": back, "case": case.is_some(),
     });
-    match super::page(&edge, PAGE, &context) {
+    match super::alone(&edge, PAGE, &context) {
         Ok(page) => {
             let (own, body) = page.into_parts();
             parts.headers.remove(header::CONTENT_LENGTH);

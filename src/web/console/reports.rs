@@ -12,12 +12,13 @@ use super::super::Edge;
 use super::super::error::ApiError;
 use super::super::extract::Asked;
 use super::super::reports::{self, Group, NONE, Wanted};
-use super::page;
+use super::frame::frame;
+use super::framed;
 use super::sign_in::SignedIn;
 use crate::domain::measures::{Count, Measure, Named, Sums, date};
 use crate::domain::role::{Reach, Right};
 use crate::domain::time::Timestamp;
-use crate::store::{By, Page};
+use crate::store::{By, Cut, Page};
 
 mod plots;
 mod view;
@@ -46,17 +47,19 @@ pub(super) async fn report(
     signed_in.demand(Right::SeeReports)?;
     if let Some(format) = wanted.format.clone() {
         let csv = wanted.csv()?;
-        let read = reports::read(&edge, wanted.understood(&edge).await?).await?;
+        let read = reports::read(&edge, wanted.understood(&edge, &signed_in.reach).await?).await?;
         if csv {
             return reports::csv(&read, Measure::ALL);
         }
         if !format.is_empty() {
-            return Ok(axum::Json(read.whole(edge.app.store.backlog().await?)).into_response());
+            return Ok(
+                axum::Json(read.whole(edge.app.store.backlog(&signed_in.reach).await?)).into_response()
+            );
         }
     }
     wanted.compare.get_or_insert_with(|| "previous".to_owned());
     wanted.by.get_or_insert_with(|| "channel".to_owned());
-    let mut scope = wanted.understood(&edge).await?;
+    let mut scope = wanted.understood(&edge, &signed_in.reach).await?;
     if matches!(scope.by, By::Day | By::Month | By::Nothing) {
         scope.by = By::Channel;
         wanted.by = Some("channel".to_owned());
@@ -64,7 +67,8 @@ pub(super) async fn report(
     let read = reports::read(&edge, scope).await?;
     let steps = plots::steps(&edge, &read.scope.cut).await?;
     let view = View { edge: &edge, wanted: &wanted, read: &read, steps: &steps };
-    let mut context = frame(&edge, &signed_in, "Reports");
+    let mut context = frame(&edge, &signed_in, ("Reports", "reports")).await?;
+    context["narrow"] = json!(signed_in.reach != Reach::All);
     context["period"] = view.period();
     context["choices"] = choices(&edge, &wanted, &read.scope).await?;
     context["tiles"] = view.tiles();
@@ -75,24 +79,17 @@ pub(super) async fn report(
     context["cost"] = view.cost();
     context["opinions"] = view.opinions();
     context["times"] = view.times();
-    context["gaps"] = gaps(&edge, &view, &signed_in.reach).await?;
-    context["backlog"] = view.backlog(edge.app.store.backlog().await?);
+    context["gaps"] = gaps(&edge, &view).await?;
+    context["backlog"] = view.backlog(edge.app.store.backlog(&signed_in.reach).await?);
     context["definitions"] = view.definitions();
     context["empty"] = json!(read.total.get(Count::Cases) == 0);
-    page(&edge, PAGE, &context)
-}
-
-/// What both pages show around their own part.
-fn frame(edge: &Edge, signed_in: &SignedIn, title: &str) -> Value {
-    json!({
-        "title": title, "business": edge.app.config.business.name, "agent": signed_in.agent.name,
-        "csrf": signed_in.csrf,
-    })
+    framed(&edge, PAGE, &context)
 }
 
 /// What can be chosen: whatever there are cases of in the period.
 async fn choices(edge: &Edge, wanted: &Wanted, scope: &reports::Scope) -> Result<Value, ApiError> {
-    let cut = crate::store::Cut { from: scope.cut.from, to: scope.cut.to, ..crate::store::Cut::default() };
+    let Cut { from, to, reach, .. } = scope.cut.clone();
+    let cut = Cut { from, to, reach, ..Cut::default() };
     let mut lists = Vec::new();
     for (name, label, by, chosen) in [
         ("channel", "Channel", By::Channel, &wanted.channel),
@@ -134,10 +131,10 @@ fn named(edge: &Edge, by: By, key: &str) -> String {
 }
 
 /// The newest questions that nothing answers, in the customers' words.
-async fn gaps(edge: &Edge, view: &View<'_>, reach: &Reach) -> Result<Value, ApiError> {
+async fn gaps(edge: &Edge, view: &View<'_>) -> Result<Value, ApiError> {
     let page = Page { cursor: None, limit: GAPS_SHOWN };
     let mark = Sums::mark_of(Count::Gaps);
-    let (cases, _) = edge.app.store.counted_cases(&view.read.scope.cut, &mark, reach, &page).await?;
+    let (cases, _) = edge.app.store.counted_cases(&view.read.scope.cut, &mark, &page).await?;
     let cases: Vec<Value> = cases
         .iter()
         .map(|case| json!({"id": case.id, "issue": case.issue, "channel": super::shown::words(&case.place.channel)}))
@@ -201,9 +198,9 @@ pub(super) async fn cases(
     signed_in.demand(Right::SeeReports)?;
     let (mark, title) = behind.mark()?;
     let wanted = behind.wanted();
-    let scope = wanted.understood(&edge).await?;
+    let scope = wanted.understood(&edge, &signed_in.reach).await?;
     let shown = Page { cursor: behind.cursor.clone(), limit: CASES_SHOWN };
-    let (cases, next) = edge.app.store.counted_cases(&scope.cut, &mark, &signed_in.reach, &shown).await?;
+    let (cases, next) = edge.app.store.counted_cases(&scope.cut, &mark, &shown).await?;
     let zone = jiff::tz::TimeZone::get(&scope.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let began = |at: Timestamp| at.to_jiff().to_zoned(zone.clone()).strftime("%-d %b %Y, %H:%M").to_string();
     let lines: Vec<Value> = cases
@@ -218,7 +215,7 @@ pub(super) async fn cases(
             })
         })
         .collect();
-    let mut context = frame(&edge, &signed_in, &title);
+    let mut context = frame(&edge, &signed_in, (&title, "reports")).await?;
     let mut words = vec![format!("{} to {}", date(scope.cut.from), date(scope.cut.to - 1))];
     for (by, key) in [
         (By::Channel, &behind.channel),
@@ -238,7 +235,7 @@ pub(super) async fn cases(
     }
     context["next"] =
         json!(next.map(|next| view::address("/console/reports/cases", &here, &[("cursor", &next)])));
-    page(&edge, CASES, &context)
+    framed(&edge, CASES, &context)
 }
 
 /// The groups of a table and what they are called.

@@ -18,8 +18,7 @@ use super::sign_in::{self, FIELD_CHARS_MAX, SignedIn, form};
 use crate::config::SecondFactor;
 use crate::domain::team::Agent;
 
-const PAGE: &str =
-    concat!(include_str!("head.html"), include_str!("second_factor.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("second_factor.html");
 const RECOVERY_CODES: usize = 10;
 /// 80 bits: nobody guesses one.
 const RECOVERY_BYTES: usize = 10;
@@ -78,7 +77,7 @@ async fn shown(edge: &Edge, signed_in: &SignedIn, more: Value) -> Result<Respons
     let factor = store.second_factor(&agent.id).await?;
     let business = &edge.app.config.business.name;
     let mut context = json!({
-        "title": "Second factor", "business": business, "csrf": signed_in.csrf, "login": agent.login,
+        "title": "Second factor", "business": business, "csrf": signed_in.csrf, "login": agent.login, "theme": signed_in.theme,
         "required": edge.app.config.console.second_factor == SecondFactor::Required,
         "since": null, "setting_up": null, "left": 0, "codes": null, "wrong": null,
     });
@@ -97,7 +96,7 @@ async fn shown(edge: &Edge, signed_in: &SignedIn, more: Value) -> Result<Respons
     if let (Some(context), Value::Object(more)) = (context.as_object_mut(), more) {
         context.extend(more);
     }
-    let mut response = super::page(edge, PAGE, &context)?;
+    let mut response = super::alone(edge, PAGE, &context)?;
     if refused {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }

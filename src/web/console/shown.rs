@@ -12,10 +12,21 @@ use crate::domain::case::{Case, CaseState, Resolution, SettledAs};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::handoff::{Handoff, Known};
 use crate::domain::message::{Message, Visibility};
+use crate::domain::rating::Rating;
 use crate::domain::receipt::CallStatus;
 use crate::domain::team::Agent;
 use crate::domain::time::Timestamp;
 use crate::store::{DeskCase, DeskState};
+
+/// What a customer was asked about a case and what they answered; nothing where nobody was asked.
+pub(super) fn rating(rating: &Rating, people: &BTreeMap<String, String>) -> Value {
+    let score = rating.score.as_ref().map(|(score, _)| score);
+    if rating.skipped.is_some() && score.is_none() {
+        return Value::Null;
+    }
+    let of = if rating.of == "assistant" { "the assistant".to_owned() } else { by(&rating.of, people) };
+    json!({"of": of, "points": score.map(|score| score.points), "comment": score.and_then(|score| score.comment.as_deref())})
+}
 
 /// What a case is about, in one line.
 pub(super) fn issue(issue: Option<&str>) -> String {

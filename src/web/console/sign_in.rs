@@ -19,14 +19,14 @@ use super::super::error::ApiError;
 use super::super::extract::{Peer, bytes};
 use super::super::keys::{hash, random_text};
 use super::cookie::{self, Purpose};
-use super::{accounts, code};
+use super::{accounts, code, theme};
 use crate::config::SecondFactor;
 use crate::desk::reach;
 use crate::domain::role::{Reach, Right, may};
 use crate::domain::team::Agent;
 use crate::store::{CaseFile, Lasting, Proof, Session};
 
-const PAGE: &str = concat!(include_str!("head.html"), include_str!("login.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("login.html");
 pub(super) const FIELD_CHARS_MAX: usize = 200;
 
 /// Requests that a page makes by itself: they do not keep a session alive.
@@ -44,6 +44,8 @@ pub(super) struct SignedIn {
     pub(super) reach: Reach,
     pub(super) csrf: String,
     pub(super) session: Session,
+    /// The colours they chose: `light`, `dark`, or empty for what the system says.
+    pub(super) theme: &'static str,
 }
 
 impl SignedIn {
@@ -102,7 +104,8 @@ impl FromRequestParts<Arc<Edge>> for SignedIn {
             tracing::warn!(%error, "the use of a session was not noted");
         }
         let reach = reach::of(&known.agent, &edge.app.config);
-        Ok(Self { agent: known.agent, reach, csrf: csrf(&token), session: known.session })
+        let theme = theme::chosen(&parts.headers);
+        Ok(Self { agent: known.agent, reach, csrf: csrf(&token), session: known.session, theme })
     }
 }
 
@@ -156,7 +159,7 @@ pub(super) async fn page(State(edge): State<Arc<Edge>>) -> Result<Response, ApiE
 fn shown(edge: &Edge, wrong: Option<&str>) -> Result<Response, ApiError> {
     let (business, oidc) = (&edge.app.config.business.name, &edge.app.config.console.oidc);
     let provider = Some(&oidc.name).filter(|_| oidc.configured());
-    super::page(
+    super::alone(
         edge,
         PAGE,
         &json!({"business": business, "title": "Sign in", "wrong": wrong, "provider": provider}),

@@ -1,11 +1,9 @@
 //! Light or dark: as the system says, or as chosen here, kept in a cookie so that no page flashes in the other one.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::Edge;
@@ -16,23 +14,15 @@ const COOKIE: &str = "firstline_theme";
 /// A year.
 const KEPT_SECONDS: i64 = 31_536_000;
 
-/// What was chosen: `light`, `dark`, or empty for what the system says.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Theme(pub(super) &'static str);
-
 fn known(name: &str) -> &'static str {
     ["light", "dark"].into_iter().find(|theme| *theme == name).unwrap_or_default()
 }
 
-impl<S: Sync> FromRequestParts<S> for Theme {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs =
-            cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        Ok(Self(pairs.find(|(name, _)| *name == COOKIE).map_or("", |(_, value)| known(value))))
-    }
+/// What was chosen: `light`, `dark`, or empty for what the system says.
+pub(super) fn chosen(headers: &HeaderMap) -> &'static str {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map_or("", |(_, value)| known(value))
 }
 
 /// Chooses one.

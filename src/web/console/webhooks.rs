@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::super::Edge;
 use super::super::error::ApiError;
 use super::super::extract::Asked;
+use super::frame::frame;
 use super::sign_in::{SignedIn, form};
 use crate::domain::role::Right;
 use crate::store::{NoticeFilter, Page};
 
-const PAGE: &str =
-    concat!(include_str!("head.html"), include_str!("webhooks.html"), include_str!("foot.html"));
+const PAGE: &str = include_str!("webhooks.html");
 const LISTED_MAX: i64 = 50;
 /// How deliveries stand, and how a page says so; the first is shown when nobody asks.
 const VIEWS: [(&str, &str); 3] = [("dead", "Given up"), ("pending", "Waiting"), ("done", "Taken")];
@@ -48,11 +48,9 @@ pub(super) async fn page(
     let items: Vec<Value> = notices.iter().map(line).collect();
     let views: Vec<Value> =
         VIEWS.iter().map(|(state, words)| json!({"state": state, "words": words})).collect();
-    let context = json!({
-        "title": "What leaves for others", "business": edge.app.config.business.name, "csrf": signed_in.csrf,
-        "agent": signed_in.agent.name, "state": state, "views": views, "items": items, "next": next,
-    });
-    super::page(&edge, PAGE, &context)
+    let mut context = frame(&edge, &signed_in, ("What leaves for others", "webhooks")).await?;
+    context["deliveries"] = json!({"state": state, "views": views, "items": items, "next": next});
+    super::framed(&edge, PAGE, &context)
 }
 
 /// Sends one again that was given up.

@@ -16,8 +16,7 @@ use super::super::super::stream::{self, Live, Places, Source};
 use super::super::super::watcher::Watcher;
 use super::super::frame::{People, frame, line, people, workers};
 use super::super::sign_in::SignedIn;
-use super::super::theme::Theme;
-use super::super::{page, shown};
+use super::super::{framed, shown};
 use super::panels::{self, Panel};
 use crate::desk::{approvals, ways};
 use crate::domain::case::{Case, SettledAs};
@@ -27,13 +26,9 @@ use crate::domain::time::Timestamp;
 use crate::store::{CaseFile, CaseFilter, Lane, Page, StoreError, Worklist};
 
 const PAGE: &str = concat!(
-    include_str!("../head.html"),
-    include_str!("../frame.html"),
     include_str!("../templates/case.html"),
     include_str!("../templates/side.html"),
-    include_str!("../templates/conversation.html"),
-    include_str!("../templates/keys.html"),
-    include_str!("../foot.html")
+    include_str!("../templates/conversation.html")
 );
 /// Entries of a long thread that are shown at first, and at most.
 const ENTRIES_MAX: i64 = 100;
@@ -58,7 +53,6 @@ pub(in super::super) struct Look {
 pub(in super::super) async fn case(
     State(edge): State<Arc<Edge>>,
     signed_in: SignedIn,
-    theme: Theme,
     Path(id): Path<String>,
     Asked(look): Asked<Look>,
 ) -> Result<Response, ApiError> {
@@ -72,8 +66,7 @@ pub(in super::super) async fn case(
     let chosen = chosen.filter(|panel| *panel != Panel::Why || signed_in.may(Right::SeeLog));
     let chosen = chosen.unwrap_or(if handoff.is_some() { Panel::Note } else { Panel::Customer });
     let others = others(&edge, &signed_in, &file.case).await?;
-    let mut context =
-        frame(&edge, &signed_in, (&shown::issue(file.case.issue.as_deref()), "case"), theme).await?;
+    let mut context = frame(&edge, &signed_in, (&shown::issue(file.case.issue.as_deref()), "case")).await?;
     let pending = approvals::of_case(store, &file.case, now).await?;
     context["case"] = shown::case(&edge, &file.case, signed_in.may(Right::Act));
     context["customer"] = json!({"name": file.customer.name, "email": file.customer.email, "id": file.customer.id,
@@ -91,6 +84,8 @@ pub(in super::super) async fn case(
     context["panels"] = panels::tabs(handoff.is_some(), signed_in.may(Right::SeeLog));
     context["side"] = panels::panel(&edge, &file, &people, (chosen, handoff.as_ref(), &others)).await?;
     context["came_back"] = came_back(&others, now);
+    context["rating"] =
+        store.rating(&id).await?.map(|rating| shown::rating(&rating, &people)).unwrap_or_default();
     context["said"] = json!(look.said.as_deref().and_then(shown::done_words));
     thread(&edge, &file, &people, &look, &mut context).await?;
     compose(&edge, &signed_in, &file, &mut context).await?;
@@ -98,7 +93,7 @@ pub(in super::super) async fn case(
         json!({"act": signed_in.may(Right::Act), "merge": signed_in.may(Right::MergeCustomers)});
     acts(&edge, &signed_in, &mut context).await?;
     context["rail"] = rail(&edge, &signed_in, &people, &id).await?;
-    page(&edge, PAGE, &context)
+    framed(&edge, PAGE, &context)
 }
 
 /// The thread, its newest entries where it is long.

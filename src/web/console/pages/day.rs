@@ -9,19 +9,12 @@ use serde_json::{Value, json};
 use super::super::super::Edge;
 use super::super::super::error::ApiError;
 use super::super::frame::{frame, line, people};
-use super::super::page;
+use super::super::framed;
 use super::super::sign_in::SignedIn;
-use super::super::theme::Theme;
 use crate::domain::time::Timestamp;
 use crate::store::{Lane, Worklist};
 
-const PAGE: &str = concat!(
-    include_str!("../head.html"),
-    include_str!("../frame.html"),
-    include_str!("../templates/day.html"),
-    include_str!("../templates/keys.html"),
-    include_str!("../foot.html")
-);
+const PAGE: &str = include_str!("../templates/day.html");
 /// Lines of each part.
 const LINES_MAX: i64 = 100;
 /// Notes that name the agent.
@@ -33,7 +26,6 @@ const NOTE_CHARS_MAX: usize = 200;
 pub(in super::super) async fn day(
     State(edge): State<Arc<Edge>>,
     signed_in: SignedIn,
-    theme: Theme,
 ) -> Result<Response, ApiError> {
     let (store, now) = (&edge.app.store, edge.app.clock.now());
     let people = people(&edge).await?;
@@ -71,7 +63,7 @@ pub(in super::super) async fn day(
             })
         })
         .collect();
-    let mut context = frame(&edge, &signed_in, ("My day", "day"), theme).await?;
+    let mut context = frame(&edge, &signed_in, ("My day", "day")).await?;
     context["mentions"] = json!(mentions);
     context["parts"] = json!([
         {"id": "waiting", "heading": "With me", "blank": "You have no open case.", "lines": shown(&taken)},
@@ -79,7 +71,7 @@ pub(in super::super) async fn day(
         {"id": "later", "heading": "Put aside for later", "blank": "Nothing is put aside.", "lines": shown(&later)},
         {"id": "settled", "heading": "Settled today", "blank": "Nothing yet.", "lines": shown(&settled)},
     ]);
-    page(&edge, PAGE, &context)
+    framed(&edge, PAGE, &context)
 }
 
 /// When the day begins and ends where the default team works.

@@ -11,22 +11,15 @@ use super::super::super::Edge;
 use super::super::super::error::ApiError;
 use super::super::super::extract::Asked;
 use super::super::frame::{frame, line, people};
-use super::super::page;
+use super::super::framed;
 use super::super::sign_in::{SignedIn, form};
-use super::super::theme::Theme;
 use crate::desk::search;
 use crate::domain::ids::TeamId;
 use crate::domain::triage::Urgency;
 use crate::store::{Lane, SavedView, StoreError, WorkLine, Worklist};
 use crate::templates::LANGUAGES;
 
-const PAGE: &str = concat!(
-    include_str!("../head.html"),
-    include_str!("../frame.html"),
-    include_str!("../templates/queue.html"),
-    include_str!("../templates/keys.html"),
-    include_str!("../foot.html")
-);
+const PAGE: &str = include_str!("../templates/queue.html");
 /// Lines on one page.
 const LINES_MAX: i64 = 50;
 /// Pages that are leafed through; whoever looks further back searches.
@@ -144,7 +137,6 @@ async fn find(edge: &Edge, signed_in: &SignedIn, wanted: &Wanted) -> Result<Foun
 pub(in super::super) async fn queue(
     State(edge): State<Arc<Edge>>,
     signed_in: SignedIn,
-    theme: Theme,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, ApiError> {
     let wanted = wanted.tidy();
@@ -152,7 +144,7 @@ pub(in super::super) async fn queue(
     let list = wanted.list(&signed_in);
     let standing = wanted.standing(list);
     let (now, people) = (edge.app.clock.now(), people(&edge).await?);
-    let mut context = frame(&edge, &signed_in, ("Queue", "queue"), theme).await?;
+    let mut context = frame(&edge, &signed_in, ("Queue", "queue")).await?;
     let lines: Vec<Value> = found.lines.iter().map(|one| line(&edge, &people, one, now, None)).collect();
     let views = edge.app.store.views(&signed_in.agent.id).await?;
     let parts = edge.app.pipeline.parts();
@@ -187,7 +179,7 @@ pub(in super::super) async fn queue(
     context["channels"] = json!(channels);
     context["languages"] =
         json!(LANGUAGES.map(|code| json!({"id": code, "name": super::super::shown::language(code)})));
-    page(&edge, PAGE, &context)
+    framed(&edge, PAGE, &context)
 }
 
 fn heading(list: &str, standing: Lane, typed: Option<&str>) -> String {
