@@ -73,6 +73,8 @@ pub struct Worker {
     pub lease_ms: i64,
     /// Pause between looks for work of other processes.
     pub poll_ms: u64,
+    /// Pause between looks for what time brings about: snoozes that end, cases that close, ratings that are asked for.
+    pub tidy_ms: u64,
     /// Then the turn is a dead letter: alert, and people have the case.
     pub attempts_max: i64,
     /// Pause before the second attempt; doubles each time.

@@ -293,7 +293,8 @@ impl Pipeline {
         let third = Duration::from_millis((self.parts.config.worker.lease_ms / 3).max(1) as u64);
         self.seek(poll);
         self.every(third, |pipeline| Box::pin(async move { pipeline.renew().await }));
-        self.every(Duration::from_secs(30), |pipeline| Box::pin(async move { pipeline.tidy_up().await }));
+        let tidy = Duration::from_millis(self.parts.config.worker.tidy_ms);
+        self.every(tidy, |pipeline| Box::pin(async move { pipeline.tidy_up().await }));
         let round = Duration::from_millis(self.parts.config.routing.round_ms);
         self.every(round, |pipeline| Box::pin(async move { pipeline.route().await }));
         self.every(Duration::from_secs(1), |pipeline| Box::pin(async move { pipeline.relearn().await }));

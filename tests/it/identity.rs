@@ -1,22 +1,19 @@
 //! Who is who: whose an address is, when it is theirs no more, and what joins two customers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use firstline::assistant::{Assistant, AssistantError, Proposer, Seen, Situation};
 use firstline::channels::web_chat::Person;
 use firstline::config::{Config, Sources};
 use firstline::domain::assurance::Assurance;
 use firstline::domain::customer::{ContactKind, Link};
-use firstline::domain::decision::{Draft, Step};
 use firstline::domain::event::EventKind;
-use firstline::domain::ids::{CustomerId, ProcedureId};
+use firstline::domain::ids::CustomerId;
 use firstline::domain::message::{InboundMessage, Sender};
 use firstline::pipeline::identity::{self, Address, IdentityError};
 use firstline::pipeline::{Accepted, Pipeline};
 use firstline::store::{Evidence, Store};
-use futures_util::future::BoxFuture;
 
+use crate::deliver::Says;
 use crate::store::{Record, on_both};
 use crate::support::world::{ManualClock, clock, message, parts};
 
@@ -38,34 +35,6 @@ on_both! {
 const DAY_MS: i64 = 86_400_000;
 const REPLY: &str = "Thank you for your message.";
 
-/// Says the same to everything.
-struct Says;
-
-impl Assistant for Says {
-    fn begin(&self, _: Situation) -> Box<dyn Proposer> {
-        Box::new(Self)
-    }
-}
-
-impl Proposer for Says {
-    fn next(&mut self, _: Seen) -> BoxFuture<'_, Result<Step, AssistantError>> {
-        let draft = Draft { text: REPLY.to_owned(), ..Draft::default() };
-        Box::pin(std::future::ready(Ok(Step::Say(draft))))
-    }
-
-    fn memory(&self) -> String {
-        String::new()
-    }
-
-    fn gathered(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
-    }
-
-    fn intent(&self) -> Option<ProcedureId> {
-        None
-    }
-}
-
 /// One process over the record.
 pub(crate) struct World {
     pub(crate) pipeline: Arc<Pipeline>,
@@ -77,7 +46,7 @@ impl World {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
         let clock = clock();
-        let parts = parts(config, clock.clone(), &[], Arc::new(Says)).await;
+        let parts = parts(config, clock.clone(), &[], Arc::new(Says(None, REPLY))).await;
         Self { pipeline: Pipeline::new(parts), clock }
     }
 

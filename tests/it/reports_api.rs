@@ -1,15 +1,14 @@
 //! The measures over HTTP: what happened in the demo is what the reports say, as JSON and for a spreadsheet.
 
-use reqwest::{Client, header};
+use reqwest::header;
 use serde_json::{Value, json};
 
 use crate::support::connected::eventually;
-use crate::support::site::Site;
+use crate::support::site::{Site, http};
 
 /// A few conversations of the demo: two answered, one handed over, one greeting.
 pub(crate) async fn converse(site: &Site) {
-    _ = rustls::crypto::ring::default_provider().install_default();
-    let http = Client::builder().no_proxy().build().unwrap();
+    let http = http();
     for (nth, (channel, customer, text, outcome)) in [
         ("in_app", "cust-0001", "wheres my stuff", "resolved"),
         ("kiosk", "cust-0002", "do gift cards expire", "resolved"),
@@ -29,7 +28,7 @@ pub(crate) async fn converse(site: &Site) {
 
 /// Waits until this many cases have been counted.
 pub(crate) async fn counted(site: &Site, cases: i64) -> Value {
-    let http = Client::builder().no_proxy().build().unwrap();
+    let http = http();
     eventually("the cases are not counted", async || {
         let asked = http.get(site.url("/v1/reports?by=channel&compare=previous")).bearer_auth(site.key());
         let report: Value = asked.send().await.unwrap().json().await.unwrap();
@@ -58,7 +57,7 @@ async fn what_happened_is_what_the_reports_say() {
     assert_eq!(keys, ["in_app", "kiosk"]);
     assert_eq!(groups[0]["previous"]["counted"], 0);
 
-    let http = Client::builder().no_proxy().build().unwrap();
+    let http = http();
     let get = async |path: &str| {
         let answer = http.get(site.url(path)).bearer_auth(site.key()).send().await.unwrap();
         let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();

@@ -66,10 +66,19 @@ impl Run {
             return Some(self.hand_off(HandOff { team: Some(team.to_owned()), ..handoff }));
         }
         if self.situation.readings.iter().any(|reading| reading.wants_person) {
+            let next_step = self.where_they_stand();
             self.intent = self.intent.take().or_else(|| self.best_of_tier_two("person"));
-            return Some(self.hand_off(HandOff::because("person_asked")));
+            return Some(self.hand_off(HandOff { next_step, ..HandOff::because("person_asked") }));
         }
         None
+    }
+
+    /// What a person takes over who is asked for while a matter is under way or just answered: how the assistant would
+    /// have gone about it is no help to them.
+    fn where_they_stand(&self) -> Option<String> {
+        let entry = self.book.entries.get(self.intent.as_ref()?.as_str())?;
+        let done = if self.memory.settled { "has answered" } else { "had begun with" };
+        Some(format!("Answer their last words; the assistant {done}: {}.", entry.procedure.title))
     }
 
     /// The procedure that recognises this kind of alarm, if the knowledge has one.

@@ -8,6 +8,9 @@ use sha2::Sha256;
 use super::desks::NewsError;
 use crate::domain::time::Timestamp;
 
+/// How far a signed time may be from ours.
+const TOLERANCE_MS: i64 = 300_000;
+
 /// A header that a signed request has.
 pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, NewsError> {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
@@ -15,8 +18,8 @@ pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, 
 }
 
 /// Refuses what was signed long ago: it may be somebody's copy.
-pub(super) fn fresh(at: Timestamp, now: Timestamp, tolerance_ms: i64) -> Result<(), NewsError> {
-    if now.ms_since(at).saturating_abs() > tolerance_ms {
+pub(super) fn fresh(at: Timestamp, now: Timestamp) -> Result<(), NewsError> {
+    if now.ms_since(at).saturating_abs() > TOLERANCE_MS {
         return Err(NewsError::Forged("it was signed too long ago or too far ahead"));
     }
     Ok(())

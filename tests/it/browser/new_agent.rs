@@ -20,8 +20,17 @@ async fn colours(browser: &Browser, theme: &str) {
 }
 
 async fn first_sign_in(agent: &Browser, site: &Site) {
-    let (_, made) =
-        site.command(&["user", "add", "nia", "--name", "Nia Okafor", "--role", "agent", "--team", "support"]);
+    let (_, made) = site.command(&[
+        "user",
+        "add",
+        "nia",
+        "--name",
+        "Nia Okafor",
+        "--team",
+        "support",
+        "--team",
+        "logistics",
+    ]);
     let password = made.split_whitespace().find(|word| word.len() == 20).unwrap_or_else(|| panic!("{made}"));
     agent.sign_in_as(site, "nia", password).await;
     agent.until("document.querySelector('.advice a')").await;
@@ -43,6 +52,7 @@ async fn a_new_agent_takes_a_case_answers_settles_it_and_sees_the_score_and_the_
     let site = Site::start_with(&[
         ("FIRSTLINE__SATISFACTION__ENABLED", "true"),
         ("FIRSTLINE__SATISFACTION__ASK_AFTER_MS", "1000"),
+        ("FIRSTLINE__WORKER__TIDY_MS", "500"),
     ])
     .await;
     agent.resize(1280, 800).await;

@@ -87,11 +87,12 @@ export function composer(id) {
     }
     measuring = setTimeout(async () => {
       const place = chosen();
-      const fields = new URLSearchParams({ csrf, channel: place.dataset.channel, text: text.value });
+      const measured = text.value;
+      const fields = new URLSearchParams({ csrf, channel: place.dataset.channel, text: measured });
       const answer = await fetch('/console/measure', { method: 'POST', body: fields, headers: { accept: 'application/json' } }).catch(() => null);
       if (!answer || !answer.ok) return;
       const told = await answer.json().catch(() => null);
-      if (!told) return;
+      if (!told || measured !== text.value) return;
       const lines = [told.count + ' of ' + place.dataset.most + ('bytes' in place.dataset ? ' bytes' : ' characters')];
       if (told.segments) lines.push(told.segments + (told.segments === 1 ? ' segment' : ' segments') + ', ' + told.alphabet);
       if (told.parts > 1) lines.push('leaves in ' + told.parts + ' messages');
@@ -183,6 +184,7 @@ export function composer(id) {
       return;
     }
     text.value = '';
+    measure();
     drop(id);
     // Once more, so that a text which was on its way to be kept is not there again.
     dirty = true;
