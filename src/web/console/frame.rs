@@ -31,6 +31,7 @@ pub(super) async fn frame(
         "title": title,
         "place": place,
         "theme": signed_in.theme,
+        "here": signed_in.here,
         "business": edge.app.config.business.name,
         "agent": agent.name,
         "login": agent.login,

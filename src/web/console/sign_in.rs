@@ -8,7 +8,7 @@ use axum::Form;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -46,6 +46,8 @@ pub(super) struct SignedIn {
     pub(super) session: Session,
     /// The colours they chose: `light`, `dark`, or empty for what the system says.
     pub(super) theme: &'static str,
+    /// The address of the page that they look at, to come back to.
+    pub(super) here: String,
 }
 
 impl SignedIn {
@@ -105,7 +107,9 @@ impl FromRequestParts<Arc<Edge>> for SignedIn {
         }
         let reach = reach::of(&known.agent, &edge.app.config);
         let theme = theme::chosen(&parts.headers);
-        Ok(Self { agent: known.agent, reach, csrf: csrf(&token), session: known.session, theme })
+        let here = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+        let here = here.map_or_else(|| "/console".to_owned(), ToString::to_string);
+        Ok(Self { agent: known.agent, reach, csrf: csrf(&token), session: known.session, theme, here })
     }
 }
 
