@@ -93,7 +93,8 @@ impl Measure {
 
     /// Of how many it is said.
     pub fn say_of(self, figure: Figure, currency: &str) -> String {
-        let (counted, of, base) = (grouped(figure.counted), grouped(figure.of), self.base());
+        let (counted, of) = (grouped(figure.counted), grouped(figure.of));
+        let base = if figure.of == 1 && self.base() == "cases" { "case" } else { self.base() };
         match (self.kind(), figure.second) {
             (Kind::Count, _) => String::new(),
             (Kind::Score, Some(rate)) => format!("{counted} of {of} asked answered, {}", percent(rate)),
