@@ -114,6 +114,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (15, "webhooks and other desks", include_str!("migrations/0015_webhooks.sql")),
     (14, "the console", include_str!("migrations/0014_console.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
+    (20, "roll-ups by what they are of", include_str!("migrations/0020_rollups.sql")),
 ];
 
 /// The limits of the store.

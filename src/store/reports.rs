@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::Any;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+
 use crate::domain::case::CaseState;
 use crate::domain::ids::CaseId;
 use crate::domain::measures::{Place, Sums, date, days, month_of};
@@ -80,7 +84,37 @@ pub struct Backlog {
     pub oldest_at: Timestamp,
 }
 
+/// Reads the roll-ups of a cut; see [`Cut::bound`].
+macro_rules! rolled_up {
+    ($what:literal, $more:literal) => {
+        concat!(
+            "select ",
+            $what,
+            " from rollups where grain = $1 and day >= $2 and day < $3
+            and (cast($4 as text) is null or channel = $4) and (cast($5 as text) is null or intent = $5)
+            and (cast($6 as text) is null or team = $6) and (cast($7 as text) is null or language = $7)
+            and replace($8, ',' || team || ',', '') = $8",
+            $more
+        )
+    };
+}
+
+fn word(word: &Option<String>) -> Option<String> {
+    word.as_deref().map(storable)
+}
+
 impl Cut {
+    /// A question of [`rolled_up`] over some days of one grain.
+    fn bound(
+        &self,
+        sql: &'static str,
+        (grain, from, to): (&str, i64, i64),
+    ) -> Query<'static, Any, AnyArguments> {
+        let query = sqlx::query(sql).bind(grain.to_owned()).bind(from).bind(to);
+        let query = query.bind(word(&self.channel)).bind(word(&self.intent));
+        query.bind(word(&self.team)).bind(word(&self.language)).bind(within(&self.reach).1)
+    }
+
     /// The kind of roll-up that tells these apart with the fewest rows.
     fn part(&self, by: By) -> Part {
         let mut needed = Vec::new();
@@ -124,15 +158,8 @@ impl Store {
         let mut all: BTreeMap<String, Sums> = BTreeMap::new();
         let part = cut.part(by);
         for (grain, from, to) in cut.pieces(by) {
-            let sql = "select day, channel, intent, team, language, sums from rollups
-                where grain = $1 and day >= $2 and day < $3
-                and (cast($4 as text) is null or channel = $4) and (cast($5 as text) is null or intent = $5)
-                and (cast($6 as text) is null or team = $6) and (cast($7 as text) is null or language = $7)
-                and replace($8, ',' || team || ',', '') = $8";
-            let query = sqlx::query(sql).bind(format!("{grain}{}", part.mark())).bind(from).bind(to);
-            let word = |word: &Option<String>| word.as_deref().map(storable);
-            let query = query.bind(word(&cut.channel)).bind(word(&cut.intent));
-            let query = query.bind(word(&cut.team)).bind(word(&cut.language)).bind(within(&cut.reach).1);
+            let sql = rolled_up!("day, channel, intent, team, language, sums", "");
+            let query = cut.bound(sql, (&format!("{grain}{}", part.mark()), from, to));
             for row in self.rows(query).await? {
                 let columns = Columns::of(&row, "rollups");
                 let place = place(&columns)?;
@@ -159,38 +186,52 @@ impl Store {
         page: &Page,
     ) -> Result<(Vec<CountedCase>, Option<String>), StoreError> {
         let (before_at, before_id) = cursor(page)?;
-        let sql =
-            "select m.case_id, m.day, m.channel, m.intent, m.team, m.language, m.opened_at, k.state, k.issue
-            from case_measures m join cases k on k.id = m.case_id
-            where m.day >= $1 and m.day < $2
-            and (cast($3 as text) is null or m.channel = $3) and (cast($4 as text) is null or m.intent = $4)
-            and (cast($5 as text) is null or m.team = $5) and (cast($6 as text) is null or m.language = $6)
-            and m.sums like $7 escape '!'
-            and (cast($8 as bigint) is null or (m.opened_at, m.case_id) < ($8, $9))
-            and (cast($11 as text) is null or k.team is null or k.agent_id = $11
-                or replace($12, ',' || k.team || ',', '') = $12)
-            and replace($12, ',' || m.team || ',', '') = $12
-            order by m.opened_at desc, m.case_id desc limit $10";
-        let word = |word: &Option<String>| word.as_deref().map(storable);
-        let query = sqlx::query(sql).bind(cut.from).bind(cut.to).bind(word(&cut.channel));
-        let query = query.bind(word(&cut.intent)).bind(word(&cut.team)).bind(word(&cut.language));
-        let (person, hidden) = within(&cut.reach);
-        let query = query.bind(containing(mark)).bind(before_at).bind(before_id).bind(page.limit);
-        let query = query.bind(person).bind(hidden);
-        let rows = self.rows(query).await?;
-        let read = |row| {
-            let columns = Columns::of(row, "case_measures");
-            Ok(CountedCase {
-                id: columns.id("case_id")?,
-                place: place(&columns)?,
-                opened_at: columns.at("opened_at")?,
-                state: columns.named("state", CaseState::parse)?,
-                issue: columns.maybe_text("issue")?,
-            })
-        };
-        let cases = rows.iter().map(read).collect::<Result<Vec<CountedCase>, StoreError>>()?;
+        let days = self.days_with(cut, mark, before_id.as_deref()).await?;
+        let mut cases: Vec<CountedCase> = Vec::new();
+        for day in days {
+            let left = page.limit - cases.len() as i64;
+            if left <= 0 {
+                break;
+            }
+            let sql =
+                "select m.case_id, m.day, m.channel, m.intent, m.team, m.language, m.opened_at, k.state, k.issue
+                from case_measures m join cases k on k.id = m.case_id
+                where m.day = $1
+                and (cast($2 as text) is null or m.channel = $2) and (cast($3 as text) is null or m.intent = $3)
+                and (cast($4 as text) is null or m.team = $4) and (cast($5 as text) is null or m.language = $5)
+                and m.sums like $6 escape '!'
+                and (cast($7 as bigint) is null or (m.opened_at, m.case_id) < ($7, $8))
+                and (cast($10 as text) is null or k.team is null or k.agent_id = $10
+                    or replace($11, ',' || k.team || ',', '') = $11)
+                and replace($11, ',' || m.team || ',', '') = $11
+                order by m.opened_at desc, m.case_id desc limit $9";
+            let (person, hidden) = within(&cut.reach);
+            let query = sqlx::query(sql).bind(day).bind(word(&cut.channel)).bind(word(&cut.intent));
+            let query = query.bind(word(&cut.team)).bind(word(&cut.language)).bind(containing(mark));
+            let query = query.bind(before_at).bind(before_id.as_deref()).bind(left).bind(person).bind(hidden);
+            for row in self.rows(query).await? {
+                let columns = Columns::of(&row, "case_measures");
+                cases.push(CountedCase {
+                    id: columns.id("case_id")?,
+                    place: place(&columns)?,
+                    opened_at: columns.at("opened_at")?,
+                    state: columns.named("state", CaseState::parse)?,
+                    issue: columns.maybe_text("issue")?,
+                });
+            }
+        }
         let next = next_cursor(page, cases.len(), cases.last().map(|one| (one.opened_at, one.id.as_str())));
         Ok((cases, next))
+    }
+
+    /// The days whose roll-ups have a mark, the newest first and none after that of a case: a number that few cases add to
+    /// is not looked for among all of them.
+    async fn days_with(&self, cut: &Cut, mark: &str, until: Option<&str>) -> Result<Vec<i64>, StoreError> {
+        let sql = rolled_up!("distinct day", " and sums like $9 escape '!'
+            and day <= coalesce((select max(day) from case_measures where case_id = $10), day) order by day desc");
+        let grain = format!("d{}", cut.part(By::Nothing).mark());
+        let query = cut.bound(sql, (&grain, cut.from, cut.to)).bind(containing(mark)).bind(until);
+        self.rows(query).await?.iter().map(|row| Columns::of(row, "rollups").int("day")).collect()
     }
 
     /// Cases that wait for people or are with them, by state and team, as far as somebody reaches.
