@@ -59,12 +59,20 @@ impl ChannelAdapter for InApp {
         let Some(webhook) = &self.webhook else { return followed() };
         Box::pin(async move {
             let message = outgoing.message;
-            let data = json!({
+            let mut data = json!({
                 "id": message.id, "case_id": message.case, "channel": message.channel,
                 "conversation": outgoing.delivery.conversation, "author": message.author.as_str(),
                 "text": outgoing.text, "choices": outgoing.choices, "citations": message.citations,
                 "at": message.at,
             });
+            // Each is at `/v1/attachments/{id}`.
+            let files = message.attachments.iter().filter(|file| file.id.is_some());
+            let files: Vec<_> = files
+                .map(|file| json!({"id": file.id, "name": file.name, "content_type": file.content_type}))
+                .collect();
+            if !files.is_empty() {
+                data["attachments"] = files.into();
+            }
             let body = json!({"type": "message.sent", "timestamp": message.at, "data": data}).to_string();
             let mut request = webhook.client.post(&webhook.url).header("content-type", "application/json");
             let id = outgoing.delivery.id.as_str();

@@ -20,6 +20,7 @@ use crate::templates::{Phrases, Templates};
 mod content;
 pub mod customer_token;
 pub mod email;
+pub mod files;
 pub mod in_app;
 pub mod instagram;
 pub mod json;
@@ -40,6 +41,7 @@ pub mod web_chat;
 pub mod webhook;
 pub mod whatsapp;
 
+pub use files::{File, Files};
 pub use json::BadInput;
 pub use rules::Rules;
 use twilio::segments;
@@ -115,6 +117,10 @@ pub struct Outgoing<'a> {
     pub text: &'a str,
     /// Quick replies to show as the medium's own buttons, with the last part only.
     pub choices: &'a [String],
+    /// What goes along: one file where each is a message of its own.
+    pub files: &'a [File],
+    /// What [`ChannelAdapter::upload`] brought back about them.
+    pub uploaded: Option<&'a str>,
     /// Who wrote in that thread last; the thread's own name where nobody did.
     pub address: &'a str,
     /// What the adapter noted about the thread when a message came in ([`InboundMessage::threading`]).
@@ -136,6 +142,10 @@ pub trait ChannelAdapter: Send + Sync {
     /// What it can carry.
     fn rules(&self) -> &'static Rules {
         rules::of(self.name())
+    }
+    /// What it takes of files.
+    fn files(&self) -> Files {
+        self.rules().files
     }
     /// Largest body of a request, where it is not `[server] body_bytes_max`.
     fn body_bytes_max(&self) -> Option<usize> {
@@ -190,6 +200,11 @@ pub trait ChannelAdapter: Send + Sync {
     /// Gives words to somebody who works here, where the medium can reach them.
     fn notify<'a>(&'a self, _: notices::Notice<'a>) -> Option<BoxFuture<'a, Result<(), ChannelError>>> {
         None
+    }
+    /// Brings files to the provider where they travel before the message that names them. That can be done twice without
+    /// harm: whatever goes wrong, nobody has read anything.
+    fn upload<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
     /// Gives one message to the medium; what the provider calls it from now on, where it says.
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>>;

@@ -1,6 +1,7 @@
 //! What each medium can carry, as one table, and how a reply is fitted into it.
 
-use crate::domain::message::Message;
+use super::files::{self, Files};
+use crate::domain::message::{Author, Message};
 
 /// How long one message may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct Rules {
     pub codes_apart: bool,
     /// Which bare words are for the medium itself and never reach an assistant.
     pub opt_out: OptOutWords,
+    /// Files that go with an answer.
+    pub files: Files,
     /// Whether the provider tells by itself what became of a message: one whose answer was lost is waited for.
     pub statuses: bool,
 }
@@ -84,27 +87,34 @@ const PLAIN: Rules = Rules {
     templates: false,
     codes_apart: false,
     opt_out: OptOutWords::Ignored,
+    files: Files::Fetched,
     statuses: false,
 };
+
+const TEXT_ONLY: Files = Files::Refused("a text message carries no files");
+const SPOKEN: Files = Files::Refused("the phone carries no files");
+/// Instagram's pages contradict each other about files that are not fetched from a public address.
+const BY_ADDRESS: Files = Files::Refused("Instagram takes only files that anybody could open on our site");
 
 /// One line per medium. Sources: the vendors' pages named in each adapter.
 #[rustfmt::skip]
 pub const RULES: [Rules; 10] = [
     PLAIN,
     Rules { channel: "web_chat", ..PLAIN },
-    Rules { channel: "email", choices: Choices::Numbered, length: Length::Chars(100_000), ..PLAIN },
+    Rules { channel: "email", choices: Choices::Numbered, length: Length::Chars(100_000), files: files::EMAIL, ..PLAIN },
     Rules { channel: "whatsapp", length: Length::Chars(4096), choices: Choices::Native { count_max: 10, chars_max: 24 },
-        window_ms: Some(DAY_MS), templates: true, codes_apart: true, opt_out: OptOutWords::Stop, statuses: true },
+        window_ms: Some(DAY_MS), templates: true, codes_apart: true, opt_out: OptOutWords::Stop,
+        files: files::WHATSAPP, statuses: true },
     Rules { channel: "sms", length: Length::Chars(1600), choices: Choices::Numbered, codes_apart: true,
-        opt_out: OptOutWords::StopAndHelp, statuses: true, ..PLAIN },
-    Rules { channel: "voice", length: Length::Chars(3000), choices: Choices::Spoken, ..PLAIN },
+        opt_out: OptOutWords::StopAndHelp, files: TEXT_ONLY, statuses: true, ..PLAIN },
+    Rules { channel: "voice", length: Length::Chars(3000), choices: Choices::Spoken, files: SPOKEN, ..PLAIN },
     Rules { channel: "messenger", length: Length::Chars(2000), choices: Choices::Native { count_max: 13, chars_max: 20 },
-        window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
+        window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, files: files::MESSENGER, ..PLAIN },
     Rules { channel: "instagram", length: Length::Bytes(1000), choices: Choices::Native { count_max: 13, chars_max: 20 },
-        window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
+        window_ms: Some(DAY_MS), codes_apart: true, opt_out: OptOutWords::Stop, files: BY_ADDRESS, ..PLAIN },
     Rules { channel: "telegram", length: Length::Chars(4096), choices: Choices::Native { count_max: 20, chars_max: 200 },
-        codes_apart: true, opt_out: OptOutWords::Stop, ..PLAIN },
-    Rules { channel: "slack", length: Length::Chars(4000), choices: Choices::Numbered, ..PLAIN },
+        codes_apart: true, opt_out: OptOutWords::Stop, files: files::TELEGRAM, ..PLAIN },
+    Rules { channel: "slack", length: Length::Chars(4000), choices: Choices::Numbered, files: files::SLACK, ..PLAIN },
 ];
 
 /// The rules of a channel; one of the operator's own is served like `in_app`.
@@ -114,12 +124,14 @@ pub fn of(channel: &str) -> &'static Rules {
 }
 
 /// A part of a message as it leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
     /// The words.
     pub text: String,
     /// Quick replies that are shown as buttons under it.
     pub choices: Vec<String>,
+    /// Places of the files that leave with it, among those of the message.
+    pub files: Vec<usize>,
 }
 
 impl Rules {
@@ -151,16 +163,40 @@ impl Rules {
             }
         }
         let mut parts: Vec<Part> =
-            split(&text, self.length).into_iter().map(|text| Part { text, choices: Vec::new() }).collect();
+            split(&text, self.length).into_iter().map(|text| Part { text, ..Part::default() }).collect();
         if shown && let Some(last) = parts.last_mut() {
             last.choices.clone_from(&message.choices);
         }
         if self.codes_apart
             && let Some(code) = code_to_copy(&message.text)
         {
-            parts.push(Part { text: code.to_owned(), choices: Vec::new() });
+            parts.push(Part { text: code.to_owned(), ..Part::default() });
         }
+        self.attach(&mut parts, message);
         parts
+    }
+
+    /// Puts what an agent attached into the last part, or after it. A message of files alone has no words to send.
+    fn attach(&self, parts: &mut Vec<Part>, message: &Message) {
+        if message.author != Author::Agent {
+            return;
+        }
+        let kept = message.attachments.iter().enumerate().filter(|(_, file)| file.id.is_some());
+        let files: Vec<usize> = kept.map(|(at, _)| at).collect();
+        match self.files {
+            Files::Refused(_) | Files::Fetched => {}
+            Files::Together { .. } => {
+                if let Some(last) = parts.last_mut() {
+                    last.files = files;
+                }
+            }
+            Files::Apart(_) => {
+                if !files.is_empty() && message.text.trim().is_empty() {
+                    parts.clear();
+                }
+                parts.extend(files.into_iter().map(|at| Part { files: vec![at], ..Part::default() }));
+            }
+        }
     }
 
     fn shown(&self, choices: &[String]) -> bool {

@@ -1,10 +1,13 @@
-//! Slack: the Events API in, `chat.postMessage` out.
+//! Slack: the Events API in, `chat.postMessage` out, and files by their upload in three steps.
 //!
 //! Sources: <https://api.slack.com/authentication/verifying-requests-from-slack>,
-//! <https://api.slack.com/apis/events-api>, <https://api.slack.com/methods/chat.postMessage>.
+//! <https://api.slack.com/apis/events-api>, <https://api.slack.com/methods/chat.postMessage>,
+//! <https://api.slack.com/methods/files.getUploadURLExternal>, <https://api.slack.com/methods/files.completeUploadExternal>.
 
 use futures_util::future::BoxFuture;
 use http::Method;
+use http::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -13,7 +16,7 @@ use super::json::{self, Fields};
 use super::outgoing::{self, Answer};
 use super::webhook::signed_sha256;
 use super::{
-    BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, Outgoing, Webhook,
+    BadInput, Bounds, ChannelAdapter, ChannelError, File, Incoming, LABEL_CHARS_MAX, Outgoing, Webhook,
     WebhookAnswer,
 };
 use crate::config::SlackSettings;
@@ -45,17 +48,33 @@ const ERROR_CHARS_MAX: usize = 100;
 pub struct Slack {
     secret: SecretString,
     token: SecretString,
-    send_url: String,
+    api: String,
     client: reqwest::Client,
     bounds: Bounds,
 }
 
+/// Where Slack takes files, beside the host of its interface.
+const FILE_HOSTS: &str = ".slack.com";
+
 impl Slack {
     /// The app that `settings` names.
     pub fn new(settings: &SlackSettings, client: reqwest::Client, bounds: Bounds) -> Self {
-        let send_url = format!("{}/chat.postMessage", settings.api_base.trim_end_matches('/'));
+        let api = settings.api_base.trim_end_matches('/').to_owned();
         let (secret, token) = (settings.signing_secret.clone(), settings.bot_token.clone());
-        Self { secret, token, send_url, client, bounds }
+        Self { secret, token, api, client, bounds }
+    }
+
+    /// A call of one of its methods.
+    fn method(&self, name: &str) -> RequestBuilder {
+        self.client.post(format!("{}/{name}", self.api)).bearer_auth(self.token.expose_secret())
+    }
+
+    /// Whether an address that an answer names may be given a file: Slack's own, or where its interface is.
+    fn takes_files(&self, url: &Url) -> bool {
+        let own = Url::parse(&self.api).ok();
+        let same = own.is_some_and(|own| own.origin() == url.origin());
+        let host = url.host_str().unwrap_or_default();
+        same || (url.scheme() == "https" && host.ends_with(FILE_HOSTS))
     }
 
     /// The challenge of a request that sets the app up; none for any other.
@@ -115,20 +134,38 @@ impl ChannelAdapter for Slack {
         Ok(vec![self.message(id, &team, event)?])
     }
 
+    fn upload<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        Box::pin(async move {
+            let Some(file) = outgoing.files.first() else { return Ok(None) };
+            let length = file.content.len().to_string();
+            let asked = [("filename", file.name.as_str()), ("length", &length)];
+            let place =
+                judged(outgoing::call(self.method("files.getUploadURLExternal").form(&asked)).await?)?;
+            let text = |name: &str| place.get(name).and_then(Value::as_str);
+            let url = text("upload_url").and_then(|url| Url::parse(url).ok());
+            let url = url.filter(|url| self.takes_files(url)).zip(text("file_id"));
+            let (url, id) = url.ok_or_else(|| ChannelError::later("Slack named no place for the file"))?;
+            let request = self.client.post(url).header(CONTENT_TYPE, &file.content_type).body(file.body());
+            outgoing::call(request).await?.taken("the file")?;
+            Ok(Some(id.to_owned()))
+        })
+    }
+
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         Box::pin(async move {
             let mut place = outgoing.delivery.conversation.splitn(3, '/').skip(1);
             let channel = place.next().unwrap_or_default();
             let thread = place.next().or(outgoing.threading).filter(|thread| !thread.is_empty());
+            if let Some(file) = outgoing.files.first() {
+                return self.attached((channel, thread), file, outgoing.uploaded).await;
+            }
             // The words are ours and plain: no mark-up, no previews.
             let mut body = json!({"channel": channel, "text": escaped(outgoing.text), "mrkdwn": false,
                 "unfurl_links": false, "unfurl_media": false});
             if let Some(thread) = thread {
                 body["thread_ts"] = thread.into();
             }
-            let request =
-                self.client.post(&self.send_url).bearer_auth(self.token.expose_secret()).json(&body);
-            let taken = judged(outgoing::call(request).await?)?;
+            let taken = judged(outgoing::call(self.method("chat.postMessage").json(&body)).await?)?;
             let text = |name: &str| taken.get(name).and_then(Value::as_str);
             Ok(text("channel").zip(text("ts")).map(|(channel, ts)| format!("{channel}/{ts}")))
         })
@@ -136,6 +173,22 @@ impl ChannelAdapter for Slack {
 }
 
 impl Slack {
+    /// Shows a file that has been brought: it is there for the customer from then on.
+    async fn attached(
+        &self,
+        (channel, thread): (&str, Option<&str>),
+        file: &File,
+        brought: Option<&str>,
+    ) -> Result<Option<String>, ChannelError> {
+        let brought = brought.ok_or_else(|| ChannelError::later("the file was not brought"))?;
+        let mut body = json!({"files": [{"id": brought, "title": file.name}], "channel_id": channel});
+        if let Some(thread) = thread {
+            body["thread_ts"] = thread.into();
+        }
+        judged(outgoing::call(self.method("files.completeUploadExternal").json(&body)).await?)?;
+        Ok(Some(brought.to_owned()))
+    }
+
     fn message(&self, id: String, team: &str, mut event: Fields) -> Result<Incoming, BadInput> {
         if event.has("bot_id") || event.has("bot_profile") {
             return Ok(Incoming::Nothing("a message of a bot"));

@@ -1,4 +1,4 @@
-//! Telegram: the bot's webhook and `sendMessage`.
+//! Telegram: the bot's webhook, `sendMessage`, `sendPhoto` and `sendDocument`.
 //!
 //! Source: <https://core.telegram.org/bots/api> (header and parameters of `setWebhook` as documented; the shapes of
 //! updates from memory, read leniently).
@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use reqwest::multipart::Form;
+use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -14,7 +16,7 @@ use super::json::Fields;
 use super::outgoing::{self, Answer};
 use super::webhook::same_secret;
 use super::{
-    BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, Outgoing, Pace, Webhook,
+    BadInput, Bounds, ChannelAdapter, ChannelError, File, Incoming, LABEL_CHARS_MAX, Outgoing, Pace, Webhook,
 };
 use crate::config::TelegramSettings;
 use crate::domain::assurance::Assurance;
@@ -51,8 +53,8 @@ const ACTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The bot.
 pub struct Telegram {
     secret: SecretString,
-    send_url: String,
-    action_url: String,
+    /// Its address, which holds its token; a method's name follows.
+    bot: SecretString,
     client: reqwest::Client,
     pace: Pace,
     bounds: Bounds,
@@ -62,9 +64,30 @@ impl Telegram {
     /// The bot that `settings` names.
     pub fn new(settings: &TelegramSettings, client: reqwest::Client, pace: Pace, bounds: Bounds) -> Self {
         let token = settings.bot_token.expose_secret();
-        let bot = format!("{}/bot{token}", settings.api_base.trim_end_matches('/'));
-        let (send_url, action_url) = (format!("{bot}/sendMessage"), format!("{bot}/sendChatAction"));
-        Self { secret: settings.webhook_secret.clone(), send_url, action_url, client, pace, bounds }
+        let bot = format!("{}/bot{token}", settings.api_base.trim_end_matches('/')).into();
+        Self { secret: settings.webhook_secret.clone(), bot, client, pace, bounds }
+    }
+
+    /// A call of one of its methods.
+    fn method(&self, name: &str) -> RequestBuilder {
+        self.client.post(format!("{}/{name}", self.bot.expose_secret()))
+    }
+
+    /// Sends a file, a picture so that it is seen at once where Telegram takes it as one.
+    async fn attached(&self, chat: &str, file: &File) -> Result<Answer, ChannelError> {
+        let kind = self.rules().files.kind(&file.content_type, file.content.len());
+        let kind = kind.ok_or_else(|| ChannelError::Permanent("no file that Telegram takes".to_owned()))?;
+        let form = |place: &'static str| {
+            Ok::<_, ChannelError>(Form::new().text("chat_id", chat.to_owned()).part(place, file.part()?))
+        };
+        if kind.name == "photo" {
+            let answer = outgoing::call(self.method("sendPhoto").multipart(form("photo")?)).await?;
+            // Too wide, too narrow or no picture at all: it has taken nothing.
+            if answer.status != StatusCode::BAD_REQUEST {
+                return Ok(answer);
+            }
+        }
+        outgoing::call(self.method("sendDocument").multipart(form("document")?)).await
     }
 }
 
@@ -109,7 +132,7 @@ impl ChannelAdapter for Telegram {
         }
         let body = json!({"chat_id": message.conversation, "action": "typing"});
         Some(Box::pin(async move {
-            let shown = outgoing::call(self.client.post(&self.action_url).json(&body));
+            let shown = outgoing::call(self.method("sendChatAction").json(&body));
             // It is shown for five seconds, or until the answer; lost, nobody misses it.
             drop(tokio::time::timeout(ACTION_TIMEOUT, shown).await);
         }))
@@ -124,7 +147,10 @@ impl ChannelAdapter for Telegram {
                 body["reply_markup"] =
                     json!({"keyboard": buttons, "one_time_keyboard": true, "resize_keyboard": true});
             }
-            let mut answer = outgoing::call(self.client.post(&self.send_url).json(&body)).await?;
+            let mut answer = match outgoing.files.first() {
+                Some(file) => self.attached(&outgoing.delivery.conversation, file).await?,
+                None => outgoing::call(self.method("sendMessage").json(&body)).await?,
+            };
             answer.after_ms =
                 answer.body.pointer("/parameters/retry_after").and_then(Value::as_i64).map(|s| s * 1000);
             let said = description(&answer);

@@ -105,6 +105,10 @@ pub struct EmailSettings {
     pub html_depth_max: usize,
     /// What is read of plain text.
     pub text_bytes_max: usize,
+    /// Largest page of a mail that is kept as it came, its pictures included; 0: none is kept.
+    pub original_bytes_max: usize,
+    /// Most bytes of the files of one answer, together.
+    pub files_bytes_max: usize,
     /// What of the whole text is kept beside the writer's own words.
     pub full_text_chars_max: usize,
     /// Automatic answers in one thread …

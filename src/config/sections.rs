@@ -91,6 +91,8 @@ pub struct Worker {
     pub delivery_unknown_ms: i64,
     /// How long a delivery is held by the process that tries it; longer than it may take.
     pub delivery_lease_ms: i64,
+    /// Longest a channel may take to be brought the files of a message, and as long again to take the message with them.
+    pub delivery_files_timeout_ms: u64,
     /// A claimed effect without a result after this is unknown.
     pub unsettled_ms: i64,
     /// `/readyz` says that the workers stand still when they were last heard of longer ago.

@@ -151,7 +151,7 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
         attach(book, &mut written, &reply.files);
         let message = book.message(written);
         let body = json!({"by": at.actor.shown(), "message": message.id, "took": taken, "channel": way.channel,
-            "first_answer": first, "segments": at.channels.segments(&message)});
+            "files": message.attachments.len(), "first_answer": first, "segments": at.channels.segments(&message)});
         book.event(EventKind::AgentReplied, &body);
         for delivery in at.channels.deliveries(&way, &message, now, at.clock) {
             book.push(Change::Deliver(delivery));

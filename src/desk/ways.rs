@@ -1,7 +1,7 @@
 //! The ways by which an agent may answer a customer: the thread of the case, and other threads that are proven to be theirs.
 
-use crate::channels::Channels;
 use crate::channels::rules::{Length, Rules};
+use crate::channels::{Channels, Files};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
 use crate::domain::customer::{Identity, Link};
@@ -39,8 +39,8 @@ pub struct Limit {
     pub bytes: bool,
     /// Every message costs by its segments.
     pub segments: bool,
-    /// Files go along.
-    pub files: bool,
+    /// What goes along.
+    pub files: Files,
 }
 
 /// Why nothing can be sent by a way now.
@@ -148,8 +148,7 @@ async fn way(
             most,
             bytes,
             segments: channel == crate::channels::sms::NAME,
-            // A program of the operator's own fetches them; no other adapter sends files yet.
-            files: adapter.is_some_and(|adapter| adapter.name() == crate::channels::in_app::NAME),
+            files: adapter.map_or(rules.files, |adapter| adapter.files()),
         },
     })
 }

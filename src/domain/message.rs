@@ -77,6 +77,13 @@ pub struct Attachment {
 
 /// The name under which the whole text of a mail is kept, where the message is only what its writer added.
 pub const WHOLE_TEXT: &str = "whole-mail.txt";
+/// The name under which the page of a mail is kept as it came.
+pub const WHOLE_PAGE: &str = "whole-mail.html";
+
+/// Whether a file of this name is one that we keep beside a message, and that nobody attached.
+pub fn kept_by_us(name: &str) -> bool {
+    [WHOLE_TEXT, WHOLE_PAGE].contains(&name)
+}
 
 /// A message normalised by an adapter, not yet stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,8 +158,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// What its writer attached, without the text that was kept beside it.
+    /// What its writer attached, without the text and the page that were kept beside it.
     pub fn files(&self) -> impl Iterator<Item = &Attachment> {
-        self.attachments.iter().filter(|file| file.name != WHOLE_TEXT)
+        self.attachments.iter().filter(|file| file.id.is_none() || !kept_by_us(&file.name))
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::{Parts, alert, proof};
-use crate::channels::{ChannelAdapter, ChannelError, Outgoing, StatusUpdate};
+use crate::channels::rules::Part;
+use crate::channels::{ChannelAdapter, ChannelError, File, Outgoing, StatusUpdate};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::event::EventKind;
 use crate::domain::ids::TurnId;
@@ -16,15 +18,24 @@ use crate::domain::time::Timestamp;
 use crate::failpoints;
 use crate::store::{CaseFile, Change, CommitError, Conversation, Draftbook, Refusal, StoreError, Unit};
 
+mod attached;
+
 /// When people have seen that something is unknown, nobody looks at it again.
 const NEVER: Timestamp = Timestamp(i64::MAX);
 /// Most deliveries taken up in one look.
 const BATCH_MAX: usize = 128;
 
-/// Delivers whatever is due until shutdown.
+/// Messages whose files are held in memory at once while they are sent.
+const WITH_FILES_MAX: usize = 4;
+
+/// Delivers whatever is due until shutdown. What has files takes its time beside the others.
 pub(super) async fn run(parts: Arc<Parts>, poll: Duration) {
+    let room = Arc::new(Semaphore::new(WITH_FILES_MAX));
     loop {
-        due(&parts).await;
+        for ready in short_ones(&parts).await {
+            let (parts, room) = (parts.clone(), room.clone());
+            parts.clone().tasks.spawn(async move { attached::send(&parts, ready, &room).await });
+        }
         tokio::select! {
             () = parts.shutdown.cancelled() => return,
             () = parts.store.outbox_filled() => {}
@@ -35,7 +46,21 @@ pub(super) async fn run(parts: Arc<Parts>, poll: Duration) {
 
 /// Delivers what is due now.
 pub(super) async fn due(parts: &Parts) {
+    let room = Semaphore::new(WITH_FILES_MAX);
+    loop {
+        let long = short_ones(parts).await;
+        if long.is_empty() {
+            return;
+        }
+        futures_util::future::join_all(long.into_iter().map(|ready| attached::send(parts, ready, &room)))
+            .await;
+    }
+}
+
+/// Delivers what is due now and has no files; the others, held until they are sent.
+async fn short_ones(parts: &Parts) -> Vec<Ready> {
     let lease = parts.config.worker.delivery_lease_ms;
+    let mut long = Vec::new();
     give_up_unknowns(parts).await;
     loop {
         let now = parts.clock.now();
@@ -43,15 +68,30 @@ pub(super) async fn due(parts: &Parts) {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(error = %error, "the outbox could not be read");
-                return;
+                return long;
             }
         };
         // What follows in the same conversation is due when the one before it has left.
         if batch.is_empty() {
-            return;
+            return long;
         }
         let sends = batch.into_iter().map(|delivery| send(parts, delivery));
-        futures_util::future::join_all(sends).await;
+        long.extend(futures_util::future::join_all(sends).await.into_iter().flatten());
+    }
+}
+
+/// A delivery with all that is to be known to send it.
+struct Ready {
+    delivery: Delivery,
+    message: Arc<Message>,
+    file: Arc<CaseFile>,
+    thread: Option<Conversation>,
+}
+
+impl Ready {
+    fn said(&self) -> Said<'_> {
+        let case = &self.file.case;
+        Said { message: &self.message, language: &case.language, subject: case.issue.as_deref() }
     }
 }
 
@@ -72,7 +112,8 @@ async fn give_up_unknowns(parts: &Parts) {
     }
 }
 
-async fn send(parts: &Parts, delivery: Delivery) {
+/// Sends a delivery, unless it has files: then it is handed back, held.
+async fn send(parts: &Parts, delivery: Delivery) -> Option<Ready> {
     let read = async {
         let message = parts.store.message(&delivery.message).await?;
         let thread = parts.store.conversation(&delivery.channel, &delivery.conversation).await?;
@@ -80,24 +121,34 @@ async fn send(parts: &Parts, delivery: Delivery) {
     };
     let ((message, file), thread) = match read.await {
         Ok(Some(known)) => known,
-        Ok(None) => return,
+        Ok(None) => return None,
         Err(error) => {
             tracing::error!(error = %error, "a message could not be read for delivery");
-            return;
+            return None;
         }
     };
     if message.author == Author::Customer {
         // Their own words never leave: it is the code that they asked for.
-        return send_code(parts, &delivery, &file.case.language, thread.as_ref()).await;
+        send_code(parts, &delivery, &file.case.language, thread.as_ref()).await;
+        return None;
     }
     if outrun(&delivery, &message, &file) {
         let tried = Tried { attempts: delivery.attempts, ..Tried::default() };
         if let Err(error) = record(parts, &delivery, DeliveryState::Dropped, tried).await {
             tracing::error!(error = %error, "a delivery could not be recorded");
         }
-        return;
+        return None;
     }
-    let tried = Tried { attempts: delivery.attempts + 1, ..Tried::default() };
+    let ready = Ready { delivery, message, file, thread };
+    if attached::has_files(parts, &ready) {
+        return attached::hold(parts, ready).await;
+    }
+    send_words(parts, &ready).await;
+    None
+}
+
+async fn send_words(parts: &Parts, ready: &Ready) {
+    let delivery = &ready.delivery;
     let channel = parts.channels.get(&delivery.channel);
     let harmless = channel.is_some_and(ChannelAdapter::takes_once);
     let in_doubt =
@@ -106,18 +157,25 @@ async fn send(parts: &Parts, delivery: Delivery) {
     let outcome = match channel {
         // Taken before and never recorded since: sent once more, the customer might read it twice.
         Some(_) if in_doubt => Err(ChannelError::Unknown("whoever sent it was stopped".to_owned())),
-        Some(channel) => {
-            let case = &file.case;
-            let said = Said { message: &message, language: &case.language, subject: case.issue.as_deref() };
-            give(parts, channel, &delivery, said, thread.as_ref()).await
-        }
+        Some(channel) => give(parts, channel, delivery, ready.said(), ready.thread.as_ref()).await,
         None => Err(ChannelError::Permanent(format!("there is no channel `{}`", delivery.channel))),
     };
     failpoints::reach("delivery_sent");
+    tried(parts, delivery, channel, outcome).await;
+}
+
+/// Records a try and how it went.
+async fn tried(
+    parts: &Parts,
+    delivery: &Delivery,
+    channel: Option<&dyn ChannelAdapter>,
+    outcome: Result<Option<String>, ChannelError>,
+) {
+    let tried = Tried { attempts: delivery.attempts + 1, ..Tried::default() };
     if let Err(error) = &outcome {
         tracing::warn!(channel = delivery.channel, attempts = tried.attempts, error = %error, "a message did not leave");
     }
-    let recorded = settle(parts, &delivery, channel, tried, outcome).await;
+    let recorded = settle(parts, delivery, channel, tried, outcome).await;
     if let Err(error) = recorded {
         tracing::error!(error = %error, "a delivery could not be recorded");
     }
@@ -239,6 +297,36 @@ struct Said<'a> {
     subject: Option<&'a str>,
 }
 
+/// One part as the medium takes it.
+struct Fitted<'a> {
+    delivery: &'a Delivery,
+    said: Said<'a>,
+    part: Part,
+    address: &'a str,
+    threading: Option<&'a str>,
+    window_open: bool,
+    now: Timestamp,
+}
+
+impl<'a> Fitted<'a> {
+    fn outgoing(&'a self, files: &'a [File], uploaded: Option<&'a str>) -> Outgoing<'a> {
+        Outgoing {
+            delivery: self.delivery,
+            message: self.said.message,
+            text: &self.part.text,
+            choices: &self.part.choices,
+            files,
+            uploaded,
+            address: self.address,
+            threading: self.threading,
+            window_open: self.window_open,
+            language: self.said.language,
+            subject: self.said.subject,
+            now: self.now,
+        }
+    }
+}
+
 /// Hands one part to the medium, inside its rules and in time.
 async fn give(
     parts: &Parts,
@@ -247,6 +335,21 @@ async fn give(
     said: Said<'_>,
     thread: Option<&Conversation>,
 ) -> Result<Option<String>, ChannelError> {
+    let fitted = fit(parts, channel, delivery, said, thread).await?;
+    let limit = parts.config.worker.delivery_timeout_ms;
+    tokio::time::timeout(Duration::from_millis(limit), channel.send(fitted.outgoing(&[], None)))
+        .await
+        .unwrap_or_else(|_| Err(ChannelError::Unknown(format!("no answer within {limit} ms"))))
+}
+
+/// One part inside the rules of the medium; else why it may not leave.
+async fn fit<'a>(
+    parts: &Parts,
+    channel: &dyn ChannelAdapter,
+    delivery: &'a Delivery,
+    said: Said<'a>,
+    thread: Option<&'a Conversation>,
+) -> Result<Fitted<'a>, ChannelError> {
     let rules = channel.rules();
     let address = thread.map_or(delivery.conversation.as_str(), |thread| thread.address.as_str());
     let opted_out = parts.store.opted_out(&delivery.channel, address).await;
@@ -273,26 +376,16 @@ async fn give(
     if !window_open && !rules.templates {
         return Err(ChannelError::Permanent("the time in which free words may be sent is over".to_owned()));
     }
-    let pieces = rules.parts(said.message);
-    let Some(part) = usize::try_from(delivery.part).ok().and_then(|part| pieces.get(part)) else {
-        return Err(ChannelError::Permanent("the message has no such part".to_owned()));
-    };
-    let outgoing = Outgoing {
-        delivery,
-        message: said.message,
-        text: &part.text,
-        choices: &part.choices,
-        address,
-        threading: thread.and_then(|thread| thread.threading.as_deref()),
-        window_open,
-        language: said.language,
-        subject: said.subject,
-        now: parts.clock.now(),
-    };
-    let limit = parts.config.worker.delivery_timeout_ms;
-    tokio::time::timeout(Duration::from_millis(limit), channel.send(outgoing))
-        .await
-        .unwrap_or_else(|_| Err(ChannelError::Unknown(format!("no answer within {limit} ms"))))
+    let threading = thread.and_then(|thread| thread.threading.as_deref());
+    let part = piece(channel, delivery, said.message);
+    let part = part.ok_or_else(|| ChannelError::Permanent("the message has no such part".to_owned()))?;
+    Ok(Fitted { delivery, said, part, address, threading, window_open, now: parts.clock.now() })
+}
+
+/// The part of a message that a delivery is about.
+fn piece(channel: &dyn ChannelAdapter, delivery: &Delivery, message: &Message) -> Option<Part> {
+    let at = usize::try_from(delivery.part).ok()?;
+    channel.rules().parts(message).into_iter().nth(at)
 }
 
 /// How a try went, beside how far the delivery has come by it.

@@ -14,7 +14,7 @@ use crate::domain::crm::{Crm, Field, OPERATOR};
 use crate::domain::customer::{Customer, Identity, Link};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{CaseId, CustomerId, IdentityId, MessageId};
-use crate::domain::message::{InboundMessage, Message};
+use crate::domain::message::{Attachment, InboundMessage, Message, WHOLE_PAGE};
 use crate::domain::time::Timestamp;
 use crate::domain::turn::Turn;
 use crate::failpoints;
@@ -181,13 +181,16 @@ fn key_of(message: &InboundMessage) -> (String, String) {
 fn digest(message: &InboundMessage, has_code: bool) -> String {
     let mut hasher = Sha256::new();
     let sender = &message.sender;
-    let attachments = serde_json::to_string(&message.attachments).unwrap_or_default();
+    // The page of a mail comes another way where the same mail does.
+    let attachments: Vec<&Attachment> =
+        message.attachments.iter().filter(|one| one.name != WHOLE_PAGE).collect();
+    let listed = serde_json::to_string(&attachments).unwrap_or_default();
     let text = if has_code { extract::mask_six_digits(&message.text) } else { Cow::Borrowed(&*message.text) };
-    for part in [&*message.conversation, &*sender.address, &*text, &*attachments] {
+    for part in [&*message.conversation, &*sender.address, &*text, &*listed] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    for content in message.attachments.iter().filter_map(|one| one.content.as_ref()) {
+    for content in attachments.iter().filter_map(|one| one.content.as_ref()) {
         hasher.update((content.len() as u64).to_le_bytes());
         hasher.update(content);
     }

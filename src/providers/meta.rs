@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Outbox, Provider, ProviderCall, Said, Sent};
+use super::{Outbox, Provider, ProviderCall, Said, Sent, files};
 use crate::channels::meta::SIGNATURE_HEADER;
 
 pub(super) const APP_SECRET: &str = "simulated-app-secret";
@@ -106,6 +107,8 @@ pub(super) struct Social {
     pub(super) text_max: TextMax,
 }
 
+/// Kinds of files.
+const ATTACHED: [&str; 4] = ["image", "video", "audio", "file"];
 /// Most quick replies, and the longest words on one.
 const REPLIES_MAX: usize = 13;
 const REPLY_CHARS_MAX: usize = 20;
@@ -159,7 +162,28 @@ impl Provider for Social {
                 Err(refusal) => refusal,
             }
         };
-        Router::new().route(&format!("/{VERSION}/me/messages"), post(send)).with_state(outbox)
+        Router::new()
+            .route(&format!("/{VERSION}/me/messages"), post(send))
+            .route(&format!("/{VERSION}/me/message_attachments"), post(keep).layer(files::room()))
+            .with_state(outbox)
+    }
+}
+
+/// Takes a file that is to be named by a message of its own.
+async fn keep(State(outbox): State<Outbox>, headers: HeaderMap, body: Bytes) -> Answer {
+    if let Err(refusal) = admitted(&headers) {
+        return refusal;
+    }
+    let fields = files::form(&headers, body).await;
+    let told: Value = serde_json::from_str(&files::said(&fields, "message")).unwrap_or_default();
+    let kind = text(&told, "/attachment/type");
+    let reusable = told.pointer("/attachment/payload/is_reusable").and_then(Value::as_bool);
+    match files::file(&fields, "filedata") {
+        Some(mut file) if ATTACHED.contains(&kind.as_str()) && reusable == Some(true) => {
+            file["as"] = kind.into();
+            (StatusCode::OK, Json(json!({"attachment_id": format!("attachment-{}", outbox.keep(file))})))
+        }
+        Some(_) | None => refused(StatusCode::BAD_REQUEST, 100, "(#100) Upload attachment failure."),
     }
 }
 
@@ -173,7 +197,12 @@ impl Social {
         let replies = request.pointer("/message/quick_replies").and_then(Value::as_array);
         let titles: Vec<String> = replies.into_iter().flatten().map(|reply| text(reply, "/title")).collect();
         let short = |title: &String| (1..=REPLY_CHARS_MAX).contains(&title.chars().count());
-        let fits = !said.is_empty() && self.text_max.takes(&said);
+        let attached = request.pointer("/message/attachment");
+        let brought = attached.is_some_and(|attached| {
+            let file = outbox.file(&text(attached, "/payload/attachment_id")).unwrap_or_default();
+            text(&file, "/as") == text(attached, "/type") && said.is_empty() && !text(&file, "/as").is_empty()
+        });
+        let fits = brought || (attached.is_none() && !said.is_empty() && self.text_max.takes(&said));
         let kind = text(request, "/messaging_type");
         if !fits || titles.len() > REPLIES_MAX || !titles.iter().all(short) || kind != "RESPONSE" {
             return Err(refused(StatusCode::BAD_REQUEST, 100, "(#100) Invalid parameter"));

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::domain::time::Timestamp;
 
 mod email;
+mod files;
 mod instagram;
 mod messenger;
 mod meta;
@@ -81,17 +82,39 @@ pub struct Sent {
 
 /// What a provider has taken, in order, and how it is told to behave next.
 #[derive(Debug, Clone, Default)]
-pub struct Outbox(Arc<Mutex<Vec<Sent>>>);
+pub struct Outbox {
+    sent: Arc<Mutex<Vec<Sent>>>,
+    /// Files that were brought, each at the place that its id says.
+    files: Arc<Mutex<Vec<Value>>>,
+}
 
 impl Outbox {
     /// Everything that was taken so far.
     pub fn all(&self) -> Vec<Sent> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Descriptions of the files that were brought so far, whether a message named them or not.
+    pub fn files(&self) -> Vec<Value> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps a file; its number, from 1.
+    fn keep(&self, described: Value) -> usize {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.push(described);
+        files.len()
+    }
+
+    /// The file with an id that ends with its number.
+    fn file(&self, id: &str) -> Option<Value> {
+        let number: usize = id.rsplit('-').next()?.parse().ok()?;
+        self.files().get(number.checked_sub(1)?).cloned()
     }
 
     /// Takes one; `make` is told its number, from 1, to give it an id.
     fn take(&self, make: impl FnOnce(usize) -> Sent) -> Sent {
-        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let one = make(sent.len() + 1);
         sent.push(one.clone());
         one

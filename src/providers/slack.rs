@@ -1,13 +1,15 @@
-//! Slack, played: signed events, and `chat.postMessage`.
+//! Slack, played: signed events, `chat.postMessage`, and the three steps by which a file is shown.
 
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
+use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::meta::{hmac_hex, text};
-use super::{Outbox, Provider, ProviderCall, Said, Sent};
+use super::{Outbox, Provider, ProviderCall, Said, Sent, files};
 use crate::channels::slack::{NAME, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 const SECRET: &str = "simulated-signing-secret";
@@ -67,7 +69,12 @@ impl Provider for Slack {
     }
 
     fn router(&self, outbox: Outbox) -> Router {
-        Router::new().route("/chat.postMessage", post(send)).with_state(outbox)
+        Router::new()
+            .route("/chat.postMessage", post(send))
+            .route("/files.getUploadURLExternal", post(place))
+            .route("/upload/v1/{length}/{name}", post(keep).layer(files::room()))
+            .route("/files.completeUploadExternal", post(show))
+            .with_state(outbox)
     }
 }
 
@@ -90,10 +97,79 @@ fn posted(at: &str, body: Vec<u8>) -> ProviderCall {
     }
 }
 
-async fn send(State(outbox): State<Outbox>, headers: HeaderMap, Json(request): Json<Value>) -> Json<Value> {
-    let refused = |error: &str| Json(json!({"ok": false, "error": error}));
+/// Whether the app asks, with its token.
+fn admitted(headers: &HeaderMap) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if given != Some(&format!("Bearer {TOKEN}")) {
+    given == Some(&format!("Bearer {TOKEN}"))
+}
+
+fn refused(error: &str) -> Json<Value> {
+    Json(json!({"ok": false, "error": error}))
+}
+
+/// A file that is announced.
+#[derive(Deserialize)]
+struct Announced {
+    filename: String,
+    length: usize,
+}
+
+/// Says where the file goes, and what it will be called.
+async fn place(
+    State(outbox): State<Outbox>,
+    headers: HeaderMap,
+    Form(Announced { filename, length }): Form<Announced>,
+) -> Json<Value> {
+    if !admitted(&headers) {
+        return refused("invalid_auth");
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = form_urlencoded::byte_serialize(filename.as_bytes()).collect::<String>().replace('+', "%20");
+    let number = outbox.files().len() + 1;
+    let url = format!("http://{host}/upload/v1/{length}/{name}");
+    Json(json!({"ok": true, "upload_url": url, "file_id": format!("F-{number}")}))
+}
+
+/// Takes the bytes of a file that was announced.
+async fn keep(
+    State(outbox): State<Outbox>,
+    Path((length, name)): Path<(usize, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    if body.len() != length {
+        return StatusCode::BAD_REQUEST;
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    outbox.keep(files::described(&name, kind, &body));
+    StatusCode::OK
+}
+
+/// Shows a file in a conversation.
+async fn show(State(outbox): State<Outbox>, headers: HeaderMap, Json(request): Json<Value>) -> Json<Value> {
+    if !admitted(&headers) {
+        return refused("invalid_auth");
+    }
+    let (channel, id) = (text(&request, "/channel_id"), text(&request, "/files/0/id"));
+    if !channel.starts_with(['C', 'D', 'G']) {
+        return refused("channel_not_found");
+    }
+    if outbox.file(&id).is_none() {
+        return refused("file_not_found");
+    }
+    let user = channel.replacen('D', "U", 1);
+    outbox.take(|_| Sent {
+        id: id.clone(),
+        to: format!("{TEAM}/{user}"),
+        text: text(&request, "/initial_comment"),
+        choices: Vec::new(),
+        request: request.clone(),
+    });
+    Json(json!({"ok": true, "files": [{"id": id, "title": text(&request, "/files/0/title")}]}))
+}
+
+async fn send(State(outbox): State<Outbox>, headers: HeaderMap, Json(request): Json<Value>) -> Json<Value> {
+    if !admitted(&headers) {
         return refused("invalid_auth");
     }
     let (channel, said) = (text(&request, "/channel"), text(&request, "/text"));

@@ -1,12 +1,13 @@
-//! Telegram, played: updates with the secret header, and `sendMessage`.
+//! Telegram, played: updates with the secret header, `sendMessage`, `sendPhoto` and `sendDocument`.
 
 use axum::extract::{Path, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Outbox, Provider, ProviderCall, Said, Sent};
+use super::{Outbox, Provider, ProviderCall, Said, Sent, files};
 use crate::channels::telegram::{NAME, SECRET_HEADER};
 
 const TOKEN: &str = "110201543:simulated";
@@ -58,6 +59,8 @@ impl Provider for Telegram {
         Router::new()
             .route("/{bot}/sendMessage", post(send))
             .route("/{bot}/sendChatAction", post(acted))
+            .route("/{bot}/sendPhoto", post(send_photo).layer(files::room()))
+            .route("/{bot}/sendDocument", post(send_document).layer(files::room()))
             .with_state(outbox)
     }
 }
@@ -77,6 +80,52 @@ fn posted(body: Vec<u8>) -> ProviderCall {
 /// A typing indicator is shown and forgotten.
 async fn acted() -> Json<Value> {
     Json(json!({"ok": true, "result": true}))
+}
+
+/// What a photo begins with that Telegram can show: JPEG or PNG.
+const PHOTOS: [&[u8]; 2] = [&[0xff, 0xd8, 0xff], b"\x89PNG"];
+
+async fn send_photo(
+    State(outbox): State<Outbox>,
+    Path(bot): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Json<Value>) {
+    let shown = PHOTOS.iter().any(|begin| body.windows(begin.len()).any(|part| part == *begin));
+    if shown {
+        return attached(&outbox, &bot, "photo", &files::form(&headers, body).await);
+    }
+    let description = "Bad Request: IMAGE_PROCESS_FAILED";
+    (StatusCode::BAD_REQUEST, Json(json!({"ok": false, "error_code": 400, "description": description})))
+}
+
+async fn send_document(
+    State(outbox): State<Outbox>,
+    Path(bot): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Json<Value>) {
+    attached(&outbox, &bot, "document", &files::form(&headers, body).await)
+}
+
+fn attached(outbox: &Outbox, bot: &str, kind: &str, fields: &[files::Field]) -> (StatusCode, Json<Value>) {
+    let chat = files::said(fields, "chat_id");
+    let file = files::file(fields, kind).filter(|_| bot == format!("bot{TOKEN}") && !chat.is_empty());
+    let Some(file) = file else {
+        let description = "Bad Request: there is no file in the request";
+        let refusal = json!({"ok": false, "error_code": 400, "description": description});
+        return (StatusCode::BAD_REQUEST, Json(refusal));
+    };
+    outbox.keep(file.clone());
+    let sent = outbox.take(|number| Sent {
+        id: number.to_string(),
+        to: chat.clone(),
+        text: files::said(fields, "caption"),
+        choices: Vec::new(),
+        request: json!({"chat_id": chat, kind: file}),
+    });
+    let id: i64 = sent.id.parse().unwrap_or_default();
+    (StatusCode::OK, Json(json!({"ok": true, "result": {"message_id": id}})))
 }
 
 async fn send(

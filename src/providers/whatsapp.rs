@@ -4,10 +4,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::meta::{Answer, VERSION, admitted, posted, refused, settings, text};
-use super::{Outbox, Provider, ProviderCall, Said, Sent};
+use super::{Outbox, Provider, ProviderCall, Said, Sent, files};
 use crate::channels::whatsapp::NAME;
 
 const ACCOUNT: &str = "102290129340398";
@@ -20,6 +21,14 @@ const BUTTONS_MAX: usize = 3;
 const ROWS_MAX: usize = 10;
 const BUTTON_CHARS_MAX: usize = 20;
 const ROW_CHARS_MAX: usize = 24;
+
+/// Kinds of messages that are a file, and the types it takes as each; some of those that Meta lists.
+const MEDIA: [(&str, &[&str]); 4] = [
+    ("image", &["image/jpeg", "image/png"]),
+    ("video", &["video/mp4", "video/3gp"]),
+    ("audio", &["audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"]),
+    ("document", &["application/pdf", "text/plain", "application/msword", "application/vnd.ms-excel"]),
+];
 
 pub(super) struct WhatsApp;
 
@@ -76,7 +85,10 @@ impl Provider for WhatsApp {
     }
 
     fn router(&self, outbox: Outbox) -> Router {
-        Router::new().route(&format!("/{VERSION}/{{number}}/messages"), post(send)).with_state(outbox)
+        Router::new()
+            .route(&format!("/{VERSION}/{{number}}/messages"), post(send))
+            .route(&format!("/{VERSION}/{{number}}/media"), post(keep).layer(files::room()))
+            .with_state(outbox)
     }
 }
 
@@ -93,6 +105,30 @@ fn changed(content: &Value) -> ProviderCall {
     let body =
         json!({"object": "whatsapp_business_account", "entry": [{"id": ACCOUNT, "changes": [change]}]});
     posted(NAME, body.to_string().into_bytes())
+}
+
+/// Takes a file of a type that it knows, and calls it something.
+async fn keep(
+    State(outbox): State<Outbox>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    if let Err(refusal) = admitted(&headers) {
+        return refusal;
+    }
+    let fields = files::form(&headers, body).await;
+    let file = files::file(&fields, "file").filter(|file| {
+        let kind = text(file, "/type");
+        number == NUMBER_ID
+            && files::said(&fields, "messaging_product") == "whatsapp"
+            && files::said(&fields, "type") == kind
+            && MEDIA.iter().any(|(_, kinds)| kinds.contains(&kind.as_str()))
+    });
+    match file {
+        Some(file) => (StatusCode::OK, Json(json!({"id": format!("media-{}", outbox.keep(file))}))),
+        None => refused(StatusCode::BAD_REQUEST, 131_053, "Unable to upload the media used in the message."),
+    }
 }
 
 async fn send(
@@ -117,7 +153,7 @@ fn take(outbox: &Outbox, number: &str, request: &Value) -> Result<Value, Answer>
         return Ok(json!({"success": true}));
     }
     let to = [text(request, "/to"), text(request, "/recipient")].concat();
-    let (said, choices) = content(request).map_err(|what| wrong(&what))?;
+    let (said, choices) = content(outbox, request).map_err(|what| wrong(&what))?;
     let sent = outbox.take(|number| Sent {
         id: format!("wamid.sent-{number}"),
         to,
@@ -133,8 +169,20 @@ fn take(outbox: &Outbox, number: &str, request: &Value) -> Result<Value, Answer>
 }
 
 /// What is sent and its choices; else what is wrong with it.
-fn content(request: &Value) -> Result<(String, Vec<String>), String> {
+fn content(outbox: &Outbox, request: &Value) -> Result<(String, Vec<String>), String> {
     match text(request, "/type").as_str() {
+        kind if MEDIA.iter().any(|(known, _)| *known == kind) => {
+            let file = outbox.file(&text(request, &format!("/{kind}/id"))).unwrap_or_default();
+            let fits = MEDIA
+                .iter()
+                .any(|(known, kinds)| *known == kind && kinds.contains(&text(&file, "/type").as_str()));
+            let named = kind == "document" && !text(request, "/document/filename").is_empty();
+            if fits && (named || kind != "document") {
+                Ok((text(request, &format!("/{kind}/caption")), Vec::new()))
+            } else {
+                Err(format!("{kind} id"))
+            }
+        }
         "text" => {
             let body = text(request, "/text/body");
             sized("text.body", &body, TEXT_CHARS_MAX)?;

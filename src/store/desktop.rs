@@ -73,6 +73,19 @@ pub struct Mention {
     pub by: Option<AgentId>,
 }
 
+/// A file that an agent has chosen for a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Ours.
+    pub id: AttachmentId,
+    /// Its name.
+    pub name: String,
+    /// MIME type as the browser says.
+    pub content_type: Option<String>,
+    /// Its size.
+    pub bytes: i64,
+}
+
 impl Store {
     /// Keeps a text that an agent has begun; an empty one is let go of. An older one never replaces a newer.
     pub async fn keep_draft(&self, draft: &AgentDraft) -> Result<(), StoreError> {
@@ -266,18 +279,19 @@ impl Store {
         self.write(query).await.map(drop)
     }
 
-    /// The names and sizes of the files that an agent has chosen in a case.
-    pub async fn uploads(
-        &self,
-        agent: &AgentId,
-        case: &CaseId,
-    ) -> Result<Vec<(AttachmentId, String, i64)>, StoreError> {
-        let sql =
-            "select id, name, bytes_count from uploads where agent_id = $1 and case_id = $2 order by at, id";
+    /// The files that an agent has chosen in a case, without what is in them.
+    pub async fn uploads(&self, agent: &AgentId, case: &CaseId) -> Result<Vec<Upload>, StoreError> {
+        let sql = "select id, name, content_type, bytes_count from uploads
+            where agent_id = $1 and case_id = $2 order by at, id";
         let rows = self.rows(sqlx::query(sql).bind(agent.as_str()).bind(case.as_str())).await?;
         let upload = |row| {
             let columns = Columns::of(row, "uploads");
-            Ok((columns.id("id")?, columns.text("name")?, columns.int("bytes_count")?))
+            Ok(Upload {
+                id: columns.id("id")?,
+                name: columns.text("name")?,
+                content_type: columns.maybe_text("content_type")?,
+                bytes: columns.int("bytes_count")?,
+            })
         };
         rows.iter().map(upload).collect()
     }

@@ -72,7 +72,7 @@ pub use cache::CaseFile;
 pub use cases::{CaseFilter, Page, QuickCounts};
 pub use challenges::{Challenge, CodesSent};
 pub use desk_cases::{DeskCase, DeskState};
-pub use desktop::{AgentDraft, Mention, SavedView, Watcher};
+pub use desktop::{AgentDraft, Mention, SavedView, Upload, Watcher};
 pub use draftbook::Draftbook;
 pub use handoffs::{QueueOrder, QueuedCase};
 pub use inbox::{Arrival, OpenCase};

@@ -66,6 +66,20 @@ impl Store {
         Ok(deliveries)
     }
 
+    /// Holds a delivery longer, if it still is as it was taken. Held by nobody, it is simply tried again when `until` has
+    /// passed: nothing of it had left.
+    pub async fn hold_delivery(
+        &self,
+        delivery: &Delivery,
+        holder: &str,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "update outbox set holder = $2, due_at = $3
+            where id = $1 and state = 'pending' and due_at = $4 returning id";
+        let query = sqlx::query(sql).bind(delivery.id.as_str()).bind(storable(holder));
+        Ok(!self.write(query.bind(until.0).bind(delivery.due_at.0)).await?.is_empty())
+    }
+
     /// How everything that left a case, or is to leave it, stands; in the order in which it was written.
     pub async fn deliveries(&self, case: &CaseId) -> Result<Vec<Delivery>, StoreError> {
         let sql = concat!("select ", columns!(), " from outbox where case_id = $1 order by id");

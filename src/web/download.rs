@@ -8,6 +8,7 @@ use super::error::ApiError;
 use super::{Edge, access};
 use crate::domain::ids::AttachmentId;
 use crate::domain::role::Reach;
+use crate::store::StoredAttachment;
 
 /// Longest name of a file that is passed on.
 const NAME_CHARS_MAX: usize = 100;
@@ -16,10 +17,20 @@ const POLICY: &str = "sandbox; default-src 'none'";
 
 /// The file with this id, if the case it came in is within reach.
 pub(super) async fn attachment(edge: &Edge, id: &str, reach: &Reach) -> Result<Response, ApiError> {
+    Ok(to_be_kept(within_reach(edge, id, reach).await?))
+}
+
+/// What is stored of it, if the case it came in is within reach.
+pub(super) async fn within_reach(edge: &Edge, id: &str, reach: &Reach) -> Result<StoredAttachment, ApiError> {
     let id = AttachmentId::parse(id).map_err(|_| ApiError::not_found("attachment"))?;
     let file = edge.app.store.attachment(&id).await?.ok_or_else(|| ApiError::not_found("attachment"))?;
     let case = access::case(edge, file.case.as_str(), reach).await;
     case.map_err(|error| error.or_not_found("attachment"))?;
+    Ok(file)
+}
+
+/// A file as a download.
+pub(super) fn to_be_kept(file: StoredAttachment) -> Response {
     let disposition =
         HeaderValue::from_str(&disposition(&file.name)).unwrap_or(HeaderValue::from_static("attachment"));
     let headers = [
@@ -28,7 +39,7 @@ pub(super) async fn attachment(edge: &Edge, id: &str, reach: &Reach) -> Result<R
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    Ok((headers, Body::from(bytes::Bytes::from_owner(file.content))).into_response())
+    (headers, Body::from(bytes::Bytes::from_owner(file.content))).into_response()
 }
 
 /// `Content-Disposition` with the name in plain letters and, for those who read it, as it was (RFC 6266, RFC 8187).

@@ -15,7 +15,7 @@ use super::error::of_status;
 /// Names one request in the log and in the answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 /// Longest error text of somebody else's that is passed on.
 const MESSAGE_BYTES_MAX: usize = 500;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Edge;
+use super::download;
 use super::error::ApiError;
 use super::extract::{Asked, JsonBytes, Peer, bearer};
 use super::shapes::MessageBody;
@@ -21,6 +22,7 @@ use crate::channels::ChannelError;
 use crate::channels::customer_token::{self, SignedIn};
 use crate::channels::json::Fields;
 use crate::channels::web_chat::{self, Session, SessionError};
+use crate::domain::ids::AttachmentId;
 use crate::pipeline::identity;
 
 /// One file for the page that embeds it: the parts are separate only for whoever reads them.
@@ -42,6 +44,7 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/widget/session", post(begin).options(preflight))
         .route("/widget/messages", get(thread).post(write).options(preflight))
         .route("/widget/stream", get(follow).options(preflight))
+        .route("/widget/files/{id}", get(file).options(preflight))
         .layer(middleware::from_fn_with_state(edge.clone(), from_allowed_page));
     let compressed = tower_http::compression::CompressionLayer::new();
     Router::new().route("/widget.js", get(script).layer(compressed)).merge(calls)
@@ -205,6 +208,24 @@ async fn thread(State(edge): State<Arc<Edge>>, Chatting(session): Chatting) -> R
     messages.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
     let items: Vec<_> = messages.iter().map(|message| MessageBody::from(&**message)).collect();
     Ok(Json(json!({"items": items, "next": null})))
+}
+
+/// A file of a message that this session sees, to be kept.
+async fn file(
+    State(edge): State<Arc<Edge>>,
+    Chatting(session): Chatting,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let none = || ApiError::not_found("file");
+    let id = AttachmentId::parse(&id).map_err(|_| none())?;
+    let store = &edge.app.store;
+    let found = store.attachment(&id).await?.ok_or_else(none)?;
+    let seen = chat_cases(&edge, &session).await?.iter().any(|case| case.id == found.case);
+    let message = store.message(&found.message).await?;
+    if !seen || !message.is_some_and(|message| in_chat(&message)) {
+        return Err(none());
+    }
+    Ok(download::to_be_kept(found))
 }
 
 #[derive(Debug, Deserialize)]

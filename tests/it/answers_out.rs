@@ -44,7 +44,8 @@ async fn an_answer_is_posted_signed_and_again_under_the_same_id_until_it_is_take
     let answer: Value = serde_json::from_str(&sent.send().await.unwrap().text().await.unwrap()).unwrap();
     eventually("the answer was not posted again", async || (calls.lock().unwrap().len() > 1).then_some(()))
         .await;
-    let calls = calls.lock().unwrap().clone();
+    let shared = calls.clone();
+    let calls = shared.lock().unwrap().clone();
     let key = standard_webhooks::key(SECRET).unwrap();
     let header = |at: usize, name: &str| calls[at].0[name].to_str().unwrap().to_owned();
     for at in [0, 1] {
@@ -57,6 +58,21 @@ async fn an_answer_is_posted_signed_and_again_under_the_same_id_until_it_is_take
     let posted: Value = serde_json::from_slice(&calls[1].1).unwrap();
     assert_eq!(posted["type"], "message.sent");
     assert_eq!(posted["data"]["text"], answer["replies"][0]["text"]);
+    assert_eq!(posted["data"].get("attachments"), None);
+    // What an agent attaches is named, to be fetched from us.
+    let case = answer["case_id"].as_str().unwrap();
+    crate::files_desk::reply_with_file(&site, case, "Here it is.", "a.pdf").await;
+    let posted = eventually("the file was not told of", async || {
+        let calls = shared.lock().unwrap().clone();
+        let told = calls.iter().map(|(_, body)| serde_json::from_slice::<Value>(body).unwrap());
+        told.into_iter().find(|told| told["data"]["text"] == "Here it is.")
+    })
+    .await;
+    let file = &posted["data"]["attachments"][0];
+    assert_eq!(file["name"], "a.pdf");
+    let path = format!("/v1/attachments/{}", file["id"].as_str().unwrap());
+    let fetched = client.get(site.url(&path)).bearer_auth(site.key()).send().await.unwrap();
+    assert!(fetched.text().await.unwrap().contains("the words of a file"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Json, Router};
-use firstline::channels::{ChannelError, Channels, Outgoing};
+use firstline::channels::{ChannelError, Channels, File, Outgoing};
 use firstline::config::{Config, Environment, Sources, setting_name};
 use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::message::Message;
@@ -22,27 +22,28 @@ use crate::support::played::BASE;
 const DELIVERY: &str = "0197a2c4-0000-7000-8000-000000000001";
 
 /// One provider's adapter and what its send API took.
-struct Desk {
-    provider: Box<dyn Provider>,
-    channels: Channels,
-    outbox: Outbox,
+pub(crate) struct Desk {
+    pub(crate) provider: Box<dyn Provider>,
+    pub(crate) channels: Channels,
+    pub(crate) outbox: Outbox,
 }
 
 /// What is to be sent, beside the words.
 #[derive(Clone, Copy)]
-struct How<'a> {
-    choices: &'a [String],
-    window_open: bool,
-    threading: Option<&'a str>,
+pub(crate) struct How<'a> {
+    pub(crate) choices: &'a [String],
+    pub(crate) window_open: bool,
+    pub(crate) threading: Option<&'a str>,
+    pub(crate) files: &'a [File],
 }
 
-const PLAIN: How<'_> = How { choices: &[], window_open: true, threading: None };
+pub(crate) const PLAIN: How<'_> = How { choices: &[], window_open: true, threading: None, files: &[] };
 
 fn provider(channel: &str) -> Box<dyn Provider> {
     providers::all().into_iter().find(|one| one.channel() == channel).unwrap()
 }
 
-async fn serve(router: Router) -> String {
+pub(crate) async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = format!("http://{}", listener.local_addr().unwrap());
     // It ends with the runtime of its test.
@@ -51,13 +52,13 @@ async fn serve(router: Router) -> String {
 }
 
 impl Desk {
-    async fn new(channel: &str, changed: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new(channel: &str, changed: &[(&str, &str)]) -> Self {
         let outbox = Outbox::default();
         let api = serve(provider(channel).router(outbox.clone())).await;
         Self::at(channel, &api, outbox, changed)
     }
 
-    fn at(channel: &str, api: &str, outbox: Outbox, changed: &[(&str, &str)]) -> Self {
+    pub(crate) fn at(channel: &str, api: &str, outbox: Outbox, changed: &[(&str, &str)]) -> Self {
         let provider = provider(channel);
         let mut environment = Environment::default();
         for (section, key, value) in provider.settings(api, BASE) {
@@ -71,13 +72,18 @@ impl Desk {
         Self { provider, channels: Channels::new(&config).unwrap(), outbox }
     }
 
-    async fn send(&self, text: &str, how: How<'_>) -> Result<Option<String>, ChannelError> {
+    pub(crate) async fn send(&self, text: &str, how: How<'_>) -> Result<Option<String>, ChannelError> {
         let address = self.provider.address(7);
         let conversation = if self.provider.channel() == "slack" { "T1DC2JH3J/D00000007" } else { &address };
         self.send_to(conversation, text, how).await
     }
 
-    async fn send_to(&self, to: &str, text: &str, how: How<'_>) -> Result<Option<String>, ChannelError> {
+    pub(crate) async fn send_to(
+        &self,
+        to: &str,
+        text: &str,
+        how: How<'_>,
+    ) -> Result<Option<String>, ChannelError> {
         let channel = self.provider.channel();
         let message: Message = serde_json::from_value(json!({
             "id": "m", "case": "c", "seq": 1, "author": "assistant", "agent": null, "channel": channel,
@@ -103,6 +109,8 @@ impl Desk {
             message: &message,
             text,
             choices: how.choices,
+            files: how.files,
+            uploaded: None,
             address: to,
             threading: how.threading,
             window_open: how.window_open,
@@ -110,10 +118,12 @@ impl Desk {
             now: Timestamp(0),
             subject: None,
         };
-        self.channels.named(channel).unwrap().send(outgoing).await
+        let adapter = self.channels.named(channel).unwrap();
+        let uploaded = adapter.upload(outgoing).await?;
+        adapter.send(Outgoing { uploaded: uploaded.as_deref(), ..outgoing }).await
     }
 
-    fn last(&self) -> Sent {
+    pub(crate) fn last(&self) -> Sent {
         self.outbox.all().pop().unwrap()
     }
 }
@@ -216,16 +226,16 @@ async fn slack_answers_in_the_thread_and_by_the_channel_of_the_conversation() {
 }
 
 /// Status, `Retry-After` and body of an answer.
-type Told = (u16, Option<u64>, Value);
+pub(crate) type Told = (u16, Option<u64>, Value);
 
 /// A provider that answers as it was told, and keeps what it was given.
 #[derive(Clone, Default)]
-struct Script {
-    answers: Arc<Mutex<VecDeque<Told>>>,
-    asked: Arc<Mutex<Vec<Value>>>,
+pub(crate) struct Script {
+    pub(crate) answers: Arc<Mutex<VecDeque<Told>>>,
+    pub(crate) asked: Arc<Mutex<Vec<Value>>>,
 }
 
-async fn scripted(State(script): State<Script>, body: Bytes) -> impl IntoResponse {
+pub(crate) async fn scripted(State(script): State<Script>, body: Bytes) -> impl IntoResponse {
     script.asked.lock().unwrap().push(serde_json::from_slice(&body).unwrap_or_default());
     let (status, after, body) = script.answers.lock().unwrap().pop_front().unwrap();
     let mut headers = HeaderMap::new();

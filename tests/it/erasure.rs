@@ -11,7 +11,7 @@ use firstline::domain::delivery::{Delivery, DeliveryState};
 use firstline::domain::event::{Event, EventKind, first_broken};
 use firstline::domain::handoff::{Handoff, HandoffNote, Known};
 use firstline::domain::ids::{AttachmentId, HandoffId, TeamId};
-use firstline::domain::message::{Attachment, Citation, Message};
+use firstline::domain::message::{Attachment, Citation, Message, WHOLE_PAGE};
 use firstline::domain::receipt::{LedgerEntry, Receipt};
 use firstline::domain::triage::{Sentiment, Urgency};
 use firstline::store::{Change, Consent, Conversation, InboxEntry, StoredAttachment, Unit};
@@ -145,6 +145,16 @@ fn words() -> Vec<Change> {
             name: canary("file"),
             content_type: Some(canary("type")),
             content: CANARY.repeat(300).into_bytes().into(),
+            at: NOW,
+        }),
+        // The page of a mail as it came.
+        Change::Attachment(StoredAttachment {
+            id: AttachmentId::parse("page-1").unwrap(),
+            case: case_id("ann"),
+            message: message("ann", 1).id,
+            name: WHOLE_PAGE.to_owned(),
+            content_type: Some("text/html".to_owned()),
+            content: format!("<p>{}", CANARY.repeat(300)).into_bytes().into(),
             at: NOW,
         }),
         Change::Heard(Conversation {
@@ -289,7 +299,9 @@ async fn everything_about_one_person_is_handed_out_and_nothing_about_another(rec
     }
     assert_eq!(case["messages"][0]["text"], json!(canary("text")));
     assert_eq!(case["handoffs"][0]["note"]["wants"], json!(CANARY));
-    assert!(case["attachments"][0]["content"].as_str().unwrap().contains(IN_BASE64));
+    let kept = case["attachments"].as_array().unwrap();
+    assert!(kept[0]["content"].as_str().unwrap().contains(IN_BASE64));
+    assert!(kept.iter().any(|file| file["name"] == WHOLE_PAGE), "{case}");
     for id in ["nobody", "external:nobody", "a b"] {
         let (code, _, complaint) = program(&record, &["export", id]);
         assert!(code == 2 && complaint.contains("there is no customer"), "{complaint}");

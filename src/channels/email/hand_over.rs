@@ -14,6 +14,9 @@ use super::write::Letter;
 use crate::channels::ChannelError;
 use crate::config::{EmailSettings, MailTls};
 
+/// The slowest line that is reckoned with when a mail is long: a megabyte a second.
+const BYTES_PER_MS: u64 = 1000;
+
 /// The server.
 pub struct Server {
     host: String,
@@ -58,7 +61,8 @@ impl Server {
         });
         let slow = |_| Err(ChannelError::later("the mail server did not answer in time"));
         let mut connection = announced.await.unwrap_or_else(slow)?;
-        let given = tokio::time::timeout(self.patience, connection.message(&letter.bytes)).await;
+        let patience = self.patience + Duration::from_millis(letter.bytes.len() as u64 / BYTES_PER_MS);
+        let given = tokio::time::timeout(patience, connection.message(&letter.bytes)).await;
         let outcome = match given {
             Err(_) => {
                 Err(ChannelError::Unknown("the mail server did not say whether it took the mail".to_owned()))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::notices::Notice;
-use super::{Bounds, ChannelAdapter, ChannelError, Incoming, Outgoing, Webhook};
+use super::{Bounds, ChannelAdapter, ChannelError, Files, Incoming, Outgoing, Webhook};
 use crate::config::EmailSettings;
 
 mod automatic;
@@ -19,6 +19,7 @@ mod imap;
 mod listener;
 mod mailroom;
 mod mime;
+mod original;
 mod proof;
 mod quotes;
 mod read;
@@ -60,6 +61,10 @@ impl Email {
 impl ChannelAdapter for Email {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn files(&self) -> Files {
+        Files::Together { bytes_max: self.settings.files_bytes_max }
     }
 
     fn body_bytes_max(&self) -> Option<usize> {

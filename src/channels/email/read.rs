@@ -14,11 +14,11 @@ use sha2::{Digest, Sha256};
 use super::mime::{self, Caps, Head, Mail, Part};
 use super::proof::{self, Mailbox};
 use super::token::Tokens;
-use super::{NAME, automatic, html, quotes};
+use super::{NAME, automatic, html, original, quotes};
 use crate::channels::{BadInput, Bounds, Incoming, demand_words};
 use crate::config::EmailSettings;
 use crate::domain::assurance::Assurance;
-use crate::domain::message::{Attachment, InboundMessage, Sender, WHOLE_TEXT};
+use crate::domain::message::{Attachment, InboundMessage, Sender, WHOLE_TEXT, kept_by_us};
 use crate::domain::time::Timestamp;
 use crate::language::extract;
 
@@ -51,6 +51,7 @@ pub struct Post {
     pub(super) caps: Caps,
     bounds: Bounds,
     full_text_chars_max: usize,
+    pub(super) original_bytes_max: usize,
 }
 
 impl Post {
@@ -76,6 +77,7 @@ impl Post {
             },
             bounds,
             full_text_chars_max: settings.full_text_chars_max,
+            original_bytes_max: settings.original_bytes_max,
         }
     }
 
@@ -114,12 +116,15 @@ pub(super) struct Content {
     /// Words of a mail that was passed on inside this one.
     pub(super) inner: String,
     pub(super) attachments: Vec<Attachment>,
+    /// The page it was written as.
+    pub(super) page: Option<Attachment>,
 }
 
 /// Reads a whole mail as it came over the wire.
 pub fn incoming(post: &Post, raw: &[u8], envelope: &Envelope<'_>) -> Result<Incoming, BadInput> {
     let mail = mime::split(raw, post.caps)?;
-    let content = content(&mail, post.caps);
+    let page = original::of_mail(&mail, post.original_bytes_max);
+    let content = Content { page, ..content(&mail, post.caps) };
     Ok(of_content(post, &mail, content, envelope, raw))
 }
 
@@ -152,7 +157,7 @@ pub(super) fn of_fields(
 fn of_content(
     post: &Post,
     mail: &Mail<'_>,
-    content: Content,
+    mut content: Content,
     envelope: &Envelope<'_>,
     raw: &[u8],
 ) -> Incoming {
@@ -166,13 +171,16 @@ fn of_content(
     }
     let (ids, own_id) = (thread_ids(head), ids(head, &HeaderName::MessageId).pop());
     let subject = subject(head);
-    let (text, attachments) = shown(post, content, &subject, !ids.is_empty());
+    let page = content.page.take();
+    let (text, mut attachments) = shown(post, content, &subject, !ids.is_empty());
     if attachments.is_empty() && demand_words(&text).is_err() {
         return Incoming::Nothing("an empty mail");
     }
     let seed = own_id.clone().unwrap_or_else(|| hex::encode(Sha256::digest(raw)));
     let sender = sender(post, head, from, envelope, &seed);
     let external_id = external_id(&seed, &sender.address, &text, &attachments);
+    // After that: the same mail without its page is the same mail.
+    attachments.extend(page.filter(|_| attachments.len() < post.bounds.attachments_max));
     let root = ids.first().unwrap_or(&seed);
     let conversation = proven_thread(post, head, &ids, &sender.address, envelope);
     let threading = Threading {
@@ -337,7 +345,7 @@ fn sent_at(head: &Head<'_>) -> Option<Timestamp> {
 
 /// The message and what comes along: the writer's own words, below the subject where a thread begins with it.
 fn shown(post: &Post, content: Content, subject: &str, answers: bool) -> (String, Vec<Attachment>) {
-    let Content { text: whole, inner, mut attachments } = content;
+    let Content { text: whole, inner, mut attachments, .. } = content;
     let own = quotes::own_words(&whole);
     let own = if own.is_empty() { quotes::own_words(&inner) } else { own };
     let again = answers || own.to_lowercase().contains(&subject.to_lowercase());
@@ -355,7 +363,7 @@ fn shown(post: &Post, content: Content, subject: &str, answers: bool) -> (String
     if differs && room < post.bounds.attachments_max {
         let masked = extract::mask_secrets(everything.trim());
         let kept = shortened(&masked, post.full_text_chars_max);
-        attachments.push(named(WHOLE_TEXT, "text/plain", kept.as_bytes()));
+        attachments.push(ours(WHOLE_TEXT, "text/plain", kept.as_bytes()));
     }
     (text, attachments)
 }
@@ -438,11 +446,18 @@ fn attachment(part: &Part<'_>, kind: &str) -> Attachment {
     named(&name, kind, &part.bytes())
 }
 
-/// An attachment under a safe name.
+/// An attachment under a safe name, which is none of those that we give ourselves.
 pub(super) fn named(name: &str, kind: &str, bytes: &[u8]) -> Attachment {
+    let name = file_name(name);
+    let name = if kept_by_us(&name) { format!("sent-{name}") } else { name };
+    ours(&name, kind, bytes)
+}
+
+/// Something that is kept beside a mail.
+pub(super) fn ours(name: &str, kind: &str, bytes: &[u8]) -> Attachment {
     let kind: String = kind.chars().filter(char::is_ascii_graphic).take(FILE_CHARS_MAX).collect();
     Attachment {
-        name: file_name(name),
+        name: name.to_owned(),
         content_type: Some(kind.to_ascii_lowercase()),
         url: None,
         id: None,

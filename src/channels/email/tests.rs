@@ -16,7 +16,7 @@ use crate::channels::{BadInput, StatusUpdate};
 use crate::config::{Config, Environment, Sources};
 use crate::domain::assurance::Assurance;
 use crate::domain::delivery::DeliveryState;
-use crate::domain::message::{InboundMessage, WHOLE_TEXT};
+use crate::domain::message::{InboundMessage, WHOLE_PAGE, WHOLE_TEXT, kept_by_us};
 
 const SECRET: &str = "a long and random secret";
 
@@ -85,7 +85,7 @@ fn whole_text(message: &InboundMessage) -> String {
 }
 
 fn files(message: &InboundMessage) -> Vec<&str> {
-    message.attachments.iter().map(|a| a.name.as_str()).filter(|name| *name != WHOLE_TEXT).collect()
+    message.attachments.iter().map(|a| a.name.as_str()).filter(|name| !kept_by_us(name)).collect()
 }
 
 #[test]
@@ -160,8 +160,22 @@ fn files_come_along_under_safe_names() {
 }
 
 #[test]
+fn nobody_sends_a_file_under_a_name_that_we_give_ourselves() {
+    let raw = format!(
+        "From: ann@mail.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nwords\n--b\n\
+         Content-Type: application/octet-stream\nContent-Disposition: attachment; filename={WHOLE_PAGE}\n\nx\n--b--\n"
+    );
+    assert_eq!(files(&message_of(raw.as_bytes())), [format!("sent-{WHOLE_PAGE}")]);
+}
+
+#[test]
 fn a_page_alone_is_read_as_text() {
     let mail = message("html_only");
+    let page = mail.attachments.iter().find(|attachment| attachment.name == WHOLE_PAGE).unwrap();
+    assert!(
+        String::from_utf8_lossy(page.content.as_deref().unwrap()).contains("<p"),
+        "it is kept as it came"
+    );
     let expected = "Rückgabe\n\nIch möchte HP-10042 zurückgeben, siehe hier (https://shop.example/returns).\n\nDanke & Grüße";
     assert_eq!(mail.text, expected);
     assert!(whole_text(&mail).contains("> Wie können wir helfen?"));

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::form::Form;
 use super::read::{self, Content, Envelope, Post};
-use super::{MAILGUN, POSTMARK, SENDGRID, html, mime};
+use super::{MAILGUN, POSTMARK, SENDGRID, html, mime, original};
 use crate::channels::json;
 use crate::channels::webhook::{same_secret, signed_sha256};
 use crate::channels::{BadInput, ChannelError, Incoming, Webhook};
@@ -143,12 +143,13 @@ fn said(
             format!("has more than {} bytes; send less", caps.message_bytes_max),
         ));
     }
+    let kept = page.as_deref().and_then(|page| original::of_page(page, post.original_bytes_max));
     let plain =
         text.map(|text| text.replace("\r\n", "\n").replace('\0', "")).filter(|text| !text.trim().is_empty());
     let plain = plain.map(|text| text.chars().take(caps.text_bytes_max).collect());
     let text: Option<String> =
         plain.or_else(|| page.map(|page| html::to_text(&page, caps.html_bytes_max, caps.html_depth_max)));
-    Ok(Content { text: text.unwrap_or_default(), attachments, ..Content::default() })
+    Ok(Content { text: text.unwrap_or_default(), attachments, page: kept, ..Content::default() })
 }
 
 fn postmark(post: &Post, body: &[u8]) -> Result<Incoming, BadInput> {

@@ -4,11 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::address::{Address, Envelope};
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MessageBuilder};
+use lettre::message::{Attachment, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
 use super::read::{ANONYMOUS, Post, Threading, UNPROVEN};
 use crate::channels::notices::Notice;
-use crate::channels::{ChannelError, Outgoing};
+use crate::channels::{ChannelError, File, Outgoing};
 use crate::config::EmailSettings;
 use crate::domain::message::Author;
 
@@ -76,8 +76,7 @@ pub(super) fn compose(
         .to(Mailbox::new(None, recipient.clone()))
         .subject(subject(threading.as_ref(), outgoing.subject))
         .date(written)
-        .message_id(Some(format!("<{id}>")))
-        .header(ContentType::TEXT_PLAIN);
+        .message_id(Some(format!("<{id}>")));
     if let Some(reply_to) = tokens.plus_address(thread, outgoing.address).filter(|_| settings.plus_addresses)
     {
         let reply_to = reply_to.parse().map_err(|_| unusable("[email] address"))?;
@@ -91,10 +90,36 @@ pub(super) fn compose(
     }
     let envelope =
         Envelope::new(Some(sender), vec![recipient]).map_err(|_| unusable("what the customer wrote from"))?;
-    let message = builder.body(outgoing.text.to_owned());
-    let message =
-        message.map_err(|error| ChannelError::Permanent(format!("the mail cannot be written: {error}")))?;
+    let message = if outgoing.files.is_empty() {
+        let message = builder.header(ContentType::TEXT_PLAIN).body(outgoing.text.to_owned());
+        message.map_err(|error| ChannelError::Permanent(format!("the mail cannot be written: {error}")))?
+    } else {
+        with_files(builder, &outgoing, settings.files_bytes_max)?
+    };
     Ok(Letter { id, envelope, bytes: message.formatted() })
+}
+
+/// The words, and the files beside them.
+fn with_files(
+    builder: MessageBuilder,
+    outgoing: &Outgoing<'_>,
+    bytes_max: usize,
+) -> Result<Message, ChannelError> {
+    let bytes: usize = outgoing.files.iter().map(|file| file.content.len()).sum();
+    if bytes > bytes_max {
+        let why = format!("the files have {bytes} bytes and [email] files_bytes_max is {bytes_max}");
+        return Err(ChannelError::Permanent(why));
+    }
+    let cannot = |why: String| ChannelError::Permanent(format!("the mail cannot be written: {why}"));
+    // The same at every try, as the whole mail is, and nothing that stands in a text.
+    let boundary = format!("=_{}", outgoing.delivery.id);
+    let words = SinglePart::plain(outgoing.text.to_owned());
+    let mut parts = MultiPart::mixed().boundary(boundary).singlepart(words);
+    for File { name, content_type, content } in outgoing.files {
+        let kind = ContentType::parse(content_type).map_err(|error| cannot(error.to_string()))?;
+        parts = parts.singlepart(Attachment::new(name.clone()).body(content.to_vec(), kind));
+    }
+    builder.multipart(parts).map_err(|error| cannot(error.to_string()))
 }
 
 /// Writes words for somebody who works here; the same Message-ID at every try.

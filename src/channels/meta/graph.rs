@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use reqwest::multipart::Form;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -80,6 +81,12 @@ impl Graph {
     /// Sends a message; the answer that it was taken, else who must act.
     pub(in crate::channels) async fn send(&self, path: &str, body: &Value) -> Result<Value, ChannelError> {
         judged(outgoing::call(self.request(path, body)).await?)
+    }
+
+    /// Brings a file; what the answer says of it.
+    pub(in crate::channels) async fn upload(&self, path: &str, form: Form) -> Result<Value, ChannelError> {
+        let request = self.client.post(self.at(path)).bearer_auth(self.token.expose_secret());
+        judged(outgoing::call(request.multipart(form)).await?)
     }
 
     /// Sends something that may be lost without harm.

@@ -4,15 +4,17 @@
 //! <https://developers.facebook.com/docs/instagram-platform>. The names of fields are from memory and read leniently.
 
 use futures_util::future::BoxFuture;
+use reqwest::multipart::Form;
 use serde_json::{Value, json};
 
 use super::graph::{Graph, reason};
 use super::{BATCH_MAX, ID_CHARS_MAX, Keys, entries};
 use crate::channels::content::{self, Content};
+use crate::channels::files::Kind;
 use crate::channels::json::Fields;
 use crate::channels::{
-    BadInput, Bounds, ChannelAdapter, ChannelError, Incoming, LABEL_CHARS_MAX, Outgoing, Pace, StatusUpdate,
-    Webhook, WebhookAnswer,
+    BadInput, Bounds, ChannelAdapter, ChannelError, File, Incoming, LABEL_CHARS_MAX, Outgoing, Pace,
+    StatusUpdate, Webhook, WebhookAnswer,
 };
 use crate::config::MetaSettings;
 use crate::domain::assurance::Assurance;
@@ -23,6 +25,9 @@ use crate::domain::time::Timestamp;
 
 /// Where messages and marks are posted: the account that the token belongs to.
 const SEND_PATH: &str = "me/messages";
+
+/// Where files are brought beforehand.
+const FILES_PATH: &str = "me/message_attachments";
 
 /// What tells the two apart.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +109,20 @@ impl ChannelAdapter for Social {
         Some(Box::pin(async move { self.graph.mark(SEND_PATH, &body).await }))
     }
 
+    fn upload<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        Box::pin(async move {
+            let Some(file) = outgoing.files.first() else { return Ok(None) };
+            // What is not reusable cannot be named by a message of its own.
+            let attachment = json!({"type": self.kind(file)?.name, "payload": {"is_reusable": true}});
+            let form = Form::new()
+                .text("message", json!({"attachment": attachment}).to_string())
+                .part("filedata", file.part()?);
+            let kept = self.graph.upload(FILES_PATH, form).await?;
+            let id = kept.get("attachment_id").and_then(Value::as_str).map(str::to_owned);
+            id.map(Some).ok_or_else(|| ChannelError::later("the file was taken without an id"))
+        })
+    }
+
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         Box::pin(async move {
             if !outgoing.window_open {
@@ -111,7 +130,14 @@ impl ChannelAdapter for Social {
                 let why = reason(10, Some(2_018_278), "outside the 24 hours after the customer's last words");
                 return Err(ChannelError::Permanent(why));
             }
-            let mut message = json!({"text": outgoing.text});
+            let mut message = match outgoing.files.first() {
+                Some(file) => {
+                    let brought =
+                        outgoing.uploaded.ok_or_else(|| ChannelError::later("the file was not brought"))?;
+                    json!({"attachment": {"type": self.kind(file)?.name, "payload": {"attachment_id": brought}}})
+                }
+                None => json!({"text": outgoing.text}),
+            };
             if !outgoing.choices.is_empty() {
                 let replies: Vec<Value> = outgoing
                     .choices
@@ -141,6 +167,12 @@ struct From {
 }
 
 impl Social {
+    /// As what a file leaves.
+    fn kind(&self, file: &File) -> Result<&'static Kind, ChannelError> {
+        let kind = self.rules().files.kind(&file.content_type, file.content.len());
+        kind.ok_or_else(|| ChannelError::Permanent("no file that this channel takes".to_owned()))
+    }
+
     fn event(&self, mut event: Fields, found: &mut Vec<Incoming>) -> Result<(), BadInput> {
         if let Some(mut message) = event.maybe_object("message")? {
             if message.flag("is_echo")? == Some(true) {

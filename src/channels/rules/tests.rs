@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::ids::{CaseId, MessageId};
-use crate::domain::message::{Author, Visibility};
+use crate::domain::ids::{AttachmentId, CaseId, MessageId};
+use crate::domain::message::{Attachment, Visibility};
 use crate::domain::time::Timestamp;
 
 fn message(text: &str, choices: &[&str]) -> Message {
@@ -129,6 +129,40 @@ fn free_words_are_sent_while_the_window_is_open() {
         assert!(rules.window_open(Some(window - 1)) && !rules.window_open(Some(window)), "{}", rules.channel);
         assert!(!rules.window_open(None), "nobody has written there: {}", rules.channel);
     }
+}
+
+/// What an agent attached leaves as the medium takes it; what a customer sent, or what stays with another channel, never.
+#[test]
+fn files_leave_with_the_words_or_after_them_or_not_at_all() {
+    let file = |name: &str, id: Option<&str>| Attachment {
+        name: name.to_owned(),
+        content_type: None,
+        url: None,
+        id: id.map(|id| AttachmentId::parse(id).unwrap()),
+        content: None,
+    };
+    let files = vec![file("elsewhere", None), file("a.png", Some("f1")), file("b.pdf", Some("f2"))];
+    for rules in RULES {
+        let mut said = Message { author: Author::Agent, attachments: files.clone(), ..message("Here.", &[]) };
+        let parts = |said: &Message| -> Vec<(String, Vec<usize>)> {
+            rules.parts(said).into_iter().map(|part| (part.text, part.files)).collect()
+        };
+        let words = |files: &[usize]| ("Here.".to_owned(), files.to_vec());
+        let bare = |files: &[usize]| (String::new(), files.to_vec());
+        let (with_words, alone) = match rules.files {
+            Files::Refused(_) | Files::Fetched => (vec![words(&[])], vec![bare(&[])]),
+            Files::Together { .. } => (vec![words(&[1, 2])], vec![bare(&[1, 2])]),
+            Files::Apart(_) => (vec![words(&[]), bare(&[1]), bare(&[2])], vec![bare(&[1]), bare(&[2])]),
+        };
+        assert_eq!(parts(&said), with_words, "{}", rules.channel);
+        said.text.clear();
+        assert_eq!(parts(&said), alone, "{}", rules.channel);
+        let theirs = Message { author: Author::Customer, ..said };
+        assert_eq!(parts(&theirs), [bare(&[])], "{}", rules.channel);
+    }
+    let refused: Vec<&str> =
+        RULES.iter().filter(|rules| matches!(rules.files, Files::Refused(_))).map(|r| r.channel).collect();
+    assert_eq!(refused, ["sms", "voice", "instagram"]);
 }
 
 /// The cells that are only looked up: who has what.

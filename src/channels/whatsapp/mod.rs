@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use reqwest::multipart::Form;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -22,6 +23,9 @@ mod write;
 
 /// Its name in the record.
 pub const NAME: &str = "whatsapp";
+
+/// The last step of the address to which messages are posted.
+const MESSAGES: &str = "messages";
 
 /// A number that answers.
 pub struct WhatsApp {
@@ -76,11 +80,11 @@ impl WhatsApp {
         }
     }
 
-    /// Where messages of this thread are posted: by the number that the customer wrote to.
-    fn path(&self, threading: Option<&str>) -> String {
+    /// Where messages of this thread, or its `media`, are posted: by the number that the customer wrote to.
+    fn path(&self, threading: Option<&str>, what: &str) -> String {
         let noted = threading.and_then(|text| serde_json::from_str::<Threading>(text).ok());
         let number = noted.and_then(|noted| noted.number);
-        format!("{}/messages", number.as_deref().unwrap_or(&self.number))
+        format!("{}/{what}", number.as_deref().unwrap_or(&self.number))
     }
 }
 
@@ -114,7 +118,7 @@ impl ChannelAdapter for WhatsApp {
     }
 
     fn seen<'a>(&'a self, message: &'a InboundMessage) -> Option<BoxFuture<'a, ()>> {
-        let path = self.path(message.threading.as_deref());
+        let path = self.path(message.threading.as_deref(), MESSAGES);
         let mut body =
             json!({"messaging_product": "whatsapp", "status": "read", "message_id": message.external_id});
         if self.pace == Pace::Slow {
@@ -124,10 +128,24 @@ impl ChannelAdapter for WhatsApp {
         Some(Box::pin(async move { self.graph.mark(&path, &body).await }))
     }
 
+    fn upload<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
+        Box::pin(async move {
+            let Some(file) = outgoing.files.first() else { return Ok(None) };
+            write::kind(&outgoing, file)?;
+            let form = Form::new()
+                .text("messaging_product", "whatsapp")
+                .text("type", file.content_type.clone())
+                .part("file", file.part()?);
+            let kept = self.graph.upload(&self.path(outgoing.threading, "media"), form).await?;
+            let id = kept.get("id").and_then(Value::as_str).map(str::to_owned);
+            id.map(Some).ok_or_else(|| ChannelError::later("the file was taken without an id"))
+        })
+    }
+
     fn send<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Option<String>, ChannelError>> {
         Box::pin(async move {
             let body = self.shaped(&outgoing)?;
-            let taken = self.graph.send(&self.path(outgoing.threading), &body).await?;
+            let taken = self.graph.send(&self.path(outgoing.threading, MESSAGES), &body).await?;
             Ok(taken.pointer("/messages/0/id").and_then(Value::as_str).map(str::to_owned))
         })
     }

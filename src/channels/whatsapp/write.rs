@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Template, WhatsApp};
 use crate::channels::content::one_line;
-use crate::channels::{ChannelError, Outgoing};
+use crate::channels::files::Kind;
+use crate::channels::{ChannelError, File, Outgoing, rules};
 
 /// Most reply buttons, and the longest words on one.
 const BUTTONS_MAX: usize = 3;
@@ -21,7 +22,9 @@ pub(super) const CALLBACK_FIELD: &str = "biz_opaque_callback_data";
 impl WhatsApp {
     /// The request that sends one part.
     pub(super) fn shaped(&self, outgoing: &Outgoing<'_>) -> Result<Value, ChannelError> {
-        let (kind, content) = if outgoing.window_open {
+        let (kind, content) = if let Some(file) = outgoing.files.first() {
+            attached(outgoing, file)?
+        } else if outgoing.window_open {
             self.free(outgoing)
         } else {
             let template = self.template.as_ref().ok_or_else(|| {
@@ -63,6 +66,27 @@ impl WhatsApp {
         };
         ("interactive", interactive)
     }
+}
+
+/// As what a file leaves; nothing is approved beforehand that could carry one.
+pub(super) fn kind(outgoing: &Outgoing<'_>, file: &File) -> Result<&'static Kind, ChannelError> {
+    if !outgoing.window_open {
+        let why = "131047 more than 24 hours since the customer wrote: no file can be sent then";
+        return Err(ChannelError::Permanent(why.to_owned()));
+    }
+    let kind = rules::of(super::NAME).files.kind(&file.content_type, file.content.len());
+    kind.ok_or_else(|| ChannelError::Permanent("131053 no file that WhatsApp takes".to_owned()))
+}
+
+/// A file that has been brought.
+fn attached(outgoing: &Outgoing<'_>, file: &File) -> Result<(&'static str, Value), ChannelError> {
+    let kind = kind(outgoing, file)?;
+    let brought = outgoing.uploaded.ok_or_else(|| ChannelError::later("the file was not brought"))?;
+    let mut content = json!({"id": brought});
+    if kind.name == "document" {
+        content["filename"] = file.name.as_str().into();
+    }
+    Ok((kind.name, content))
 }
 
 fn id(at: usize) -> String {

@@ -176,7 +176,7 @@ impl OtherDesk {
 /// A message's words and the names of its files.
 pub(super) fn words_of(message: &Message) -> String {
     let mut words = message.text.clone();
-    for file in &message.attachments {
+    for file in message.files() {
         words.push_str("\n[file: ");
         words.push_str(&file.name);
         words.push(']');

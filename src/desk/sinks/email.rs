@@ -108,6 +108,8 @@ impl Mailbox {
             message: &message,
             text,
             choices: &[],
+            files: &[],
+            uploaded: None,
             address: &self.address,
             threading,
             window_open: true,

@@ -126,11 +126,11 @@ impl Doing<'_> {
     }
 
     async fn reply(mut self) -> Result<String, ApiError> {
-        let text = words(self.edge, self.fields.remove("text"))?;
+        let written = self.fields.remove("text");
         let (agent, case) = (self.signed_in.agent.id.clone(), self.at.case.clone());
         let store = &self.edge.app.store;
         if self.fields.get("kind").is_some_and(|kind| kind == "note") {
-            act::note(self.at, &text).await?;
+            act::note(self.at, &words(self.edge, written)?).await?;
             store.drop_draft(&agent, &case).await?;
             return Ok("?said=noted".to_owned());
         }
@@ -156,10 +156,15 @@ impl Doing<'_> {
             Some(_) => store.uploaded(&agent, &case).await?,
             None => Vec::new(),
         };
-        if !files.is_empty() && !way.limit.files {
-            return Err(ApiError::conflict(
-                "this channel takes no files from us; take them off, or choose another way",
-            ));
+        // Files alone may say it all.
+        let blank = written.as_ref().is_none_or(|text| text.trim().is_empty());
+        let text = if blank && !files.is_empty() { String::new() } else { words(self.edge, written)? };
+        let sizes: Vec<_> = files
+            .iter()
+            .map(|file| (file.name.as_str(), file.content_type.as_deref(), file.content.len()))
+            .collect();
+        if let Some(problem) = way.limit.files.problem(&sizes) {
+            return Err(ApiError::conflict(problem));
         }
         let own = way.own;
         let to = (!own).then(|| (way.channel.clone(), way.conversation.clone()));

@@ -18,6 +18,7 @@ use crate::channels::twilio::segments;
 use crate::channels::{rules, sms};
 use crate::desk::act::Actor;
 use crate::domain::ids::{AttachmentId, CaseId, MessageId};
+use crate::domain::message::kept_by_us;
 use crate::domain::role::Right;
 use crate::pipeline::Suggestion;
 use crate::store::{AgentDraft, StoredAttachment};
@@ -94,6 +95,17 @@ pub(super) async fn measure(
             segments::Encoding::Ucs2 => "every letter costs more",
         });
     }
+    if let Some(id) = fields.get("case").and_then(|id| CaseId::parse(id).ok()) {
+        // Their own alone, so that the case itself need not be looked at.
+        let chosen = edge.app.store.uploads(&signed_in.agent.id, &id).await?;
+        let sizes: Vec<_> = chosen
+            .iter()
+            .map(|file| (file.name.as_str(), file.content_type.as_deref(), file.bytes.max(0) as usize))
+            .collect();
+        let adapter = edge.app.pipeline.parts().channels.get(channel);
+        let takes = adapter.map_or(rules::of(channel).files, |adapter| adapter.files());
+        told["files"] = json!(takes.problem(&sizes));
+    }
     Ok(Json(told))
 }
 
@@ -158,7 +170,7 @@ pub(super) async fn upload(
     genuine(&edge, &signed_in, &parts.headers)?;
     let (store, limits, agent) = (&edge.app.store, &edge.app.config.limits, &signed_in.agent.id);
     let known = store.uploads(agent, &case).await?;
-    let used: i64 = known.iter().map(|(_, _, bytes)| *bytes).sum();
+    let used: i64 = known.iter().map(|file| file.bytes).sum();
     let room = (limits.attachment_bytes_max as i64 - used).max(0) as usize;
     if known.len() >= limits.attachments_max {
         return Err(ApiError::invalid(format!("at most {} files go with one reply", limits.attachments_max)));
@@ -177,7 +189,7 @@ pub(super) async fn upload(
         case: case.clone(),
         // It has none yet; the reply gives it one.
         message: MessageId::new(edge.app.clock.new_id()),
-        name: if name.trim().is_empty() { "file".to_owned() } else { name },
+        name: if name.trim().is_empty() || kept_by_us(&name) { "file".to_owned() } else { name },
         content_type: text("content-type").map(|kind| kind.chars().take(100).collect()),
         content: Arc::from(content.as_ref()),
         at: edge.app.clock.now(),
@@ -202,11 +214,7 @@ pub(super) async fn drop_file(
 
 async fn files(edge: &Edge, signed_in: &SignedIn, id: &str) -> Result<Json<Value>, ApiError> {
     let files = edge.app.store.uploads(&signed_in.agent.id, &case_id(id)?).await?;
-    let files: Vec<Value> = files
-        .iter()
-        .map(|(id, name, bytes)| json!({"id": id, "name": name, "size": shown::size(*bytes)}))
-        .collect();
-    Ok(Json(json!({"files": files})))
+    Ok(Json(json!({"files": files.iter().map(shown::upload).collect::<Vec<_>>()})))
 }
 
 /// A call without a form: it comes from this very site, with the token of this session in a header.

@@ -75,6 +75,7 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
         .route("/console/cases/{id}/files/{file}", post(calls::drop_file))
         .route("/console/cases/{id}/{act}", post(acts::act))
         .route("/console/attachments/{id}", get(pages::case::attachment))
+        .route("/console/originals/{id}", get(pages::original::original))
         .route("/console/offers", get(offers::show))
         .route("/console/offers/{id}/{answer}", post(offers::answer))
         .route("/console/presence", post(offers::presence))

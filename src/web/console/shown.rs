@@ -11,12 +11,12 @@ use crate::domain::assurance::Assurance;
 use crate::domain::case::{Case, CaseState, Resolution, SettledAs};
 use crate::domain::delivery::{Delivery, DeliveryState};
 use crate::domain::handoff::{Handoff, Known};
-use crate::domain::message::{Message, Visibility};
+use crate::domain::message::{Message, Visibility, WHOLE_PAGE};
 use crate::domain::rating::Rating;
 use crate::domain::receipt::CallStatus;
 use crate::domain::team::Agent;
 use crate::domain::time::Timestamp;
-use crate::store::{DeskCase, DeskState};
+use crate::store::{DeskCase, DeskState, Upload};
 
 /// What a customer was asked about a case and what they answered; nothing where nobody was asked.
 pub(super) fn rating(rating: &Rating, people: &BTreeMap<String, String>) -> Value {
@@ -102,6 +102,11 @@ pub(super) fn size(bytes: i64) -> String {
     }
 }
 
+/// A file that was chosen for a reply.
+pub(super) fn upload(file: &Upload) -> Value {
+    json!({"id": file.id, "name": file.name, "size": size(file.bytes)})
+}
+
 /// Who did something, as the log names them.
 pub(super) fn by(by: &str, people: &BTreeMap<String, String>) -> String {
     match by.split_once(':') {
@@ -140,7 +145,7 @@ pub(super) fn way(way: &Way) -> Value {
         "key": way.key(), "id": way.channel, "channel": channel(&way.channel), "own": way.own,
         "address": way.address.as_ref().filter(|_| way.channel != "web_chat" && way.channel != "in_app"),
         "closed": way.closed.map(Closed::words), "window": window,
-        "most": way.limit.most, "bytes": way.limit.bytes, "segments": way.limit.segments, "files": way.limit.files,
+        "most": way.limit.most, "bytes": way.limit.bytes, "segments": way.limit.segments, "files": way.limit.files.words(),
     })
 }
 
@@ -219,7 +224,9 @@ pub(super) fn entry(message: &Message, people: &BTreeMap<String, String>, delive
         "at": message.at,
         "citations": message.citations.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(),
         "sent": stands,
-        "files": message.attachments.iter().map(|one| json!({"name": one.name, "id": one.id})).collect::<Vec<_>>(),
+        "files": message.attachments.iter().filter(|one| one.id.is_none() || one.name != WHOLE_PAGE)
+            .map(|one| json!({"name": one.name, "id": one.id})).collect::<Vec<_>>(),
+        "original": message.attachments.iter().find(|one| one.name == WHOLE_PAGE).and_then(|one| one.id.as_ref()),
     })
 }
 

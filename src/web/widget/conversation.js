@@ -99,6 +99,13 @@ class Conversation extends EventTarget {
     });
   }
 
+  // A file of the thread: only this session may have it, so it is fetched and handed to the page.
+  async file(id) {
+    const answer = await this.call('GET', '/widget/files/' + encodeURIComponent(id), undefined);
+    if (!answer.ok) throw new Error('file ' + answer.status);
+    return answer.blob();
+  }
+
   // --- live ---
 
   async run() {

@@ -184,19 +184,39 @@ class FirstlineChat extends HTMLElement {
 
   // --- drawing ---
 
-  bubble({ author, text, at, citations }, note) {
+  bubble({ author, text, at, citations, attachments }, note) {
     const mine = author === 'customer';
     const words = this.make('p', 'words', { dir: 'auto' });
     if (mine) words.textContent = text; else linked(words, text);
     const small = this.make('span', 'note', {}, note || (at ? clock(at) : ''));
     const who = { customer: 'You', assistant: 'Assistant', agent: 'Support colleague' }[author] || author;
     const node = this.make('article', 'bubble ' + (mine ? 'mine' : author), {}, this.make('span', author === 'agent' ? 'who' : 'unseen', {}, who + (author === 'agent' ? '' : ': ')), words);
+    words.hidden = !text;
+    for (const file of attachments || []) if (file.id) node.append(this.file(file));
     if (citations && citations.length) node.append(this.make('span', 'sources', {}, 'From: ' + citations.map((c) => c.title).join(' · ')));
     node.append(small);
     if (note) node.classList.add('on-its-way');
     this.log.append(node);
     if (!this.restoring) this.toNewest();
     return { node, note: small, text, pending: false };
+  }
+
+  file({ id, name }) {
+    const button = this.make('button', 'file', { type: 'button' }, name);
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      try {
+        const address = URL.createObjectURL(await this.conversation.file(id));
+        const link = this.make('a', '', { href: address, download: name });
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(address), 60000);
+        this.notice.textContent = '';
+      } catch {
+        this.notice.textContent = 'The file could not be fetched. Please try again.';
+      }
+      button.disabled = false;
+    });
+    return button;
   }
 
   offer(choices) {

@@ -232,7 +232,8 @@ async fn chosen_files_wait_for_their_reply(record: Arc<Record>) {
         store.keep_upload(&eva, &file(id)).await.unwrap();
     }
     let listed = store.uploads(&eva, &case_id("ann")).await.unwrap();
-    assert_eq!(listed[0], (AttachmentId::parse("f1").unwrap(), "f1.pdf".to_owned(), 4));
+    assert_eq!((listed[0].id.as_str(), listed[0].name.as_str(), listed[0].bytes), ("f1", "f1.pdf", 4));
+    assert_eq!(listed[0].content_type, file("f1").content_type);
     assert_eq!(store.uploaded(&eva, &case_id("ann")).await.unwrap(), [file("f1"), file("f2")]);
     store.drop_uploads(&eva, &case_id("ann"), Some(&AttachmentId::parse("f1").unwrap())).await.unwrap();
     assert_eq!(store.uploaded(&eva, &case_id("ann")).await.unwrap(), [file("f2")]);

@@ -25,6 +25,7 @@ on_both! {
     a_lease_is_renewed_by_its_holder_only
     a_delivery_is_taken_once_until_its_lease_ends
     a_delivery_that_was_taken_and_never_recorded_may_have_left
+    a_delivery_is_held_longer_only_as_it_was_taken
     a_delivery_only_moves_forward
     an_effect_is_settled_once
     limits_count_what_may_have_happened
@@ -217,6 +218,29 @@ async fn a_delivery_that_was_taken_and_never_recorded_may_have_left(record: Arc<
         let taken = store.due_deliveries("them", after, LEASE_MS, 9).await.unwrap();
         assert_eq!(taken[0].state, DeliveryState::Unknown, "whoever had it said nothing");
     }
+}
+
+async fn a_delivery_is_held_longer_only_as_it_was_taken(record: Arc<Record>) {
+    let store = &record.store;
+    store.commit(unit("ann", vec![Change::Deliver(delivery("ann"))])).await.unwrap();
+    let taken = store.due_deliveries("us", NOW, LEASE_MS, 9).await.unwrap().remove(0);
+    let until = NOW.plus_ms(5 * LEASE_MS);
+    assert!(store.hold_delivery(&taken, "", until).await.unwrap());
+    assert!(
+        !store.hold_delivery(&taken, "us", until.plus_ms(1)).await.unwrap(),
+        "it is held by that call alone"
+    );
+    assert_eq!(store.due_deliveries("them", until.plus_ms(-1), LEASE_MS, 9).await.unwrap(), []);
+    // Held by nobody, it is taken up without doubt; held by somebody who is gone, it may have left.
+    let again = store.due_deliveries("them", until, LEASE_MS, 9).await.unwrap().remove(0);
+    assert_eq!(again.state, DeliveryState::Pending);
+    assert!(store.hold_delivery(&again, "them", until.plus_ms(3 * LEASE_MS)).await.unwrap());
+    let later = until.plus_ms(3 * LEASE_MS);
+    let doubted = store.due_deliveries("us", later, LEASE_MS, 9).await.unwrap().remove(0);
+    assert_eq!(doubted.state, DeliveryState::Unknown);
+    // What has left is held by nobody any more.
+    store.commit(delivered("ann", DeliveryState::Sent, NOW)).await.unwrap();
+    assert!(!store.hold_delivery(&doubted, "us", later.plus_ms(1)).await.unwrap());
 }
 
 async fn a_delivery_only_moves_forward(record: Arc<Record>) {

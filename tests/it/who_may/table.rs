@@ -168,6 +168,8 @@ pub(super) const CONSOLE: &[Row] = &[
     row(("GET", "/console/cases/{id}"), Case, EVERYBODY, &[200]),
     row(("GET", "/console/cases/{id}/stream"), Case, EVERYBODY, &[200]),
     row(("GET", "/console/attachments/{id}"), File, EVERYBODY, &[200]),
+    // This file is there, and is no page of a mail.
+    row(("GET", "/console/originals/{id}"), File, EVERYBODY, &[404]),
     act("/console/cases/{id}/reply", WORKERS, &[400]),
     act("/console/cases/{id}/take", WORKERS, &[303, 409]),
     act("/console/cases/{id}/release", WORKERS, &[303, 409]),

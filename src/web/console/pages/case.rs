@@ -151,12 +151,7 @@ async fn compose(
     // What was seen is what this page shows: whoever is told of a change has now seen it.
     context["seen"] = context["last"].clone();
     context["reply_id"] = json!(edge.app.clock.new_id().to_string());
-    context["files"] = json!(
-        files
-            .iter()
-            .map(|(id, name, bytes)| json!({"id": id, "name": name, "size": shown::size(*bytes)}))
-            .collect::<Vec<_>>()
-    );
+    context["files"] = json!(files.iter().map(shown::upload).collect::<Vec<_>>());
     context["macros"] =
         json!(macros.iter().map(|one| json!({"id": one.id, "title": one.title})).collect::<Vec<_>>());
     context["most"] = json!(edge.app.config.limits.message_chars_max);

@@ -80,7 +80,9 @@ export function composer(id) {
   let measuring = 0;
   function measure() {
     clearTimeout(measuring);
-    if (kind() === 'note' || !text.value.trim()) {
+    const attached = document.querySelector('#files li') !== null;
+    text.required = kind() === 'note' || !attached;
+    if (kind() === 'note' || !(text.value.trim() || attached)) {
       meter.textContent = kind() === 'note' ? 'The customer never sees a note.' : standing;
       meter.classList.remove('over');
       return;
@@ -88,7 +90,7 @@ export function composer(id) {
     measuring = setTimeout(async () => {
       const place = chosen();
       const measured = text.value;
-      const fields = new URLSearchParams({ csrf, channel: place.dataset.channel, text: measured });
+      const fields = new URLSearchParams({ csrf, case: id, channel: place.dataset.channel, text: measured });
       const answer = await fetch('/console/measure', { method: 'POST', body: fields, headers: { accept: 'application/json' } }).catch(() => null);
       if (!answer || !answer.ok) return;
       const told = await answer.json().catch(() => null);
@@ -97,11 +99,13 @@ export function composer(id) {
       if (told.segments) lines.push(told.segments + (told.segments === 1 ? ' segment' : ' segments') + ', ' + told.alphabet);
       if (told.parts > 1) lines.push('leaves in ' + told.parts + ' messages');
       if (place.dataset.window) lines.push(place.dataset.window);
-      if (document.querySelector('#files li') && !('files' in place.dataset)) lines.push('this channel takes no files');
+      if (attached) lines.push(told.files || 'takes ' + place.dataset.files);
       meter.textContent = lines.join(' · ');
-      meter.classList.toggle('over', told.parts > 1);
+      meter.classList.toggle('over', told.parts > 1 || Boolean(told.files));
     }, MEASURE_MS);
   }
+
+  document.addEventListener('files', measure);
 
   let keeping = 0;
   function changed() {

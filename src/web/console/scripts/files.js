@@ -20,6 +20,7 @@ export function files(id, csrf, tell) {
       item.append(file.name + ' ', size, ' ', off);
       return item;
     }));
+    document.dispatchEvent(new Event('files'));
   };
   const call = async (path, options) => {
     const answer = await fetch('/console/cases/' + id + '/files' + path, { method: 'POST', ...options }).catch(() => null);

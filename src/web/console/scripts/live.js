@@ -46,6 +46,7 @@ export function replace(page, but = []) {
     if (seen.get(part.id) === text) continue;
     seen.set(part.id, text);
     const focused = place(part);
+    const originals = [...part.querySelectorAll('details.original[open]')].map((one) => one.closest('article').id);
     const atEnd = part.scrollHeight - part.scrollTop - part.clientHeight < 60;
     const top = part.scrollTop;
     part.replaceChildren(...fresh.childNodes);
@@ -53,6 +54,7 @@ export function replace(page, but = []) {
       if (fresh.hasAttribute(name)) part.setAttribute(name, fresh.getAttribute(name));
     }
     times(part);
+    for (const id of originals) part.querySelector('#' + CSS.escape(id) + ' details.original')?.setAttribute('open', '');
     part.scrollTop = part.id === 'thread' && atEnd ? part.scrollHeight : top;
     if (focused) part.querySelector('[data-case="' + CSS.escape(focused) + '"]')?.focus();
   }
