@@ -1,7 +1,7 @@
 //! The ways by which an agent may answer a customer: the thread of the case, and other threads that are proven to be theirs.
 
 use crate::channels::rules::{Length, Rules};
-use crate::channels::{Channels, Files};
+use crate::channels::{ChannelAdapter, Channels, Files};
 use crate::domain::assurance::Assurance;
 use crate::domain::case::Case;
 use crate::domain::customer::{Identity, Link};
@@ -148,7 +148,7 @@ async fn way(
             most,
             bytes,
             segments: channel == crate::channels::sms::NAME,
-            files: adapter.map_or(rules.files, |adapter| adapter.files()),
+            files: adapter.map_or(rules.files, ChannelAdapter::files),
         },
     })
 }

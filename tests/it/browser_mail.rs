@@ -1,31 +1,37 @@
 //! Mail and files in a real browser: an HTML mail is looked at as it came and can do nothing, and a file goes out with an
 //! answer and arrives in the chat.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use fantoccini::Locator;
 use firstline::providers::{Outbox, ProviderCall};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio_util::task::TaskTracker;
 
 use crate::support::browser::{Browser, ENTER};
 use crate::support::connected::{Connected, eventually};
 use crate::support::site::{Site, http};
 
-/// Somewhere that nothing of a mail may ever reach; how often something has.
-async fn elsewhere() -> (String, Arc<AtomicUsize>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// Somewhere that nothing of a mail may ever reach, and what has been asked there: the first line, or nothing where
+/// somebody only connected. It has an address of its own, on which nobody else is looked for.
+async fn elsewhere() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.77:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let reached = Arc::new(AtomicUsize::new(0));
-    let counting = reached.clone();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asking = asked.clone();
     // It ends with the runtime of its test.
     TaskTracker::new().spawn(async move {
-        while listener.accept().await.is_ok() {
-            counting.fetch_add(1, Ordering::SeqCst);
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut bytes = [0; 200];
+            let patience = std::time::Duration::from_millis(300);
+            let read = tokio::time::timeout(patience, stream.read(&mut bytes)).await;
+            let told = &bytes[..read.map_or(0, |read| read.unwrap_or(0))];
+            let line = String::from_utf8_lossy(told).lines().next().unwrap_or_default().to_owned();
+            asking.lock().unwrap().push(line);
         }
     });
-    (address, reached)
+    (address, asked)
 }
 
 /// A page that tries whatever a page can try to run something, to fetch something or to lead away.
@@ -107,7 +113,7 @@ async fn a_while() {
 async fn a_hostile_mail_is_looked_at_as_it_came_runs_nothing_and_reaches_nobody() {
     let Some(agent) = Browser::open(None).await else { return };
     let desk = by_mail().await;
-    let (at, reached) = elsewhere().await;
+    let (at, asked) = elsewhere().await;
     let (status, said) = desk.post(&mail(&desk, 41, &hostile(&at))).await;
     assert_eq!(status, 200, "{said}");
     let case = case_of(&desk).await;
@@ -142,7 +148,7 @@ async fn a_hostile_mail_is_looked_at_as_it_came_runs_nothing_and_reaches_nobody(
         agent.ask("return [window.hacked === undefined, location.pathname];").await,
         json!([true, format!("/console/cases/{case}")])
     );
-    assert_eq!(reached.load(Ordering::SeqCst), 0, "nothing of it asked anybody anything");
+    assert_eq!(*asked.lock().unwrap(), [""; 0], "nothing of it asked anybody anything");
     // On a page of its own neither.
     agent.goto(policy[2].as_str().unwrap()).await;
     a_while().await;
@@ -151,11 +157,11 @@ async fn a_hostile_mail_is_looked_at_as_it_came_runs_nothing_and_reaches_nobody(
     }
     a_while().await;
     assert_eq!(agent.ask("return document.title;").await, "The mail as it came");
-    assert_eq!(reached.load(Ordering::SeqCst), 0);
+    assert_eq!(*asked.lock().unwrap(), [""; 0]);
     headers(&desk, policy[2].as_str().unwrap()).await;
     // That the counting works.
-    _ = http().get(&at).timeout(std::time::Duration::from_millis(200)).send().await;
-    assert_eq!(reached.load(Ordering::SeqCst), 1);
+    _ = http().get(&at).timeout(std::time::Duration::from_millis(500)).send().await;
+    assert_eq!(*asked.lock().unwrap(), ["GET / HTTP/1.1"]);
     agent.close().await;
 }
 

@@ -88,6 +88,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::desks::mail::NAMES,
         crate::email::NAMES,
         crate::erasure::NAMES,
+        crate::files_out::NAMES,
         crate::identity::NAMES,
         crate::identity::codes::NAMES,
         crate::identity::merges::NAMES,

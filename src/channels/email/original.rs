@@ -109,17 +109,14 @@ fn with_pictures(page: &str, pictures: &[Picture<'_>], bytes_max: usize) -> Stri
         let end = after.char_indices().take(NAME_BYTES_MAX + 1).find(|(_, c)| ends(*c));
         let (name, behind) = after.split_at(end.map_or(0, |(at, _)| at));
         let found = known.get(name).filter(|(bytes, _)| bytes.len().saturating_mul(4) / 3 + 64 <= left);
-        match found {
-            Some((bytes, kind)) => {
-                let encoded = STANDARD.encode(bytes);
-                left = left.saturating_sub(encoded.len() + 64);
-                whole.extend(["data:", kind, ";base64,", &encoded]);
-                rest = behind;
-            }
-            None => {
-                whole.push_str(INSIDE);
-                rest = after;
-            }
+        if let Some((bytes, kind)) = found {
+            let encoded = STANDARD.encode(bytes);
+            left = left.saturating_sub(encoded.len() + 64);
+            whole.extend(["data:", kind, ";base64,", &encoded]);
+            rest = behind;
+        } else {
+            whole.push_str(INSIDE);
+            rest = after;
         }
     }
     whole.push_str(rest);

@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::address::{Address, Envelope};
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Body, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
 use super::read::{ANONYMOUS, Post, Threading, UNPROVEN};
 use crate::channels::notices::Notice;
@@ -117,7 +117,10 @@ fn with_files(
     let mut parts = MultiPart::mixed().boundary(boundary).singlepart(words);
     for File { name, content_type, content } in outgoing.files {
         let kind = ContentType::parse(content_type).map_err(|error| cannot(error.to_string()))?;
-        parts = parts.singlepart(Attachment::new(name.clone()).body(content.to_vec(), kind));
+        // Whatever it is, its bytes arrive as they are: line ends and dots of a text would not.
+        let body = Body::new_with_encoding(content.to_vec(), ContentTransferEncoding::Base64)
+            .map_err(|_| cannot(format!("`{content_type}` in base64")))?;
+        parts = parts.singlepart(Attachment::new(name.clone()).body(body, kind));
     }
     builder.multipart(parts).map_err(|error| cannot(error.to_string()))
 }

@@ -15,7 +15,7 @@ use super::super::extract::{body, case_id};
 use super::shown;
 use super::sign_in::{SignedIn, form};
 use crate::channels::twilio::segments;
-use crate::channels::{rules, sms};
+use crate::channels::{ChannelAdapter, rules, sms};
 use crate::desk::act::Actor;
 use crate::domain::ids::{AttachmentId, CaseId, MessageId};
 use crate::domain::message::kept_by_us;
@@ -103,7 +103,7 @@ pub(super) async fn measure(
             .map(|file| (file.name.as_str(), file.content_type.as_deref(), file.bytes.max(0) as usize))
             .collect();
         let adapter = edge.app.pipeline.parts().channels.get(channel);
-        let takes = adapter.map_or(rules::of(channel).files, |adapter| adapter.files());
+        let takes = adapter.map_or(rules::of(channel).files, ChannelAdapter::files);
         told["files"] = json!(takes.problem(&sizes));
     }
     Ok(Json(told))
