@@ -1,8 +1,8 @@
 //! A mail as it came, as a page of its own that can do nothing: it is shown inside the page of its case.
 //!
 //! What guards is the sandbox, which the frame and this answer both name, and a policy that lets nothing be fetched. What
-//! is taken out of the page here is what neither of them covers: links that would show something else in the frame, and
-//! hints to a browser to connect somewhere.
+//! is taken out of the page here is what neither of them covers: links that would show something else in the frame, hints
+//! to a browser to connect somewhere, and frames inside it, for which Chromium connects before it refuses to show them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -32,8 +32,9 @@ const HEAD: &str = "<!doctype html><title>The mail as it came</title><style>\
 
 /// Elements that change what the page is or reach out of it, and the attribute by which anything leads elsewhere. A tag
 /// begins with its sign and its name, and an attribute is written out, however the rest is disguised.
-static LEADS_OUT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)<(?P<tag>base|meta|link|form)|(?P<attribute>href\s*=)").ok());
+static LEADS_OUT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)<(?P<tag>base|meta|link|form|i?frame|object|embed)|(?P<attribute>href\s*=)").ok()
+});
 
 /// A mail as it came.
 pub(in super::super) async fn original(
@@ -75,13 +76,13 @@ mod tests {
 
     #[test]
     fn nothing_is_left_that_leads_elsewhere_and_everything_else_stays() {
-        let page = "<BASE href=//e><Meta http-equiv=refresh><link\nrel=preconnect><form action=x><a HREF \n= 'x'>go</a>\
+        let page = "<BASE href=//e><Meta http-equiv=refresh><link\nrel=preconnect><form action=x><iFrame src=x><a HREF \n= 'x'>go</a>\
             <svg><a xlink:href='x'>s</a></svg><p style='color:red'>hi 😀</p>";
         let shown = harmless(page).unwrap();
         assert_eq!(
             shown.strip_prefix(HEAD),
             Some(
-                "<x-BASE x-href=//e><x-Meta http-equiv=refresh><x-link\nrel=preconnect><x-form action=x>\
+                "<x-BASE x-href=//e><x-Meta http-equiv=refresh><x-link\nrel=preconnect><x-form action=x><x-iFrame src=x>\
                  <a x-HREF \n= 'x'>go</a><svg><a xlink:x-href='x'>s</a></svg><p style='color:red'>hi 😀</p>"
             )
         );
