@@ -163,15 +163,22 @@ pub async fn make_ready(store: &Store) -> Result<(), StoreError> {
         let ids: Vec<_> = unready.into_iter().map(|message| message.message).collect();
         store.ready_messages(&ids).await?;
     }
-    for (customer, cases) in store.unready_customers().await? {
+    for _ in 0..PASSES_MAX {
+        let unready = store.unready_customers().await?;
+        if unready.is_empty() {
+            break;
+        }
         let mut found = BTreeSet::new();
-        for name in store.names_of(&customer).await? {
-            for word in words(&name) {
-                found.extend(cases.iter().map(|case| (case.clone(), word.clone())));
+        for (customer, cases) in &unready {
+            for name in store.names_of(customer).await? {
+                for word in words(&name) {
+                    found.extend(cases.iter().map(|case| (case.clone(), word.clone())));
+                }
             }
         }
         store.add_words(&found, Timestamp(0)).await?;
-        store.ready_customer(&customer).await?;
+        let ids: Vec<_> = unready.into_iter().map(|(customer, _)| customer).collect();
+        store.ready_customers(&ids).await?;
     }
     Ok(())
 }

@@ -121,11 +121,14 @@ impl Store {
         Ok(unready)
     }
 
-    /// A customer is ready, with their addresses.
-    pub async fn ready_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
-        self.write(sqlx::query("update customers set indexed = 1 where id = $1").bind(id.as_str())).await?;
-        let sql = "update identities set indexed = 1 where customer_id = $1 and indexed = 0";
-        self.write(sqlx::query(sql).bind(id.as_str())).await.map(drop)
+    /// These customers are ready, with their addresses.
+    pub async fn ready_customers(&self, ids: &[CustomerId]) -> Result<(), StoreError> {
+        let rows = || ids.iter().map(|id| Row { unit: 0, values: vec![text(id.as_str())] }).collect();
+        let head = "with v (id) as (values ";
+        let tail = ") update customers set indexed = 1 from v where customers.id = v.id and indexed = 0";
+        self.write_rows(head, rows(), tail).await?;
+        let tail = ") update identities set indexed = 1 from v where identities.customer_id = v.id and indexed = 0";
+        self.write_rows(head, rows(), tail).await
     }
 
     /// What a customer is called and reached by.
