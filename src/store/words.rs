@@ -127,7 +127,8 @@ impl Store {
         let head = "with v (id) as (values ";
         let tail = ") update customers set indexed = 1 from v where customers.id = v.id and indexed = 0";
         self.write_rows(head, rows(), tail).await?;
-        let tail = ") update identities set indexed = 1 from v where identities.customer_id = v.id and indexed = 0";
+        let tail =
+            ") update identities set indexed = 1 from v where identities.customer_id = v.id and indexed = 0";
         self.write_rows(head, rows(), tail).await
     }
 
