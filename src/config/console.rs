@@ -13,6 +13,8 @@ pub struct Console {
     pub session_ms: i64,
     /// A sign-in that is not used for this long ends.
     pub idle_ms: i64,
+    /// Event streams that one sign-in may have open at once.
+    pub streams_per_session_max: usize,
     /// Sign-ins per address.
     pub attempts_per_minute_max: usize,
     /// Sign-ins per account, whatever the addresses.

@@ -21,7 +21,9 @@ pub struct Server {
     pub request_timeout_ms: u64,
     /// Longest a request may be held for its answer.
     pub wait_ms_max: u64,
-    /// Open event streams one address may hold.
+    /// Open event streams of this process, all together.
+    pub streams_max: usize,
+    /// Open event streams of chats and programs that one address may hold.
     pub streams_per_address_max: usize,
     /// Announcements a slow reader may fall behind before it is dropped.
     pub stream_backlog_max: usize,

@@ -21,8 +21,8 @@ use crate::store::{
     Change, CommitError, Draftbook, InboxEntry, Refusal, Store, StoreError, StoredAttachment, Unit,
 };
 
-/// An act that keeps losing against other changes is given up after this many looks.
-const LOOKS_MAX: usize = 8;
+/// An act that keeps losing against other changes is given up after this many looks: more than anybody writes at once.
+const LOOKS_MAX: usize = 64;
 /// Entries after the last seen one that are looked at; with more of them somebody else wrote for sure.
 const NEWER_MAX: i64 = 20;
 /// Where the ids of agents' replies are kept, so that a second click says nothing twice.
@@ -129,16 +129,30 @@ pub struct Reply {
 pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
     let digest = hex::encode(Sha256::digest(reply.text.as_bytes()));
     let external_id = reply.id.as_ref().map(|id| format!("{}/{id}", at.case));
-    if let Some(id) = &external_id
-        && let Some(known) = at.store.inbox(INBOX, id).await?
-    {
+    let Some(id) = external_id else { return Ok(say(at, &reply, None).await?) };
+    if let Some(known) = at.store.inbox(INBOX, &id).await? {
         return said_before(at, &known, &digest).await;
     }
+    let failed = match say(at, &reply, Some((&id, &digest))).await {
+        Ok(message) => return Ok(message),
+        Err(failed) => failed,
+    };
+    // A second click at the same moment: what it finds written since is its own first one.
+    match (failed, at.store.inbox(INBOX, &id).await?) {
+        (Failed::Duplicate | Failed::Act(ActError::Changed), Some(known)) => {
+            said_before(at, &known, &digest).await
+        }
+        (failed, _) => Err(failed.into()),
+    }
+}
+
+/// Says it, under the id and the digest by which it is known where it has any.
+async fn say(at: At<'_>, reply: &Reply, known_as: Option<(&str, &str)>) -> Result<Arc<Message>, Failed> {
     let read_through = match reply.seen {
-        Some(seen) => Some(unchanged_since(at, seen).await?),
+        Some(seen) => Some(unchanged_since(at, seen).await.map_err(Failed::Act)?),
         None => None,
     };
-    let made = change(at, |book, now| {
+    change(at, |book, now| {
         if read_through.is_some_and(|seq| book.case.message_seq > seq) {
             return Err(ActError::Changed);
         }
@@ -156,11 +170,11 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
         for delivery in at.channels.deliveries(&way, &message, now, at.clock) {
             book.push(Change::Deliver(delivery));
         }
-        if let Some(external_id) = &external_id {
+        if let Some((external_id, digest)) = known_as {
             book.push(Change::Inbox(InboxEntry {
                 channel: INBOX.to_owned(),
-                external_id: external_id.clone(),
-                digest: digest.clone(),
+                external_id: external_id.to_owned(),
+                digest: digest.to_owned(),
                 message: message.id.clone(),
                 case: book.case.id.clone(),
                 customer: book.case.customer.clone(),
@@ -168,14 +182,8 @@ pub async fn reply(at: At<'_>, reply: Reply) -> Result<Arc<Message>, ActError> {
             }));
         }
         Ok(message)
-    });
-    match (made.await, &external_id) {
-        (Err(Failed::Duplicate), Some(id)) => match at.store.inbox(INBOX, id).await? {
-            Some(known) => said_before(at, &known, &digest).await,
-            None => Err(ActError::Unavailable(None)),
-        },
-        (made, _) => Ok(made?),
-    }
+    })
+    .await
 }
 
 /// The place up to which the writer knows the thread: their own entries count as seen.
@@ -396,7 +404,7 @@ pub async fn give_back(at: At<'_>, instruction: Option<&str>) -> Result<Case, Ac
 pub fn first_answer(book: &mut Draftbook, now: Timestamp) -> Option<Value> {
     let (since, due_at) = (book.case.wait.since?, book.case.wait.due_at);
     let met = book.case.wait.answered(now)?;
-    Some(json!({"since": since, "due_at": due_at, "met": met, "waited_ms": now.ms_since(since)}))
+    Some(json!({"since": since, "due_at": due_at, "met": met, "waited_ms": now.ms_since(since).max(0)}))
 }
 
 /// Takes the case for whoever acts on it; whether somebody else had it.

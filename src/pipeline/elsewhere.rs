@@ -101,8 +101,12 @@ async fn hand_over(parts: &Parts, desk: &str, one: &WriteBack, body: &Value) -> 
         || handoff.note.approval.is_some()
         || !parts.sinks.gets(desk, &handoff.team);
     let known = parts.store.desk_case(&handoff.id).await?;
-    let over =
-        known.as_ref().is_some_and(|known| matches!(known.state, DeskState::Over | DeskState::Returned));
+    if let Some(known) = known.as_ref().filter(|known| known.state == DeskState::Returned) {
+        // Told again by hand: it is with our own people now, and must not be at two desks.
+        let why = known.reason.as_deref().unwrap_or("not taken");
+        return Ok(Told::Dead(format!("{why}; the case was given back to our own people")));
+    }
+    let over = known.as_ref().is_some_and(|known| known.state == DeskState::Over);
     if ours || over || (known.is_none() && file.case.state != CaseState::Queued) {
         return Ok(Told::Done);
     }

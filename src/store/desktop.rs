@@ -13,7 +13,7 @@ use super::attachments::StoredAttachment;
 use super::cases::within;
 use super::columns::Columns;
 use super::rows::storable;
-use super::{Store, StoreError};
+use super::{AHEAD_MS_MAX, Store, StoreError};
 
 /// A text that an agent has begun in a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,8 @@ pub struct Upload {
 }
 
 impl Store {
-    /// Keeps a text that an agent has begun; an empty one is let go of. An older one never replaces a newer.
+    /// Keeps a text that an agent has begun; an empty one is let go of. An older one never replaces a newer, unless that
+    /// one is from before the clock was set back.
     pub async fn keep_draft(&self, draft: &AgentDraft) -> Result<(), StoreError> {
         if draft.text.trim().is_empty() {
             return self.drop_draft(&draft.agent, &draft.case).await;
@@ -96,7 +97,7 @@ impl Store {
             values ($1, $2, $3, $4, $5, $6, $7)
             on conflict (agent_id, case_id) do update set kind = excluded.kind, way = excluded.way,
                 text = excluded.text, seen_seq = excluded.seen_seq, updated_at = excluded.updated_at
-                where drafts.updated_at <= excluded.updated_at";
+                where drafts.updated_at <= excluded.updated_at or drafts.updated_at > $8";
         let query = sqlx::query(sql)
             .bind(draft.agent.as_str())
             .bind(draft.case.as_str())
@@ -104,7 +105,8 @@ impl Store {
             .bind(draft.way.as_deref().map(storable))
             .bind(storable(&draft.text))
             .bind(draft.seen_seq)
-            .bind(draft.at.0);
+            .bind(draft.at.0)
+            .bind(draft.at.plus_ms(AHEAD_MS_MAX).0);
         self.write(query).await.map(drop)
     }
 
@@ -154,7 +156,7 @@ impl Store {
         self.write(sqlx::query(sql).bind(case.as_str()).bind(agent.as_str())).await.map(drop)
     }
 
-    /// Who else has a case open now, by name.
+    /// Who else has a case open now, by name. Nobody says so for long ahead: that was before the clock was set back.
     pub async fn watchers(
         &self,
         case: &CaseId,
@@ -162,8 +164,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Watcher>, StoreError> {
         let sql = "select w.agent_id, a.name, w.writing from watchers w join agents a on a.id = w.agent_id
-            where w.case_id = $1 and w.agent_id <> $2 and w.until > $3 order by a.name, a.id";
-        let rows = self.rows(sqlx::query(sql).bind(case.as_str()).bind(but.as_str()).bind(now.0)).await?;
+            where w.case_id = $1 and w.agent_id <> $2 and w.until > $3 and w.until <= $4 order by a.name, a.id";
+        let query = sqlx::query(sql).bind(case.as_str()).bind(but.as_str()).bind(now.0);
+        let rows = self.rows(query.bind(now.plus_ms(AHEAD_MS_MAX).0)).await?;
         let watcher = |row| {
             let columns = Columns::of(row, "watchers");
             Ok(Watcher {

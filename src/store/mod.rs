@@ -114,8 +114,13 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (15, "webhooks and other desks", include_str!("migrations/0015_webhooks.sql")),
     (14, "the console", include_str!("migrations/0014_console.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
+    (17, "clocks that are set back", include_str!("migrations/0017_clocks.sql")),
     (20, "roll-ups by what they are of", include_str!("migrations/0020_rollups.sql")),
 ];
+
+/// What happened further ahead than this was written by a clock that has been set back since, and nobody shall wait for
+/// that moment. Less is the difference between two machines.
+const AHEAD_MS_MAX: i64 = 600_000;
 
 /// The limits of the store.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use crate::domain::time::Timestamp;
 use super::columns::Columns;
 use super::connection::Dialect;
 use super::rows::storable;
-use super::{Store, StoreError};
+use super::{AHEAD_MS_MAX, Store, StoreError};
 
 /// What [`delivery`] reads.
 macro_rules! columns {
@@ -20,14 +20,17 @@ macro_rules! columns {
 macro_rules! take {
     ($lock:literal) => {
         concat!(
-            "with chosen as materialized (select id from outbox o where state = 'pending' and due_at <= $3
+            "with chosen as materialized (select id from outbox o where state = 'pending'
+                and (due_at <= $3 or (holder = '' and (taken_at > $5 or (attempts = 0 and due_at > $5))))
                 and not exists (select 1 from outbox before where before.state = 'pending'
                     and before.channel = o.channel and before.conversation = o.conversation and before.id < o.id)
                 order by due_at, id limit $4 ",
             $lock,
             ") update outbox
-                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2
-                where id in (select id from chosen) and state = 'pending' and due_at <= $3
+                set interrupted = case when holder <> '' then 1 else interrupted end, holder = $1, due_at = $2,
+                    taken_at = $3
+                where id in (select id from chosen) and state = 'pending'
+                and (due_at <= $3 or (holder = '' and (taken_at > $5 or (attempts = 0 and due_at > $5))))
                 returning ",
             columns!()
         )
@@ -42,7 +45,7 @@ impl Store {
 
     /// Takes deliveries that are due by moving their due time a lease ahead; the longest due first, and of one
     /// conversation only the oldest that has not left. One that was taken before and never recorded since comes with
-    /// the state `Unknown`: it may have left.
+    /// the state `Unknown`: it may have left. What a clock put off that has been set back since is due now.
     pub async fn due_deliveries(
         &self,
         holder: &str,
@@ -58,7 +61,8 @@ impl Store {
             .bind(storable(holder))
             .bind(now.plus_ms(lease_ms).0)
             .bind(now.0)
-            .bind(max as i64);
+            .bind(max as i64)
+            .bind(now.plus_ms(AHEAD_MS_MAX).0);
         let rows = self.write(query).await?;
         let mut deliveries =
             rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect::<Result<Vec<_>, _>>()?;
@@ -87,14 +91,17 @@ impl Store {
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
 
-    /// Deliveries of which nobody has known for longer than was to be waited for news of them.
+    /// Deliveries of which nobody has known for longer than was to be waited for news of them, or since before the clock
+    /// was set back; one that people have seen is never due.
     pub async fn overdue_unknowns(&self, now: Timestamp, max: usize) -> Result<Vec<Delivery>, StoreError> {
         let sql = concat!(
             "select ",
             columns!(),
-            " from outbox where state = 'unknown' and due_at <= $1 order by due_at, id limit $2"
+            " from outbox where state = 'unknown' and (due_at <= $1 or (taken_at > $3 and due_at < $4))
+            order by due_at, id limit $2"
         );
-        let rows = self.rows(sqlx::query(sql).bind(now.0).bind(max as i64)).await?;
+        let query = sqlx::query(sql).bind(now.0).bind(max as i64).bind(now.plus_ms(AHEAD_MS_MAX).0);
+        let rows = self.rows(query.bind(i64::MAX)).await?;
         rows.iter().map(|row| delivery(&Columns::of(row, "outbox"))).collect()
     }
 

@@ -7,11 +7,7 @@ use crate::domain::turn::{Outcome, Turn};
 use super::columns::Columns;
 use super::connection::Dialect;
 use super::rows::storable;
-use super::{Store, StoreError};
-
-/// No turn is put off or held for longer than this (or two leases): what lies further ahead was written by a clock
-/// that has been set back since, and nobody shall wait for that moment.
-const AHEAD_MS_MAX: i64 = 600_000;
+use super::{AHEAD_MS_MAX, Store, StoreError};
 
 /// The statement that takes turns. The test is repeated outside, because between the choice and the update another
 /// process may have taken the row; and the choice is made once, because PostgreSQL may otherwise make it per row.
@@ -33,7 +29,8 @@ macro_rules! claim {
 
 impl Store {
     /// Takes open turns that are due and free, or whose holder let the lease run out; the longest due first. A moment
-    /// that lies too far ahead counts as past, because a clock was set back. Each
+    /// that lies too far ahead counts as past, because a clock was set back: no turn is put off or held for longer than
+    /// that, or than two leases. Each
     /// claim raises the epoch, so that whoever held it before can write nothing more.
     pub async fn claim_turns(
         &self,

@@ -11,7 +11,7 @@ use super::columns::Columns;
 use super::connection::Dialect;
 use super::rows::{Value, maybe, storable, text};
 use super::unit::{Change, Unit};
-use super::{Store, StoreError};
+use super::{AHEAD_MS_MAX, Store, StoreError};
 
 /// Places within one version of a case: more than any unit has changes.
 const PLACES: i64 = 1 << 16;
@@ -70,12 +70,13 @@ macro_rules! take {
     ($lock:literal) => {
         concat!(
             "with chosen as materialized (select id from write_backs w where state = 'pending' and target = $5
-                and due_at <= $3 and not exists (select 1 from write_backs before where before.case_id = w.case_id
+                and (due_at <= $3 or taken_at > $6 or (attempts = 0 and due_at > $6)) and not exists (select 1 from write_backs before where before.case_id = w.case_id
                     and before.target = w.target and before.state = 'pending' and before.place < w.place)
                 order by due_at, id limit $4 ",
             $lock,
-            ") update write_backs set holder = $1, due_at = $2, attempts = attempts + 1
-                where id in (select id from chosen) and state = 'pending' and due_at <= $3
+            ") update write_backs set holder = $1, due_at = $2, taken_at = $3, attempts = attempts + 1
+                where id in (select id from chosen) and state = 'pending'
+                and (due_at <= $3 or taken_at > $6 or (attempts = 0 and due_at > $6))
                 returning id, target, case_id, event, at, attempts, body, message_id"
         )
     };
@@ -83,7 +84,7 @@ macro_rules! take {
 
 impl Store {
     /// Takes what is due for one listener by moving its due time a lease ahead, the longest due first, and of one case
-    /// only the oldest that was not told yet.
+    /// only the oldest that was not told yet. What a clock put off that has been set back since is due now.
     pub async fn due_write_backs(
         &self,
         (target, holder): (&str, &str),
@@ -97,6 +98,7 @@ impl Store {
         };
         let query = sqlx::query(sql).bind(storable(holder)).bind(now.plus_ms(lease_ms).0);
         let query = query.bind(now.0).bind(max as i64).bind(storable(target));
+        let query = query.bind(now.plus_ms(AHEAD_MS_MAX).0);
         let read = |row| {
             let columns = Columns::of(row, "write_backs");
             Ok(WriteBack {

@@ -50,7 +50,7 @@ struct Edge {
     bounds: Bounds,
     keys: moka::sync::Cache<String, Arc<ApiKey>>,
     arrivals: broadcast::Sender<stream::Arrived>,
-    streams: throttle::AtOnce,
+    streams: stream::Room,
     sign_ins: throttle::PerMinute,
     sign_ins_of: throttle::PerMinute<String>,
     chat_sessions: throttle::PerMinute,
@@ -71,7 +71,7 @@ pub fn router(app: Arc<App>) -> Router {
             .time_to_live(Duration::from_millis(config.server.key_cache_ms))
             .build(),
         arrivals: broadcast::Sender::new(ARRIVALS_BEHIND_MAX),
-        streams: throttle::AtOnce::new(config.server.streams_per_address_max),
+        streams: stream::Room::of(&config),
         sign_ins: throttle::PerMinute::new(config.console.attempts_per_minute_max),
         sign_ins_of: throttle::PerMinute::new(config.console.attempts_per_account_per_minute_max),
         chat_sessions: throttle::PerMinute::new(config.server.chat_sessions_per_minute_max),

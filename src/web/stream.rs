@@ -20,12 +20,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::Edge;
 use super::error::ApiError;
 use super::shapes::MessageBody;
-use super::throttle::Place;
+use super::throttle::{AtOnce, Place};
 use super::watcher::Watcher;
 use crate::channels::web_chat;
+use crate::config::Config;
 use crate::domain::case::{Case, CaseState};
 use crate::domain::ids::CaseId;
 use crate::domain::message::{Message, Visibility};
+use crate::domain::time::Timestamp;
 use crate::store::{Announcement, CaseFilter, Page, StoreError, Subscription};
 
 /// Cases of one customer that a chat thread shows.
@@ -34,6 +36,8 @@ const THREAD_CASES_MAX: i64 = 20;
 const HISTORY_MAX: i64 = 200;
 /// Messages read at once.
 const READ_MAX: i64 = 500;
+/// When to try again for whom there is no room.
+const RETRY_SECONDS: u64 = 5;
 
 /// An endless answer.
 pub(super) type Live = Sse<KeepAliveStream<ReceiverStream<Result<Event, Infallible>>>>;
@@ -46,9 +50,68 @@ pub(super) enum Source {
     Chat(Box<web_chat::Session>),
 }
 
+/// Room for open streams: so many in all, and so many of one session of the console or of one address. People who
+/// work behind one gateway share its address and each have a session.
+pub(super) struct Room {
+    all: AtOnce<()>,
+    addresses: AtOnce,
+    sessions: AtOnce<String>,
+}
+
+/// What an open stream takes of the room, given back when it ends.
+struct Taken {
+    _all: Place<()>,
+    _session: Option<Place<String>>,
+    _address: Option<Place>,
+}
+
+impl Room {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            all: AtOnce::new(config.server.streams_max),
+            addresses: AtOnce::new(config.server.streams_per_address_max),
+            sessions: AtOnce::new(config.console.streams_per_session_max),
+        }
+    }
+
+    fn take(&self, address: IpAddr, source: &Source) -> Result<Taken, ApiError> {
+        let too_many = |whose: &str| {
+            let message =
+                format!("{whose} has as many streams open as it may; close one, or try again later");
+            ApiError::too_many(message, RETRY_SECONDS)
+        };
+        let (session, address) = match source {
+            Source::Case(_, Watcher::Session(session)) => {
+                let place = self.sessions.take(session.clone());
+                (Some(place.ok_or_else(|| too_many("this sign-in"))?), None)
+            }
+            Source::Case(_, Watcher::Key(_)) | Source::Chat(_) => {
+                let place = self.addresses.take(address);
+                (None, Some(place.ok_or_else(|| too_many("this address"))?))
+            }
+        };
+        let all = self.all.take(()).ok_or_else(|| too_many("this service"))?;
+        Ok(Taken { _all: all, _session: session, _address: address })
+    }
+}
+
 /// Whether a message shows in the chat widget.
 pub(super) fn in_chat(message: &Message) -> bool {
     message.visibility == Visibility::Public && message.channel == web_chat::NAME
+}
+
+/// Puts the messages of several cases, each case's in their order, into one line: by time, and never against the order of
+/// a case, whatever the clock did. A place would else go back to what was told, and what was not would be passed over.
+pub(super) fn in_order(messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+    let mut latest: BTreeMap<CaseId, Timestamp> = BTreeMap::new();
+    let mut timed = Vec::with_capacity(messages.len());
+    for message in messages {
+        let newest = latest.entry(message.case.clone()).or_insert(message.at);
+        *newest = message.at.max(*newest);
+        timed.push((*newest, message));
+    }
+    timed.sort_by_key(|(at, _)| *at);
+    timed.into_iter().map(|(_, message)| message).collect()
 }
 
 /// The cases a chat session may see: all of a signed-in customer, the visitor's own thread otherwise.
@@ -109,10 +172,7 @@ pub(super) fn open(
     source: Source,
     places: Option<Places>,
 ) -> Result<Live, ApiError> {
-    let place = edge
-        .streams
-        .take(address)
-        .ok_or_else(|| ApiError::too_many("this address has too many open streams; close one", 5))?;
+    let taken = edge.streams.take(address, &source)?;
     let server = &edge.app.config.server;
     let (sender, receiver) = mpsc::channel(server.stream_backlog_max);
     let follower = Follower {
@@ -122,7 +182,7 @@ pub(super) fn open(
         states: BTreeMap::new(),
         watched: BTreeMap::new(),
         sender,
-        _place: place,
+        _taken: taken,
     };
     edge.app.tasks.spawn(follower.run());
     let alive = KeepAlive::new().interval(Duration::from_millis(server.stream_keepalive_ms));
@@ -139,7 +199,7 @@ struct Follower {
     states: BTreeMap<CaseId, CaseState>,
     watched: BTreeMap<CaseId, Subscription>,
     sender: mpsc::Sender<Result<Event, Infallible>>,
-    _place: Place,
+    _taken: Taken,
 }
 
 enum News {
@@ -247,9 +307,8 @@ impl Follower {
                 Err(error) => tracing::warn!(error = %error, "a stream could not read messages"),
             }
         }
-        fresh.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        for message in &fresh {
-            self.message(message).await?;
+        for message in in_order(fresh) {
+            self.message(&message).await?;
         }
         // The case last opened decides what the widget shows, so it is told last.
         for case in cases.iter().rev() {

@@ -42,44 +42,47 @@ impl<K: Eq + Hash> PerMinute<K> {
     }
 }
 
-/// At most so many at once from one address.
+/// How many each holder has now.
+type Open<K> = Arc<Mutex<HashMap<K, usize>>>;
+
+/// At most so many at once for one holder, by default an address.
 #[derive(Debug, Clone)]
-pub(super) struct AtOnce {
+pub(super) struct AtOnce<K: Eq + Hash = IpAddr> {
     most: usize,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Open<K>,
 }
 
-impl AtOnce {
+impl<K: Eq + Hash + Clone> AtOnce<K> {
     pub(super) fn new(most: usize) -> Self {
         Self { most, open: Arc::default() }
     }
 
     /// A place, given back when it is dropped; none when all are taken.
-    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+    pub(super) fn take(&self, holder: K) -> Option<Place<K>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(address).or_default();
-        if *count >= self.most {
+        let count = open.get(&holder).copied().unwrap_or_default();
+        if count >= self.most {
             return None;
         }
-        *count += 1;
-        Some(Place { address, open: self.open.clone() })
+        open.insert(holder.clone(), count + 1);
+        Some(Place { holder, open: self.open.clone() })
     }
 }
 
-/// One of the places of an address.
+/// One of the places of a holder.
 #[derive(Debug)]
-pub(super) struct Place {
-    address: IpAddr,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+pub(super) struct Place<K: Eq + Hash = IpAddr> {
+    holder: K,
+    open: Open<K>,
 }
 
-impl Drop for Place {
+impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.address) {
+        if let Some(count) = open.get_mut(&self.holder) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.address);
+                open.remove(&self.holder);
             }
         }
     }
@@ -109,5 +112,6 @@ mod tests {
         drop(place);
         assert!(throttle.take(HERE).is_some());
         assert_eq!(throttle.open.lock().unwrap().len(), 0);
+        assert!(AtOnce::new(0).take(HERE).is_none());
     }
 }

@@ -17,7 +17,7 @@ use super::download;
 use super::error::ApiError;
 use super::extract::{Asked, JsonBytes, Peer, bearer};
 use super::shapes::MessageBody;
-use super::stream::{self, Arrived, Live, Places, Source, chat_cases, in_chat};
+use super::stream::{self, Arrived, Live, Places, Source, chat_cases, in_chat, in_order};
 use crate::channels::ChannelError;
 use crate::channels::customer_token::{self, SignedIn};
 use crate::channels::json::Fields;
@@ -205,8 +205,7 @@ async fn thread(State(edge): State<Arc<Edge>>, Chatting(session): Chatting) -> R
         messages.extend(edge.app.store.messages(&case.id, start, HISTORY_MAX).await?);
     }
     messages.retain(|message| in_chat(message));
-    messages.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-    let items: Vec<_> = messages.iter().map(|message| MessageBody::from(&**message)).collect();
+    let items: Vec<_> = in_order(messages).iter().map(|message| MessageBody::from(&**message)).collect();
     Ok(Json(json!({"items": items, "next": null})))
 }
 
@@ -243,6 +242,7 @@ async fn follow(
     headers: HeaderMap,
 ) -> Result<Live, ApiError> {
     let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok().map(str::to_owned));
-    let places = after.after.or(resumed).and_then(|text| Places::parse(&text));
+    // A browser that comes back asks with the address of the first time: what it heard last is newer.
+    let places = resumed.or(after.after).and_then(|text| Places::parse(&text));
     stream::open(&edge, address, Source::Chat(Box::new(session)), places)
 }

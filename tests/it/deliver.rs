@@ -111,22 +111,31 @@ impl Proposer for Says {
     }
 }
 
-struct Office {
+pub(crate) struct Office {
     channel: &'static str,
     pipeline: Arc<Pipeline>,
-    clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     sent: Arc<Mutex<Vec<String>>>,
     case: CaseId,
 }
 
 impl Office {
     /// One message by post, answered; the medium answers with these errors first.
-    async fn new(record: &Record, resolves: Option<Resolution>, answers: Vec<ChannelError>) -> Self {
+    pub(crate) async fn new(
+        record: &Record,
+        resolves: Option<Resolution>,
+        answers: Vec<ChannelError>,
+    ) -> Self {
         Self::on("post", record, Says(resolves, REPLY), answers).await
     }
 
     /// The same by the channel of this name, whose rules then hold.
-    async fn on(channel: &'static str, record: &Record, says: Says, answers: Vec<ChannelError>) -> Self {
+    pub(crate) async fn on(
+        channel: &'static str,
+        record: &Record,
+        says: Says,
+        answers: Vec<ChannelError>,
+    ) -> Self {
         let mut config = Config::load(Sources::default()).unwrap();
         config.database.url = record.database.url();
         config.worker.delivery_timeout_ms = 50;
@@ -145,12 +154,12 @@ impl Office {
         office
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.pipeline.parts().store
     }
 
     /// The customer writes again.
-    async fn write(&self, id: &str, text: &str) {
+    pub(crate) async fn write(&self, id: &str, text: &str) {
         self.write_on(self.channel, id, text).await;
     }
 
@@ -160,21 +169,21 @@ impl Office {
     }
 
     /// Some time later.
-    async fn later(&self, ms: i64) {
+    pub(crate) async fn later(&self, ms: i64) {
         self.clock.advance(ms);
         self.pipeline.drain().await;
     }
 
-    fn sent(&self) -> Vec<String> {
+    pub(crate) fn sent(&self) -> Vec<String> {
         self.sent.lock().unwrap().clone()
     }
 
-    async fn states(&self) -> Vec<DeliveryState> {
+    pub(crate) async fn states(&self) -> Vec<DeliveryState> {
         let deliveries = self.store().deliveries(&self.case).await.unwrap();
         deliveries.into_iter().map(|delivery| delivery.state).collect()
     }
 
-    async fn state(&self) -> CaseState {
+    pub(crate) async fn state(&self) -> CaseState {
         self.store().case_fresh(&self.case).await.unwrap().unwrap().case.state
     }
 }

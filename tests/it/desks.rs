@@ -2,7 +2,7 @@
 //! and taken back when nobody there can be reached.
 
 pub(crate) mod mail;
-mod stand_ins;
+pub(crate) mod stand_ins;
 
 use std::sync::{Arc, Mutex};
 
@@ -37,21 +37,21 @@ on_both! {
     only_the_cases_of_its_teams_go_to_a_desk
 }
 
-const TALK: &str = "I want to talk to a person about my order HP-10042";
-const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const TALK: &str = "I want to talk to a person about my order HP-10042";
+pub(crate) const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-fn sink(text: &str) -> SinkSettings {
+pub(crate) fn sink(text: &str) -> SinkSettings {
     toml::from_str(text).unwrap()
 }
 
-fn chatwoot(url: &str) -> SinkSettings {
+pub(crate) fn chatwoot(url: &str) -> SinkSettings {
     sink(&format!(
         "name = \"care\"\nkind = \"chatwoot\"\nurl = \"{url}\"\naccount_id = 3\ninbox_id = 7\napi_token = \"tok\"\nwebhook_secret = \"{}\"",
         stand_ins::SECRET
     ))
 }
 
-fn zendesk(url: &str) -> SinkSettings {
+pub(crate) fn zendesk(url: &str) -> SinkSettings {
     sink(&format!(
         "name = \"care\"\nkind = \"zendesk\"\nurl = \"{url}\"\nuser = \"desk@shop.example\"\napi_token = \"tok\"\nwebhook_secret = \"{}\"",
         stand_ins::SECRET
@@ -76,12 +76,12 @@ async fn asks(service: &Service, id: &str, text: &str) -> CaseId {
     sent.case
 }
 
-async fn state(service: &Service, case: &CaseId) -> String {
+pub(crate) async fn state(service: &Service, case: &CaseId) -> String {
     service.get(&format!("/v1/cases/{case}")).await.json()["state"].as_str().unwrap().to_owned()
 }
 
 /// Who said what, as the customer and the agents read it.
-async fn thread(service: &Service, case: &CaseId) -> Vec<(String, String, bool)> {
+pub(crate) async fn thread(service: &Service, case: &CaseId) -> Vec<(String, String, bool)> {
     let list = service.get(&format!("/v1/cases/{case}/messages")).await.json();
     let text = |one: &Value, field: &str| one[field].as_str().unwrap().to_owned();
     let all = list["items"].as_array().unwrap().iter();
@@ -89,17 +89,17 @@ async fn thread(service: &Service, case: &CaseId) -> Vec<(String, String, bool)>
 }
 
 /// What people at other desks have said to the customer.
-async fn answers(service: &Service, case: &CaseId) -> Vec<String> {
+pub(crate) async fn answers(service: &Service, case: &CaseId) -> Vec<String> {
     let all = thread(service, case).await.into_iter();
     all.filter(|(author, _, internal)| author == "agent" && !internal).map(|(_, text, _)| text).collect()
 }
 
-async fn desk_of(service: &Service, case: &CaseId) -> Value {
+pub(crate) async fn desk_of(service: &Service, case: &CaseId) -> Value {
     service.get(&format!("/v1/cases/{case}/handoff")).await.json()["desk"].clone()
 }
 
 /// A desk posts something; the status and the body of our answer.
-async fn posts(service: &Service, (headers, body): &Posted) -> (u16, String) {
+pub(crate) async fn posts(service: &Service, (headers, body): &Posted) -> (u16, String) {
     let mut request = Request::builder().method("POST").uri("/desks/care");
     for (name, value) in headers {
         request = request.header(*name, value);

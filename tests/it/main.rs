@@ -31,6 +31,7 @@ mod email;
 mod email_real;
 mod erasure;
 mod evals;
+mod faults;
 mod files_desk;
 mod files_out;
 mod hostile;

@@ -90,7 +90,8 @@ async fn stands(record: &Record) -> Vec<String> {
     record.database.read("select id, sums from rollups where sums <> ' ' order by id").await
 }
 
-async fn agrees(store: &Store) {
+/// What was counted is what the logs say.
+pub(crate) async fn agrees(store: &Store) {
     let recount = store.recount(i64::MIN, i64::MAX).await.unwrap().unwrap();
     assert!(!recount.behind);
     let told: Vec<_> =
@@ -99,10 +100,10 @@ async fn agrees(store: &Store) {
 }
 
 /// Numbers without chance: the same in every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }

@@ -2,25 +2,21 @@
 //! is down holding up another.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
 use firstline::channels::standard_webhooks;
 use firstline::config::{Config, Environment, Sources, WebhookSettings};
 use firstline::domain::event::Event;
 use firstline::domain::ids::CaseId;
+use firstline::domain::message::InboundMessage;
 use firstline::domain::time::Timestamp;
 use firstline::domain::topic::Topic;
 use firstline::store::{Change, Unit};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use crate::store::{Record, on_both};
+use crate::support::receiver::{EVERYTHING, Receiver, SECRET};
 use crate::support::service::Service;
 use crate::support::world::message;
 
@@ -34,80 +30,8 @@ on_both! {
     what_was_taken_long_ago_is_forgotten
 }
 
-const TALK: &str = "I want to talk to a person about the zebra-striped sofa";
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const TALK: &str = "I want to talk to a person about the zebra-striped sofa";
 const OLD: &str = "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0LW9sZA==";
-const EVERYTHING: [Topic; 5] =
-    [Topic::HandedOff, Topic::Resolved, Topic::Reopened, Topic::MessageSent, Topic::CsatReceived];
-
-/// One request that came.
-#[derive(Clone)]
-struct Call {
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Call {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).unwrap().to_str().unwrap()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn kind(&self) -> String {
-        self.json()["type"].as_str().unwrap().to_owned()
-    }
-}
-
-/// A receiver on loopback; ends when dropped.
-struct Receiver {
-    url: String,
-    calls: Arc<Mutex<Vec<Call>>>,
-    _serving: JoinSet<()>,
-}
-
-type Shared = (Arc<Mutex<Vec<Call>>>, Arc<Mutex<Vec<u16>>>);
-
-async fn take(State((calls, answers)): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    calls.lock().unwrap().push(Call { headers, body });
-    let mut answers = answers.lock().unwrap();
-    let status = if answers.is_empty() { 204 } else { answers.remove(0) };
-    StatusCode::from_u16(status).unwrap()
-}
-
-impl Receiver {
-    async fn start(answers: &[u16]) -> Self {
-        let calls = Arc::new(Mutex::new(Vec::new()));
-        let answers = Arc::new(Mutex::new(answers.to_vec()));
-        let router = Router::new().route("/in", post(take)).with_state((calls.clone(), answers.clone()));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/in", listener.local_addr().unwrap());
-        let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, calls, _serving: serving }
-    }
-
-    fn subscribes(&self, name: &str, events: &[Topic]) -> WebhookSettings {
-        WebhookSettings {
-            name: name.to_owned(),
-            url: self.url.clone(),
-            events: events.to_vec(),
-            secret: SecretString::from(SECRET),
-            previous_secret: SecretString::default(),
-            include_text: false,
-        }
-    }
-
-    fn calls(&self) -> Vec<Call> {
-        self.calls.lock().unwrap().clone()
-    }
-
-    fn kinds(&self) -> Vec<String> {
-        self.calls().iter().map(Call::kind).collect()
-    }
-}
 
 async fn service(record: &Record, webhooks: Vec<WebhookSettings>, retry_seconds: &[i64]) -> Service {
     Service::new(&record.database.url(), |config| {
@@ -119,7 +43,12 @@ async fn service(record: &Record, webhooks: Vec<WebhookSettings>, retry_seconds:
 
 /// A case that goes to people, is answered, resolved and written to again.
 async fn a_life(service: &Service) -> CaseId {
-    let sent = service.app.pipeline.enqueue(message("1", TALK)).await.unwrap();
+    a_life_of(service, message("1", TALK)).await
+}
+
+/// The same of a case that begins with these words.
+pub(crate) async fn a_life_of(service: &Service, words: InboundMessage) -> CaseId {
+    let sent = service.app.pipeline.enqueue(words).await.unwrap();
     service.app.pipeline.drain().await;
     let at = |act: &str| format!("/v1/cases/{}/{act}", sent.case);
     let said = service.call("POST", &at("replies"), &json!({"text": "It is the zebra one."})).await;
@@ -131,7 +60,8 @@ async fn a_life(service: &Service) -> CaseId {
     sent.case
 }
 
-const LIFE: [&str; 5] = ["message.sent", "case.handed_off", "message.sent", "case.resolved", "case.reopened"];
+pub(crate) const LIFE: [&str; 5] =
+    ["message.sent", "case.handed_off", "message.sent", "case.resolved", "case.reopened"];
 
 async fn what_happens_is_told_signed_in_its_order_and_without_words(record: Arc<Record>) {
     let (all, some) = (Receiver::start(&[]).await, Receiver::start(&[]).await);

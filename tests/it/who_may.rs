@@ -16,15 +16,15 @@ use firstline::domain::ids::{AgentId, AttachmentId, TeamId};
 use firstline::domain::role::Role;
 use firstline::domain::team::Agent;
 use firstline::domain::time::{Clock, Timestamp};
-use firstline::store::{Change, Proof, Session, StoredAttachment};
+use firstline::store::{Change, StoredAttachment};
 use firstline::web;
 use firstline::web::keys::{self, Scope};
 use regex::Regex;
-use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::store::things::{case, customer, customer_id, unit};
 use crate::store::{Record, on_both};
+use crate::support::console::{hash, session, token};
 use crate::support::service::Service;
 use table::{API, CONSOLE, Row, Thing};
 
@@ -35,10 +35,6 @@ on_both! {
 }
 
 const HOST: &str = "127.0.0.1";
-
-fn hash(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
-}
 
 /// What came back: the status and, of a refusal, its words.
 #[derive(Debug)]
@@ -138,7 +134,7 @@ impl House {
         };
         assert!(store.add_agent(&agent).await.unwrap());
         let until = SystemClock.now().plus_ms(3_600_000);
-        store.new_session(&lasting(login, until)).await.unwrap();
+        store.new_session(&session(login, SystemClock.now(), until)).await.unwrap();
         self.key(login, &[Scope::Admin], Some(agent.id.clone())).await;
         agent.id
     }
@@ -182,30 +178,13 @@ impl House {
         let mut request = Request::builder().method(row.method).uri(row.path_of(name));
         let mut form = row.body.to_owned();
         if let Some(login) = login {
-            request = request.header("cookie", format!("firstline_session={}", session(login)));
-            form = format!("csrf={}&{form}", hash(&format!("csrf:{}", session(login))));
+            request = request.header("cookie", format!("firstline_session={}", token(login)));
+            form = format!("csrf={}&{form}", hash(&format!("csrf:{}", token(login))));
         }
         request = request.header("host", HOST).header("origin", format!("http://{HOST}"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         self.ask(request.body(Body::from(form)).unwrap()).await
     }
-}
-
-/// The session of an account, as the record keeps it.
-fn lasting(login: &str, until: Timestamp) -> Session {
-    Session {
-        token_hash: hash(&session(login)),
-        agent: AgentId::parse(&format!("agent-{login}")).unwrap(),
-        begun_at: SystemClock.now(),
-        seen_at: SystemClock.now(),
-        expires_at: until,
-        browser: "Firefox on Linux".to_owned(),
-        proof: Proof::Password,
-    }
-}
-
-fn session(login: &str) -> String {
-    format!("session-{login}")
 }
 
 impl Row {
@@ -339,7 +318,12 @@ async fn every_page_of_the_console_lets_in_whom_the_table_says_and_nobody_else(r
                 if row.ends_session {
                     let until = SystemClock.now().plus_ms(3_600_000);
                     // It may have been refused and be there still.
-                    _ = house.service.app.store.new_session(&lasting(role.as_str(), until)).await;
+                    _ = house
+                        .service
+                        .app
+                        .store
+                        .new_session(&session(role.as_str(), SystemClock.now(), until))
+                        .await;
                 }
             }
         }

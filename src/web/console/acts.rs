@@ -24,6 +24,8 @@ use crate::store::AgentDraft;
 /// The hour at which what was put aside for another day comes back.
 const MORNING: i8 = 9;
 const HOUR_MS: i64 = 3_600_000;
+/// How the page is asked to show what somebody else wrote meanwhile.
+const CHANGED: &str = "?changed=";
 
 type Fields = BTreeMap<String, String>;
 
@@ -125,15 +127,40 @@ impl Doing<'_> {
         Ok(String::new())
     }
 
+    /// Says it, or keeps it: whatever stands in the way, the words are there when the page is shown again.
     async fn reply(mut self) -> Result<String, ApiError> {
         let written = self.fields.remove("text");
+        let note = self.fields.get("kind").is_some_and(|kind| kind == "note");
+        let seen = self.fields.remove("seen").and_then(|seen| seen.parse::<i64>().ok());
+        let most = self.edge.app.config.limits.message_chars_max;
+        let text = written.as_deref().unwrap_or_default().replace("\r\n", "\n");
+        let draft = AgentDraft {
+            agent: self.signed_in.agent.id.clone(),
+            case: self.at.case.clone(),
+            kind: if note { "note" } else { "reply" }.to_owned(),
+            way: self.fields.get("way").filter(|way| !way.is_empty()).cloned(),
+            text: text.trim().chars().take(most).collect(),
+            seen_seq: seen.unwrap_or_default(),
+            at: self.edge.app.clock.now(),
+        };
+        let store = &self.edge.app.store;
+        let said = if note { self.note(written).await } else { self.send(written, seen).await };
+        if said.as_ref().is_ok_and(|said| !said.starts_with(CHANGED)) {
+            store.drop_draft(&draft.agent, &draft.case).await?;
+        } else if let Err(error) = store.keep_draft(&draft).await {
+            tracing::error!(error = %error, "a text that was not sent could not be kept");
+        }
+        said
+    }
+
+    async fn note(self, written: Option<String>) -> Result<String, ApiError> {
+        act::note(self.at, &words(self.edge, written)?).await?;
+        Ok("?said=noted".to_owned())
+    }
+
+    async fn send(mut self, written: Option<String>, seen: Option<i64>) -> Result<String, ApiError> {
         let (agent, case) = (self.signed_in.agent.id.clone(), self.at.case.clone());
         let store = &self.edge.app.store;
-        if self.fields.get("kind").is_some_and(|kind| kind == "note") {
-            act::note(self.at, &words(self.edge, written)?).await?;
-            store.drop_draft(&agent, &case).await?;
-            return Ok("?said=noted".to_owned());
-        }
         let now = self.edge.app.clock.now();
         let ways = ways::of_case(store, &self.edge.app.pipeline.parts().channels, self.case, now).await?;
         let key = self.fields.remove("way").filter(|key| !key.is_empty());
@@ -150,7 +177,6 @@ impl Doing<'_> {
             )));
         }
         let id = self.fields.remove("id");
-        let seen = self.fields.remove("seen").and_then(|seen| seen.parse::<i64>().ok());
         let files = match &id {
             // The message has no id yet; it is given when the files are put beside it.
             Some(_) => store.uploaded(&agent, &case).await?,
@@ -168,20 +194,12 @@ impl Doing<'_> {
         }
         let own = way.own;
         let to = (!own).then(|| (way.channel.clone(), way.conversation.clone()));
-        let reply = Reply { id, text: text.clone(), way: to, files, seen };
-        match act::reply(self.at, reply).await {
+        match act::reply(self.at, Reply { id, text, way: to, files, seen }).await {
             Ok(_) => {
-                store.drop_draft(&agent, &case).await?;
                 store.drop_uploads(&agent, &case, None).await?;
                 Ok("?said=sent".to_owned())
             }
-            Err(ActError::Changed) => {
-                let seen_seq = seen.unwrap_or_default();
-                let draft =
-                    AgentDraft { agent, case, kind: "reply".to_owned(), way: key, text, seen_seq, at: now };
-                store.keep_draft(&draft).await?;
-                Ok(format!("?changed={seen_seq}"))
-            }
+            Err(ActError::Changed) => Ok(format!("{CHANGED}{}", seen.unwrap_or_default())),
             Err(error) => Err(error.into()),
         }
     }

@@ -17,13 +17,13 @@ on_both! {
     a_mailbox_has_the_case_and_only_its_own_proven_replies_count
 }
 
-const DESK: &str = "desk@care.example";
+pub(crate) const DESK: &str = "desk@care.example";
 
-fn played() -> Box<dyn Provider> {
+pub(crate) fn played() -> Box<dyn Provider> {
     providers::all().into_iter().find(|provider| provider.channel() == NAME).unwrap()
 }
 
-fn mail_settings(api: &str) -> Config {
+pub(crate) fn mail_settings(api: &str) -> Config {
     let mut environment = Environment::default();
     for (section, key, value) in played().settings(api, "https://desk.example") {
         environment = environment.with(&setting_name(section, key), &value);

@@ -16,33 +16,33 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::task::JoinSet;
 
-pub(super) const SECRET: &str = "s3cret-of-the-webhook";
+pub(crate) const SECRET: &str = "s3cret-of-the-webhook";
 
 /// What a desk holds, and how it behaves next.
 #[derive(Clone, Default)]
-pub(super) struct Held(pub(super) Arc<Mutex<Inner>>);
+pub(crate) struct Held(pub(crate) Arc<Mutex<Inner>>);
 
 #[derive(Default)]
-pub(super) struct Inner {
+pub(crate) struct Inner {
     /// Contacts, conversations or tickets, in the order in which they were made.
-    pub(super) contacts: Vec<Value>,
-    pub(super) cases: Vec<Value>,
+    pub(crate) contacts: Vec<Value>,
+    pub(crate) cases: Vec<Value>,
     /// Messages or comments: of which case, and what.
-    pub(super) messages: Vec<(i64, Value)>,
+    pub(crate) messages: Vec<(i64, Value)>,
     /// Statuses with which it refuses what comes next.
-    pub(super) refusals: Vec<u16>,
+    pub(crate) refusals: Vec<u16>,
     /// It does what the next writing request says, and its answer is lost.
-    pub(super) loses: bool,
+    pub(crate) loses: bool,
     keys: Vec<(String, Value)>,
 }
 
 impl Held {
-    pub(super) fn with<T>(&self, look: impl FnOnce(&mut Inner) -> T) -> T {
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Inner) -> T) -> T {
         look(&mut self.0.lock().unwrap())
     }
 
     /// The words of a case's messages.
-    pub(super) fn words(&self, case: i64, field: &str) -> Vec<String> {
+    pub(crate) fn words(&self, case: i64, field: &str) -> Vec<String> {
         self.with(|held| {
             let own = held.messages.iter().filter(|(of, _)| *of == case);
             own.map(|(_, message)| message[field].as_str().unwrap_or_default().to_owned()).collect()
@@ -51,9 +51,9 @@ impl Held {
 }
 
 /// A desk on loopback; ends when dropped.
-pub(super) struct StandIn {
-    pub(super) url: String,
-    pub(super) held: Held,
+pub(crate) struct StandIn {
+    pub(crate) url: String,
+    pub(crate) held: Held,
     _serving: JoinSet<()>,
 }
 
@@ -67,7 +67,7 @@ impl StandIn {
         Self { url, held, _serving: serving }
     }
 
-    pub(super) async fn chatwoot() -> Self {
+    pub(crate) async fn chatwoot() -> Self {
         let held = Held::default();
         let account = "/api/v1/accounts/3";
         let router = Router::new()
@@ -81,7 +81,7 @@ impl StandIn {
         Self::start(held, router).await
     }
 
-    pub(super) async fn zendesk() -> Self {
+    pub(crate) async fn zendesk() -> Self {
         let held = Held::default();
         let router = Router::new()
             .route("/api/v2/tickets.json", get(tickets).post(ticket))
@@ -231,10 +231,10 @@ fn mac(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A request as a desk sends it: its headers and its body.
-pub(super) type Posted = (Vec<(&'static str, String)>, String);
+pub(crate) type Posted = (Vec<(&'static str, String)>, String);
 
 /// As Chatwoot signs it.
-pub(super) fn by_chatwoot(body: &Value, at: Timestamp) -> Posted {
+pub(crate) fn by_chatwoot(body: &Value, at: Timestamp) -> Posted {
     let (body, stamp) = (body.to_string(), (at.0 / 1000).to_string());
     let signed = hex::encode(mac(&[stamp.as_bytes(), b".", body.as_bytes()]));
     let headers = vec![
@@ -246,7 +246,7 @@ pub(super) fn by_chatwoot(body: &Value, at: Timestamp) -> Posted {
 }
 
 /// As Zendesk signs it.
-pub(super) fn by_zendesk(body: &Value, at: Timestamp) -> Posted {
+pub(crate) fn by_zendesk(body: &Value, at: Timestamp) -> Posted {
     let (body, stamp) = (body.to_string(), at.to_string());
     let signed = STANDARD.encode(mac(&[stamp.as_bytes(), body.as_bytes()]));
     let headers = vec![
