@@ -59,7 +59,6 @@ async fn two_answer_at_once_with_double_clicks_and_every_text_is_said_once(recor
     let (console, store) = (Console::of(&service), &service.app.store);
     let writer = async |login| Writer { login, agent: console.person(&service, login, Role::Agent).await };
     let (anna, bob) = (writer("anna").await, writer("bob").await);
-    let mut settled_at_once = 0;
     for round in 0..ROUNDS {
         let name = format!("c{round}");
         let first = words_of(&name, &format!("{name}-0"), "I want to talk to a person");
@@ -79,8 +78,11 @@ async fn two_answer_at_once_with_double_clicks_and_every_text_is_said_once(recor
                 None
             })
         };
-        let mut all =
-            vec![click("anna"), click("anna"), click("bob"), click("bob"), write("one"), write("two")];
+        let mut all = vec![click("anna"), click("anna"), click("bob"), click("bob")];
+        let quiet = round % 4 == 3;
+        if !quiet {
+            all.extend([write("one"), write("two")]);
+        }
         let places = all.len();
         all.rotate_left(round % places);
         if round % 2 == 1 {
@@ -93,10 +95,16 @@ async fn two_answer_at_once_with_double_clicks_and_every_text_is_said_once(recor
         };
         assert!(sent("anna")[0] == sent("anna")[1] && sent("bob")[0] == sent("bob")[1], "{came_of:?}");
         assert!(!(sent("anna")[0] && sent("bob")[0]), "{came_of:?}");
+        if quiet {
+            assert!(
+                sent("anna")[0] || sent("bob")[0],
+                "nothing but the other one is in the way: {came_of:?}"
+            );
+            join_all([write("one"), write("two")]).await;
+        }
         for writer in [&anna, &bob] {
             let text = writer.text(round);
             if sent(writer.login)[0] {
-                settled_at_once += 1;
                 assert_eq!(store.draft(&writer.agent, &case).await.unwrap(), None);
                 continue;
             }
@@ -114,7 +122,6 @@ async fn two_answer_at_once_with_double_clicks_and_every_text_is_said_once(recor
         let events = store.events(&case, 0, 1000).await.unwrap();
         assert_eq!(events.iter().filter(|event| event.kind == "agent_replied").count(), 2);
     }
-    assert!(settled_at_once > 0, "in some rounds somebody was quick enough");
     everything_adds_up(store, &service.app.pipeline).await;
     service.stop().await;
 }
@@ -167,7 +174,7 @@ async fn idle(pipeline: &Arc<Pipeline>) {
 }
 
 async fn whenever_a_person_speaks_the_assistant_is_silent_from_then_on(record: Arc<Record>) {
-    let pipeline = answering(&record).await;
+    let pipeline = Box::pin(answering(&record)).await;
     let store = &pipeline.parts().store;
     let actor = Actor::Program("desk".to_owned());
     let (mut before, mut never) = (0, 0);
@@ -193,9 +200,9 @@ async fn whenever_a_person_speaks_the_assistant_is_silent_from_then_on(record: A
         assert!(machine.iter().all(|seq| *seq < spoken.seq), "{machine:?} and a person at {}", spoken.seq);
         assert!(machine.len() <= 2, "{machine:?}");
         if machine.is_empty() {
-            never += 1
+            never += 1;
         } else {
-            before += 1
+            before += 1;
         }
         for text in ["hello there", "are you a machine", "thank you", "I am here"] {
             assert_eq!(said(store, &accepted.case, text).await, 1, "{text}");
@@ -210,7 +217,7 @@ async fn whenever_a_person_speaks_the_assistant_is_silent_from_then_on(record: A
 }
 
 async fn a_customer_writes_on_and_on_and_a_person_still_gets_a_word_in(record: Arc<Record>) {
-    let pipeline = answering(&record).await;
+    let pipeline = Box::pin(answering(&record)).await;
     let store = &pipeline.parts().store;
     let first = words_of("ann", "0", "I want to talk to a person");
     let case = pipeline.ingest_for_people(first, "person_asked").await.unwrap().case;

@@ -111,7 +111,7 @@ async fn a_thousand_streams_are_told_everything_and_leave_nothing_behind(record:
         let (name, path) = (format!("c{at}"), format!("/console/cases/{case}/reply"));
         for round in ["one", "two"] {
             let reply = [("text", round), ("id", round), ("kind", "reply")];
-            let (_, said) =
+            let ((), said) =
                 tokio::join!(writes(&service, &name, round), console.post(&people[at].0, &path, &reply));
             assert!(said.to.contains("said=sent"), "{} {}", said.status, said.body);
         }

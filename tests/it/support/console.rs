@@ -140,12 +140,12 @@ impl Following {
     pub(crate) async fn next(&mut self) -> Option<Told> {
         loop {
             if let Some((block, rest)) = self.rest.split_once("\n\n") {
-                let told = told(block);
-                self.rest = rest.to_owned();
-                match told {
-                    Some(told) => return Some(told),
-                    None => continue,
+                let (told, rest) = (told(block), rest.to_owned());
+                self.rest = rest;
+                if told.is_some() {
+                    return told;
                 }
+                continue;
             }
             let more =
                 tokio::time::timeout(PATIENCE, self.body.next()).await.expect("the stream says nothing");
