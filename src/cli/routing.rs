@@ -21,6 +21,8 @@ const UNFIT_PERCENT: i64 = 150;
 const UNPREFERRED_PERCENT: i64 = 120;
 /// Longest until somebody who is offered a case takes it.
 const ACCEPT_MS_MAX: i64 = 20_000;
+/// Most days played at once.
+const DAYS_MAX: u64 = 100;
 
 /// What `routing` takes.
 #[derive(Debug, clap::Args)]
@@ -42,6 +44,9 @@ enum RoutingCommand {
         /// Decides what is left to chance; the same seed gives the same figures
         #[arg(long, value_name = "N", default_value_t = 1)]
         seed: u64,
+        /// Play so many days, each with the next seed, and count them together
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=DAYS_MAX))]
+        days: u64,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -49,12 +54,15 @@ enum RoutingCommand {
 }
 
 pub(super) fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
-    let RoutingCommand::Simulate { arrivals, roster, seed, json: as_json } = options.command;
+    let RoutingCommand::Simulate { arrivals, roster, seed, days, json: as_json } = options.command;
     let config = Workspace::find(globals)?.config(None)?;
-    let arrivals = match &arrivals {
-        Some(path) => day::arrivals(&day::read(path)?, &path.display().to_string())?,
-        None => day::built_in(seed)?,
+    let own = match &arrivals {
+        Some(path) => Some(day::arrivals(&day::read(path)?, &path.display().to_string())?),
+        None => None,
     };
+    let last = seed.saturating_add(days - 1);
+    let day = |seed| Ok((own.clone().map_or_else(|| day::built_in(seed), Ok)?, seed));
+    let played = (seed..=last).map(day).collect::<Result<Vec<_>, Failure>>()?;
     let roster = match &roster {
         Some(path) => day::roster(&day::read(path)?, &path.display().to_string())?,
         None => day::built_in_roster()?,
@@ -69,16 +77,19 @@ pub(super) fn run(globals: &Globals, options: Options) -> Result<(), Failure> {
         promised_ms: promised.collect::<BTreeMap<_, _>>(),
     };
     let rules = config.routing.rules();
-    let play = |method| simulate(&arrivals, &roster, method, (&rules, &costs), seed);
+    let play = |method| simulate(&played, &roster, method, (&rules, &costs));
     let (fit, free) = (play(Method::Fit), play(Method::FirstFree));
+    let cases = fit.all.cases;
     if as_json {
         let people = roster.len();
         output::json(
-            &json!({"seed": seed, "cases": arrivals.len(), "people": people, "fit": fit, "first_free": free}),
+            &json!({"seed": seed, "days": days, "cases": cases, "people": people, "fit": fit, "first_free": free}),
         )?;
         return Ok(());
     }
-    output::line(&format!("{} cases, {} people, seed {seed}", arrivals.len(), roster.len()));
+    let seeds =
+        if days == 1 { format!("seed {seed}") } else { format!("{days} days, seeds {seed} to {last}") };
+    output::line(&format!("{cases} cases, {} people, {seeds}", roster.len()));
     output::line("");
     for line in table(&fit, &free) {
         output::line(&line);
@@ -104,8 +115,12 @@ fn table(fit: &Report, free: &Report) -> Vec<String> {
     lines.push(String::new());
     for (routing, report) in [("By fit", fit), ("First free", free)] {
         lines.push(format!(
-            "{routing}: {:.0} % of the people's time idle, {} min spent by somebody who could not help, {} cases by somebody who lacked something.",
-            report.idle_percent, report.lost_minutes, report.all.widened
+            "{routing}: of the people's time {:.0} % spent on cases they could deal with, {:.0} % on cases they could not ({} min by the clock), {:.0} % idle; {} cases by somebody who lacked something.",
+            report.useful_percent,
+            (100.0 - report.useful_percent - report.idle_percent).max(0.0),
+            report.lost_minutes,
+            report.idle_percent,
+            report.all.widened
         ));
     }
     lines
@@ -147,6 +162,7 @@ mod tests {
         let report = Report {
             all: figures.clone(),
             by_urgency: vec![(Urgency::High, Figures { promised: 0, ..figures })],
+            useful_percent: 80.0,
             idle_percent: 12.4,
             lost_minutes: 3,
         };

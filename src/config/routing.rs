@@ -26,6 +26,10 @@ pub struct Routing {
     pub widen_preferred_ms: i64,
     /// After this wait team and required skills are no longer demanded.
     pub widen_required_ms: i64,
+    /// Of these three waits an urgent case waits only so much, percent.
+    pub widen_urgent_percent: i64,
+    /// An urgent case may come to somebody who has all they can take, one at a time and not beside a call.
+    pub urgent_on_top: bool,
     /// A case whose first answer is due rises by one urgency, and by another after each of these.
     pub raise_ms: i64,
     /// An open console page is heard of this often.
@@ -61,6 +65,8 @@ impl Routing {
             widen_language_ms: self.widen_language_ms,
             widen_preferred_ms: self.widen_preferred_ms,
             widen_required_ms: self.widen_required_ms,
+            widen_urgent_percent: self.widen_urgent_percent,
+            urgent_on_top: self.urgent_on_top,
             raise_ms: self.raise_ms,
             again_ms: self.again_ms,
             capacity: Capacity(self.capacity.clone()),
@@ -92,6 +98,9 @@ impl Routing {
             if value <= 0 {
                 wrong.push(format!("[routing] {name} must be above 0"));
             }
+        }
+        if !(0..=100).contains(&self.widen_urgent_percent) {
+            wrong.push("[routing] widen_urgent_percent must be between 0 and 100".to_owned());
         }
         if self.presence_ms < self.heartbeat_ms.saturating_mul(2) {
             wrong.push(

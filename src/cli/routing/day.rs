@@ -206,6 +206,7 @@ pub(super) fn roster(text: &str, shown: &str) -> Result<Vec<Worker>, Failure> {
                 capacity: capacity(&row.capacity)?,
                 presence: Presence::Away,
                 load: 0,
+                engrossed: false,
                 last_given: Timestamp(0),
             },
             shifts,

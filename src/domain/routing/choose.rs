@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{channel_words, language_name, listed, missing, span};
-use super::{Ask, Person, Presence, Rules, WHOLE, rank};
+use super::{Ask, KEPT_ONE_IN, Person, Presence, Rules, WHOLE, rank};
 use crate::domain::ids::{AgentId, CaseId, TeamId};
 use crate::domain::time::Timestamp;
+use crate::domain::triage::Urgency;
 
 /// What came of looking for somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +52,12 @@ struct Widened {
 
 fn widened(ask: &Ask, now: Timestamp, rules: &Rules) -> Widened {
     let waited = now.ms_since(ask.since);
+    let percent = if ask.urgency == Urgency::Urgent { rules.widen_urgent_percent.clamp(0, 100) } else { 100 };
+    let over = |wait_ms: i64| waited >= (i128::from(wait_ms) * i128::from(percent) / 100) as i64;
     Widened {
-        language: waited >= rules.widen_language_ms,
-        preferred: waited >= rules.widen_preferred_ms,
-        required: waited >= rules.widen_required_ms,
+        language: over(rules.widen_language_ms),
+        preferred: over(rules.widen_preferred_ms),
+        required: over(rules.widen_required_ms),
     }
 }
 
@@ -138,6 +141,11 @@ fn has_room(ask: &Ask, person: &Person, rules: &Rules) -> bool {
     person.load + rules.weight(&person.capacity, &ask.channel) <= WHOLE
 }
 
+/// Whether the person can have the case now: they have room, or it is urgent and may come on top.
+fn can_take(ask: &Ask, person: &Person, rules: &Rules) -> bool {
+    has_room(ask, person, rules) || (ask.urgency == Urgency::Urgent && person.takes_on_top(rules))
+}
+
 /// Looks for the person to whom `ask` is offered at `now`. `people` are all who have an account, present or not.
 pub fn choose(ask: &Ask, people: &[Person], now: Timestamp, rules: &Rules) -> Choice {
     look(ask, people, (&Crowd::of(people), &BTreeSet::new()), now, rules).0
@@ -177,12 +185,13 @@ fn look(
     let least_busy = fitting.iter().filter(|(person, _)| !kept.contains(&person.id));
     let waits_for =
         least_busy.min_by_key(|(person, _)| (person.load, &person.id)).map(|(person, _)| person.id.clone());
-    fitting.retain(|(person, _)| has_room(ask, person, rules) && !kept.contains(&person.id));
+    fitting.retain(|(person, _)| can_take(ask, person, rules) && !kept.contains(&person.id));
     let best = fitting.iter().min_by_key(|(person, fit)| {
         // Of equal load: whoever can do least else, so that those who can do much stay free for it.
         let versatile = person.skills.len() + person.languages.len();
         let unstated = person.languages.is_empty();
-        (fit.misses(), unstated, person.load, versatile, person.last_given, &person.id)
+        let on_top = !has_room(ask, person, rules);
+        (fit.misses(), on_top, unstated, person.load, versatile, person.last_given, &person.id)
     });
     match best {
         None => {
@@ -234,6 +243,9 @@ fn reasons(
     let weight = rules.weight(&person.capacity, &ask.channel);
     let taken = (person.load + weight - 1) / weight;
     because.push(format!("{} of {fills} taken", taken.min(fills)));
+    if !has_room(ask, person, rules) {
+        because.push("urgent, so one more than usual".to_owned());
+    }
     because
 }
 
@@ -258,16 +270,21 @@ fn in_the_way(ask: &Ask, people: &[Person], crowd: &Crowd, wide: Widened) -> Str
     format!("nobody online there speaks {}", language_name(&ask.language))
 }
 
-/// Cases that ask for the same of people who have not let them pass: where one finds nobody, none does.
-type Need<'a> = (Option<&'a TeamId>, &'a BTreeSet<String>, &'a BTreeSet<String>, &'a str, &'a str, Widened);
+/// Cases that ask for the same of people who have not let them pass: where one finds nobody, none does. Urgent ones find
+/// people where others find none.
+type Need<'a> =
+    (Option<&'a TeamId>, &'a BTreeSet<String>, &'a BTreeSet<String>, &'a str, &'a str, Widened, bool);
 
 /// Goes through the waiting cases in their order and offers each to whoever fits best, as long as somebody has room.
 /// What is offered weighs on `people` at once, so nobody gets more than they can take and no case goes to two. For a case
 /// that waits until somebody has room, one of those who fit is kept free of what comes after it: else a call, which needs a
-/// whole person, would never come to somebody whom chats keep a little busy.
+/// whole person, would never come to somebody whom chats keep a little busy. Only a few are kept at a time
+/// ([`KEPT_ONE_IN`]), for the cases that come first; urgent ones always have somebody kept.
 pub fn plan(asks: &mut [Ask], people: &mut [Person], now: Timestamp, rules: &Rules) -> Vec<(CaseId, Choice)> {
     rank(asks, now, rules);
     let crowd = Crowd::of(people);
+    let online = people.iter().filter(|person| person.presence == Presence::Online).count();
+    let kept_max = (online / KEPT_ONE_IN).max(1);
     let mut vain: BTreeMap<Need<'_>, String> = BTreeMap::new();
     let mut kept: BTreeSet<AgentId> = BTreeSet::new();
     let mut plan = Vec::new();
@@ -279,19 +296,22 @@ pub fn plan(asks: &mut [Ask], people: &mut [Person], now: Timestamp, rules: &Rul
             ask.language.as_str(),
             ask.channel.as_str(),
             widened(ask, now, rules),
+            ask.urgency == Urgency::Urgent,
         );
         let known = if ask.passed.is_empty() { vain.get(&need) } else { None };
         let choice = if let Some(because) = known {
             Choice::Nobody { because: because.clone() }
         } else {
             let (choice, waits_for) = look(ask, people, (&crowd, &kept), now, rules);
-            kept.extend(waits_for);
+            kept.extend(waits_for.filter(|_| ask.urgency == Urgency::Urgent || kept.len() < kept_max));
             choice
         };
         match &choice {
             Choice::Offer { agent, .. } => {
                 if let Some(person) = people.iter_mut().find(|person| person.id == *agent) {
-                    person.load += rules.weight(&person.capacity, &ask.channel);
+                    let weight = rules.weight(&person.capacity, &ask.channel);
+                    person.load += weight;
+                    person.engrossed |= weight == WHOLE;
                     person.last_given = now;
                 }
             }

@@ -21,11 +21,14 @@ mod words;
 
 pub use choose::{Choice, choose, plan};
 pub use rank::rank;
-pub use wait::{Offer, OfferEnd, Passed, Wait};
+pub use wait::{FirstAnswer, Offer, OfferEnd, Passed, Wait};
 pub use words::language_name;
 
 /// All of a person's attention, in the parts in which cases weigh on it.
 pub const WHOLE: i64 = 1_000_000;
+/// For a case that needs more room than anybody has, somebody is kept free of others; of so many who are online one at a
+/// time, so that a queue of calls does not empty the whole floor. For urgent cases there is no such limit.
+pub const KEPT_ONE_IN: usize = 10;
 /// Most cases of one channel that may be said to fill a person; more make no difference that anybody could count.
 pub const CAPACITY_MAX: u32 = 100;
 
@@ -129,8 +132,22 @@ pub struct Person {
     pub presence: Presence,
     /// What they have already, in parts of [`WHOLE`].
     pub load: i64,
+    /// One of these cases takes all of their attention: a call. Nothing can come on top of it.
+    pub engrossed: bool,
     /// When they were last offered or given something.
     pub last_given: Timestamp,
+}
+
+impl Person {
+    /// Whether they could be offered anything at all now.
+    pub fn takes_more(&self, rules: &Rules) -> bool {
+        self.presence == Presence::Online && (self.load < WHOLE || self.takes_on_top(rules))
+    }
+
+    /// Whether an urgent case may come on top of all they have: one at a time, and not beside a call.
+    fn takes_on_top(&self, rules: &Rules) -> bool {
+        rules.urgent_on_top && !self.engrossed && self.load <= WHOLE
+    }
 }
 
 /// The times and weights of routing.
@@ -142,6 +159,10 @@ pub struct Rules {
     pub widen_preferred_ms: i64,
     /// After this wait team and required skills are no longer demanded.
     pub widen_required_ms: i64,
+    /// Of these three waits an urgent case waits only so much, percent.
+    pub widen_urgent_percent: i64,
+    /// An urgent case may come to somebody who has all they can take.
+    pub urgent_on_top: bool,
     /// A case whose first answer is due rises by one urgency, and by another after each of these.
     pub raise_ms: i64,
     /// Whoever let a case pass is asked again after this, and only when nobody else fits.

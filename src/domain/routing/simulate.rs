@@ -2,7 +2,8 @@
 //!
 //! What one pays for: a case that comes to somebody who cannot deal with it costs their time, goes on to somebody who
 //! can, and waits for them. First-free is given its best chance: after one wrong person the case is known for what it
-//! is, keeps its place, and goes to nobody wrong again.
+//! is, keeps its place, and goes to nobody wrong again. An urgent case on top of what fills a person is not for nothing
+//! either: their other cases wait for as much of their attention as it takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +78,7 @@ pub struct Costs {
 pub struct Figures {
     /// Cases that came.
     pub cases: usize,
-    /// Of them with a promise.
+    /// Of them with a promise that was kept or broken; what is left at the end of the day and not due yet is neither.
     pub promised: usize,
     /// … that was kept.
     pub met: usize,
@@ -99,13 +100,15 @@ pub struct Figures {
     pub left: usize,
 }
 
-/// What a day came to.
+/// What one or more days came to.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Report {
     /// Everything.
     pub all: Figures,
     /// By urgency, the most urgent first.
     pub by_urgency: Vec<(Urgency, Figures)>,
+    /// Share of the people's time that went to cases they could deal with, percent.
+    pub useful_percent: f64,
     /// Share of the people's time in which they could have taken more, percent.
     pub idle_percent: f64,
     /// Time spent by people who could not help, minutes.
@@ -148,6 +151,8 @@ struct Under {
     /// Known for what it is: it goes to nobody wrong any more.
     understood: bool,
     waits: bool,
+    /// When the day was over.
+    ended: i64,
 }
 
 /// Somebody busy with a case until a moment.
@@ -160,14 +165,38 @@ struct Busy {
     helps: bool,
 }
 
-/// Plays a day. The same arguments give the same report.
+/// Plays days one after the other, each with what comes and its seed. The same arguments give the same report.
 pub fn simulate(
+    days: &[(Vec<Arrival>, u64)],
+    roster: &[Worker],
+    method: Method,
+    (rules, costs): (&Rules, &Costs),
+) -> Report {
+    let played = days.iter().map(|(arrivals, seed)| play(arrivals, roster, method, (rules, costs), *seed));
+    let mut all = Played::default();
+    for day in played {
+        all.cases.extend(day.cases);
+        all.on_shift += day.on_shift;
+        all.idle += day.idle;
+        all.lost += day.lost;
+        all.lost_ms += day.lost_ms;
+    }
+    all.report()
+}
+
+fn play(
     arrivals: &[Arrival],
     roster: &[Worker],
     method: Method,
     (rules, costs): (&Rules, &Costs),
     seed: u64,
-) -> Report {
+) -> Played {
+    // First-free knows no urgency, so nothing is widened sooner for it.
+    let plain = Rules { widen_urgent_percent: 100, ..rules.clone() };
+    let rules = match method {
+        Method::Fit => rules,
+        Method::FirstFree => &plain,
+    };
     let mut floor = Floor::new(arrivals, roster, (rules, costs), seed);
     while floor.now < DAY_MS && !floor.over(arrivals) {
         floor.finish();
@@ -180,7 +209,22 @@ pub fn simulate(
         floor.count_idle();
         floor.now += STEP_MS;
     }
-    floor.report()
+    for case in &mut floor.played.cases {
+        case.ended = floor.now;
+    }
+    floor.played
+}
+
+/// What came of a day, or of several.
+#[derive(Default)]
+struct Played {
+    cases: Vec<Under>,
+    /// Attention of those on shift, of those of them with nothing to do, and of those who could not help; in parts of
+    /// [`WHOLE`] at each look.
+    on_shift: i64,
+    idle: i64,
+    lost: i64,
+    lost_ms: i64,
 }
 
 struct Floor<'a> {
@@ -189,13 +233,10 @@ struct Floor<'a> {
     dice: Dice,
     now: i64,
     came: usize,
-    cases: Vec<Under>,
+    played: Played,
     people: Vec<Person>,
     crowd: Crowd,
     busy: Vec<Busy>,
-    on_shift: i64,
-    idle: i64,
-    lost_ms: i64,
     last_end: i64,
 }
 
@@ -217,12 +258,9 @@ impl<'a> Floor<'a> {
             dice: Dice::new(seed),
             now: first.min(begin) / STEP_MS * STEP_MS,
             came: 0,
-            cases: Vec::new(),
+            played: Played::default(),
             people,
             busy: Vec::new(),
-            on_shift: 0,
-            idle: 0,
-            lost_ms: 0,
             last_end: roster.iter().flat_map(|worker| &worker.shifts).map(|shift| shift.1).max().unwrap_or(0),
         }
     }
@@ -243,9 +281,10 @@ impl<'a> Floor<'a> {
         for done in done {
             if let Some(person) = self.people.get_mut(done.person) {
                 person.load -= done.weight;
+                person.engrossed &= done.weight < WHOLE;
                 person.last_given = Timestamp(done.until);
             }
-            if let Some(case) = self.cases.get_mut(done.case).filter(|_| !done.helps) {
+            if let Some(case) = self.played.cases.get_mut(done.case).filter(|_| !done.helps) {
                 case.transfers += 1;
                 case.understood = true;
                 case.waits = true;
@@ -272,7 +311,7 @@ impl<'a> Floor<'a> {
                 due,
                 passed: Vec::new(),
             };
-            self.cases.push(Under {
+            self.played.cases.push(Under {
                 ask,
                 handle_ms: arrival.handle_ms,
                 touched: None,
@@ -281,6 +320,7 @@ impl<'a> Floor<'a> {
                 widened: false,
                 understood: false,
                 waits: true,
+                ended: 0,
             });
             self.came += 1;
         }
@@ -294,7 +334,7 @@ impl<'a> Floor<'a> {
     }
 
     fn waiting(&self) -> Vec<usize> {
-        self.cases.iter().enumerate().filter(|(_, case)| case.waits).map(|(at, _)| at).collect()
+        self.played.cases.iter().enumerate().filter(|(_, case)| case.waits).map(|(at, _)| at).collect()
     }
 
     /// The rules of the service.
@@ -304,12 +344,13 @@ impl<'a> Floor<'a> {
             return;
         }
         let mut asks: Vec<Ask> =
-            waiting.iter().filter_map(|at| Some(self.cases.get(*at)?.ask.clone())).collect();
+            waiting.iter().filter_map(|at| Some(self.played.cases.get(*at)?.ask.clone())).collect();
         // The plan weighs on copies: what is given is given below.
         let plan = plan(&mut asks, &mut self.people.clone(), self.moment(), self.rules);
         for (case, choice) in plan {
             let Choice::Offer { agent, .. } = choice else { continue };
-            let case = waiting.iter().find(|at| self.cases.get(**at).is_some_and(|one| one.ask.case == case));
+            let is = |at: &&usize| self.played.cases.get(**at).is_some_and(|one| one.ask.case == case);
+            let case = waiting.iter().find(is);
             let person = self.people.iter().position(|person| person.id == agent);
             if let (Some(case), Some(person)) = (case, person) {
                 self.give(*case, person);
@@ -320,7 +361,7 @@ impl<'a> Floor<'a> {
     /// The oldest case to whoever has been free for longest.
     fn first_free(&mut self) {
         for at in self.waiting() {
-            let Some(case) = self.cases.get(at) else { continue };
+            let Some(case) = self.played.cases.get(at) else { continue };
             let mut free: Vec<usize> = (0..self.people.len()).filter(|one| self.can_take(at, *one)).collect();
             if case.understood {
                 free.retain(|one| self.suits(at, *one).is_some());
@@ -335,7 +376,7 @@ impl<'a> Floor<'a> {
     }
 
     fn can_take(&self, case: usize, person: usize) -> bool {
-        let (Some(case), Some(person)) = (self.cases.get(case), self.people.get(person)) else {
+        let (Some(case), Some(person)) = (self.played.cases.get(case), self.people.get(person)) else {
             return false;
         };
         let serves = person.channels.is_empty() || person.channels.contains(&case.ask.channel);
@@ -345,14 +386,16 @@ impl<'a> Floor<'a> {
 
     /// Whether the person may have the case by the rules at this moment, and what they lack.
     fn suits(&self, case: usize, person: usize) -> Option<Lack> {
-        let (case, person) = (self.cases.get(case)?, self.people.get(person)?);
+        let (case, person) = (self.played.cases.get(case)?, self.people.get(person)?);
         suits(&case.ask, person, &self.crowd, (self.moment(), self.rules))
     }
 
     fn give(&mut self, at: usize, to: usize) {
         let lack = self.suits(at, to);
         let accepted = self.now + (self.dice.share() * self.costs.accept_ms_max as f64) as i64;
-        let (Some(case), Some(person)) = (self.cases.get_mut(at), self.people.get_mut(to)) else { return };
+        let (Some(case), Some(person)) = (self.played.cases.get_mut(at), self.people.get_mut(to)) else {
+            return;
+        };
         let percent = match lack {
             Some(Lack::Nothing) => Some(100),
             Some(Lack::Preferred) => Some(self.costs.unpreferred_percent),
@@ -366,48 +409,63 @@ impl<'a> Floor<'a> {
             case.served = Some(accepted);
             accepted + case.handle_ms.saturating_mul(percent) / 100
         } else {
-            self.lost_ms += self.costs.transfer_ms;
+            self.played.lost_ms += self.costs.transfer_ms;
             accepted + self.costs.transfer_ms
         };
         let weight = self.rules.weight(&person.capacity, &case.ask.channel);
+        if person.load + weight > WHOLE {
+            // What it takes of their attention, the others wait for.
+            let delay = (until - accepted) * weight / WHOLE;
+            self.busy.iter_mut().filter(|busy| busy.person == to).for_each(|busy| busy.until += delay);
+        }
         person.load += weight;
+        person.engrossed |= weight == WHOLE;
         person.last_given = Timestamp(accepted);
         self.busy.push(Busy { person: to, case: at, until, weight, helps: percent.is_some() });
     }
 
     fn count_idle(&mut self) {
+        let online = |at: usize| self.people.get(at).is_some_and(|one| one.presence == Presence::Online);
         for person in self.people.iter().filter(|person| person.presence == Presence::Online) {
-            self.on_shift += WHOLE;
-            self.idle += (WHOLE - person.load).max(0);
+            self.played.on_shift += WHOLE;
+            self.played.idle += (WHOLE - person.load).max(0);
         }
+        let lost = self.busy.iter().filter(|busy| !busy.helps && online(busy.person));
+        self.played.lost += lost.map(|busy| busy.weight).sum::<i64>();
     }
+}
 
+impl Played {
     fn report(&self) -> Report {
         let of = |urgency: Option<Urgency>| {
             let cases = self.cases.iter().filter(|case| urgency.is_none_or(|one| case.ask.urgency == one));
-            figures(&cases.collect::<Vec<_>>(), self.now)
+            figures(&cases.collect::<Vec<_>>())
         };
         let urgencies = [Urgency::Urgent, Urgency::High, Urgency::Normal, Urgency::Low];
         let by_urgency = urgencies.into_iter().map(|one| (one, of(Some(one)))).filter(|(_, of)| of.cases > 0);
+        let percent = |part: i64| 100.0 * part as f64 / self.on_shift.max(1) as f64;
         Report {
             all: of(None),
             by_urgency: by_urgency.collect(),
-            idle_percent: 100.0 * self.idle as f64 / self.on_shift.max(1) as f64,
+            useful_percent: percent(self.on_shift - self.idle - self.lost),
+            idle_percent: percent(self.idle),
             lost_minutes: self.lost_ms / 60_000,
         }
     }
 }
 
-fn figures(cases: &[&Under], now: i64) -> Figures {
+fn figures(cases: &[&Under]) -> Figures {
     let waits = |moment: fn(&Under) -> Option<i64>| {
         let mut waits: Vec<i64> =
-            cases.iter().map(|case| moment(case).unwrap_or(now) - case.ask.since.0).collect();
+            cases.iter().map(|case| moment(case).unwrap_or(case.ended) - case.ask.since.0).collect();
         waits.sort_unstable();
         waits
     };
     let (served, touched) = (waits(|case| case.served), waits(|case| case.touched));
     let seconds = |sorted: &[i64], percent| percentile(sorted, percent).unwrap_or(0) / 1000;
-    let promised = cases.iter().filter(|case| case.ask.due.is_some());
+    let decided =
+        |case: &&&Under| case.ask.due.is_some_and(|due| case.served.is_some() || due.0 <= case.ended);
+    let promised = cases.iter().filter(decided);
     let met = |case: &&&Under| case.served.zip(case.ask.due).is_some_and(|(at, due)| at <= due.0);
     Figures {
         cases: cases.len(),

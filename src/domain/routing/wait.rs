@@ -44,6 +44,21 @@ pub enum OfferEnd {
     Withdrawn,
 }
 
+/// How a wait ended, as the log of the case says it. Routing's estimates and the measures read the same: a first answer is
+/// the first word of a person to the customer, be it written, the outcome of what they decided in fixed words, or that
+/// they settled the case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstAnswer {
+    /// Since when the customer waited.
+    pub since: Timestamp,
+    /// When the first answer was due, where it was promised.
+    pub due_at: Option<Timestamp>,
+    /// Whether it came in time; without a promise it did.
+    pub met: bool,
+    /// How long they waited.
+    pub waited_ms: i64,
+}
+
 /// The wait of a case for people. Empty until it first goes to them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wait {
@@ -84,13 +99,12 @@ impl Wait {
         }
     }
 
-    /// Somebody has answered or settled it. Whether it was in time, if this was the first answer.
-    pub fn answered(&mut self, now: Timestamp) -> Option<bool> {
-        if !self.running() {
-            return None;
-        }
+    /// Somebody has answered or settled it: what is to be told of it, if this was the first answer.
+    pub fn answered(&mut self, now: Timestamp) -> Option<FirstAnswer> {
+        let since = self.since.filter(|_| self.running())?;
         self.answered_at = Some(now);
-        Some(self.due_at.is_none_or(|due| now <= due))
+        let met = self.due_at.is_none_or(|due| now <= due);
+        Some(FirstAnswer { since, due_at: self.due_at, met, waited_ms: now.ms_since(since) })
     }
 
     /// Ends the open offer; whoever said no or nothing has passed it on.
@@ -119,11 +133,13 @@ mod tests {
         wait.begin(Timestamp(100), Some(Timestamp(500)));
         wait.begin(Timestamp(300), Some(Timestamp(900)));
         assert_eq!((wait.since, wait.due_at), (Some(Timestamp(100)), Some(Timestamp(500))));
-        assert_eq!(wait.answered(Timestamp(500)), Some(true));
+        let first =
+            FirstAnswer { since: Timestamp(100), due_at: Some(Timestamp(500)), met: true, waited_ms: 400 };
+        assert_eq!(wait.answered(Timestamp(500)), Some(first));
         assert_eq!(wait.answered(Timestamp(600)), None, "only the first answer counts");
         wait.begin(Timestamp(700), Some(Timestamp(800)));
         assert_eq!((wait.since, wait.answered_at), (Some(Timestamp(700)), None));
-        assert_eq!(wait.answered(Timestamp(801)), Some(false));
+        assert_eq!(wait.answered(Timestamp(801)).map(|first| first.met), Some(false));
     }
 
     #[test]

@@ -17,6 +17,8 @@ fn rules() -> Rules {
         widen_language_ms: 10 * MINUTE,
         widen_preferred_ms: 15 * MINUTE,
         widen_required_ms: 60 * MINUTE,
+        widen_urgent_percent: 25,
+        urgent_on_top: true,
         raise_ms: 120 * MINUTE,
         again_ms: 5 * MINUTE,
         capacity: Capacity(BTreeMap::from([("voice".to_owned(), 1), ("web_chat".to_owned(), 5)])),
@@ -55,6 +57,7 @@ fn person(name: &str, skills: &[&str], languages: &[&str]) -> Person {
         capacity: Capacity::default(),
         presence: Presence::Online,
         load: 0,
+        engrossed: false,
         last_given: Timestamp(0),
     }
 }
@@ -196,6 +199,81 @@ fn whoever_can_do_little_else_goes_first_so_that_the_versatile_stay_free() {
     assert_eq!(to(&choose(&ask("c1", 0), &people, NOW, &rules())), Some("bob"));
 }
 
+#[test]
+fn an_urgent_case_comes_on_top_of_what_fills_a_person_but_not_beside_a_call_and_not_twice() {
+    let mut urgent = ask("c1", 0);
+    urgent.urgency = Urgency::Urgent;
+    let mut full = person("anna", &[], &[]);
+    full.load = WHOLE;
+    let offered =
+        |ask: &Ask, people: &[Person], rules: &Rules| to(&choose(ask, people, NOW, rules)).map(str::to_owned);
+    assert_eq!(offered(&ask("c1", 0), std::slice::from_ref(&full), &rules()), None, "a normal one waits");
+    assert_eq!(offered(&urgent, std::slice::from_ref(&full), &rules()).as_deref(), Some("anna"));
+    let why = because(&choose(&urgent, std::slice::from_ref(&full), NOW, &rules()));
+    assert!(why.ends_with("5 of 5 taken, urgent, so one more than usual"), "{why}");
+    let never = Rules { urgent_on_top: false, ..rules() };
+    assert_eq!(offered(&urgent, std::slice::from_ref(&full), &never), None, "unless it is switched off");
+    let mut calling = full.clone();
+    calling.engrossed = true;
+    assert_eq!(offered(&urgent, &[calling], &rules()), None, "not beside a call");
+    let room = person("bob", &["a", "b"], &["en"]);
+    assert_eq!(offered(&urgent, &[full.clone(), room], &rules()).as_deref(), Some("bob"), "room comes first");
+    let twice: Vec<Ask> =
+        (0..3).map(|at| Ask { case: CaseId::parse(&format!("u{at}")).unwrap(), ..urgent.clone() }).collect();
+    let plan = plan(&mut twice.clone(), &mut [full.clone()], NOW, &rules());
+    assert_eq!(plan.iter().filter(|(_, choice)| to(choice).is_some()).count(), 1, "one at a time");
+    // A call that is urgent comes beside chats, and then nothing more does.
+    let mut call = urgent.clone();
+    call.channel = "voice".to_owned();
+    let mut anna = [full];
+    assert_eq!(super::plan(&mut [call], &mut anna, NOW, &rules()).len(), 1);
+    assert!(anna[0].engrossed && !anna[0].takes_more(&rules()), "{anna:?}");
+}
+
+#[test]
+fn an_urgent_case_widens_sooner() {
+    let people = [person("anna", &["tents"], &["en"])];
+    let mut asked = ask("c1", 15 * MINUTE);
+    asked.required = set(&["warranty"]);
+    assert_eq!(to(&choose(&asked, &people, NOW, &rules())), None);
+    asked.urgency = Urgency::Urgent;
+    assert_eq!(to(&choose(&asked, &people, NOW, &rules())), Some("anna"));
+    asked.since = NOW.plus_ms(-15 * MINUTE + 1);
+    assert_eq!(to(&choose(&asked, &people, NOW, &rules())), None);
+}
+
+#[test]
+fn a_queue_of_calls_empties_one_person_of_ten_and_not_the_floor() {
+    // Each call asks for another skill, so that each would keep somebody else.
+    let names: Vec<String> = (0..20).map(|at| format!("s{at}")).collect();
+    let busy = |name: &String| {
+        let mut one = person(name, &[name], &[]);
+        one.load = rules().weight(&one.capacity, "web_chat");
+        one
+    };
+    let chat = |name: &String| Ask {
+        case: CaseId::parse(&format!("chat-{name}")).unwrap(),
+        required: set(&[name]),
+        ..ask("c", 0)
+    };
+    let call = |name: &String| Ask {
+        case: CaseId::parse(&format!("call-{name}")).unwrap(),
+        channel: "voice".to_owned(),
+        since: NOW.plus_ms(-MINUTE),
+        ..chat(name)
+    };
+    let offered = |urgency: Urgency| {
+        let mut waiting: Vec<Ask> = names.iter().map(chat).collect();
+        waiting.extend(names.iter().map(call).map(|call| Ask { urgency, ..call }));
+        let mut people: Vec<Person> = names.iter().map(busy).collect();
+        let never = Rules { urgent_on_top: false, ..rules() };
+        let plan = plan(&mut waiting, &mut people, NOW, &never);
+        plan.iter().filter(|(_, choice)| to(choice).is_some()).count()
+    };
+    assert_eq!(offered(Urgency::Normal), 18, "two of twenty are kept for calls");
+    assert_eq!(offered(Urgency::Urgent), 0, "and everybody for urgent ones");
+}
+
 const SKILLS: [&str; 3] = ["warranty", "tents", "invoices"];
 const LANGUAGES: [&str; 3] = ["en", "de", "fr"];
 
@@ -231,13 +309,14 @@ prop_compose! {
         skills in some_words(SKILLS), languages in some_words(LANGUAGES),
         team in prop::sample::select(vec!["support", "payments"]),
         presence in prop::sample::select(vec![Presence::Online, Presence::Online, Presence::Busy, Presence::Away]),
-        load in 0_i64..6, everywhere in prop::bool::weighted(0.2),
+        load in 0_i64..6, calls in prop::bool::weighted(0.3), everywhere in prop::bool::weighted(0.2),
     ) -> Person {
         let mut made = person("p", &[], &[]);
         made.teams = vec![TeamId::parse(team).unwrap()];
         (made.skills, made.languages, made.presence) = (skills, languages, presence);
         made.everywhere = everywhere;
         made.load = load * WHOLE / 5;
+        made.engrossed = calls && load == 5;
         made
     }
 }
@@ -272,12 +351,13 @@ proptest! {
             prop_assert_eq!(person.presence, Presence::Online, "neither the busy nor the away");
             let team = ask.team.clone().unwrap();
             prop_assert!(person.everywhere || person.teams.contains(&team), "nobody beyond their reach");
-            if waited < rules().widen_required_ms {
+            let share = if ask.urgency == Urgency::Urgent { rules().widen_urgent_percent } else { 100 };
+            if waited < rules().widen_required_ms * share / 100 {
                 prop_assert!(!skilled || ask.required.is_subset(&person.skills), "required skills");
                 let served = before.iter().any(|one| one.teams.contains(&team));
                 prop_assert!(!served || person.teams.contains(&team), "the team");
             }
-            if waited < rules().widen_language_ms {
+            if waited < rules().widen_language_ms * share / 100 {
                 prop_assert!(person.languages.is_empty() || person.languages.contains(&ask.language), "the language");
             }
             if let Some(passed) = ask.passed.iter().rev().find(|passed| passed.agent == person.id) {
@@ -285,7 +365,17 @@ proptest! {
             }
         }
         for (after, before) in people.iter().zip(&before) {
-            prop_assert!(after.load <= WHOLE.max(before.load), "capacity is never passed");
+            let given = |(case, choice): &&(CaseId, Choice)| {
+                let urgent = asks.iter().any(|ask| ask.case == *case && ask.urgency == Urgency::Urgent);
+                urgent && to(choice) == Some(after.id.as_str())
+            };
+            let most = WHOLE.max(before.load);
+            if plan.iter().any(|one| given(&one)) {
+                prop_assert!(before.load <= WHOLE && after.load <= 2 * WHOLE, "one urgent case on top");
+                prop_assert!(!before.engrossed || after.load <= most, "and not beside a call");
+            } else {
+                prop_assert!(after.load <= most, "capacity is never passed");
+            }
         }
         // The order: urgent first, then the clock, ties by the longest wait.
         for (one, next) in asks.iter().zip(asks.iter().skip(1)) {
@@ -311,7 +401,7 @@ proptest! {
         for (place, ask) in unserved.iter().enumerate() {
             if let Some(free) = to(&choose(ask, &people, NOW, &rules())) {
                 let free = people.iter().find(|person| person.id.as_str() == free).unwrap();
-                let kept = |before: &&&Ask| suits(before, free, &crowd, (NOW, &rules())).is_some() && !has_room(before, free, &rules());
+                let kept = |before: &&&Ask| suits(before, free, &crowd, (NOW, &rules())).is_some() && !can_take(before, free, &rules());
                 prop_assert!(unserved[..place].iter().any(|before| kept(&before)), "{:?}", ask);
             }
         }
