@@ -1,5 +1,7 @@
 //! `migrate`, `user` and `key`: what an operator does to the record.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use clap::Subcommand;
 use serde_json::json;
@@ -9,7 +11,7 @@ use super::workspace::Workspace;
 use super::{Failure, Globals, output};
 use crate::app::{self, SystemClock};
 use crate::config::Config;
-use crate::domain::ids::TeamId;
+use crate::domain::ids::{AgentId, TeamId};
 use crate::domain::role::Role;
 use crate::domain::team::Agent;
 use crate::domain::time::{Clock, Timestamp};
@@ -20,6 +22,8 @@ use crate::web::keys::{self, Scope};
 const DAY_MS: i64 = 86_400_000;
 /// A century: whoever means longer leaves the end out.
 const DAYS_MAX: i64 = 36_500;
+/// Most changes of presence listed at once.
+const CHANGES_MAX: i64 = 100_000;
 
 /// What `user` takes.
 #[derive(Debug, clap::Args)]
@@ -73,6 +77,17 @@ enum UserCommand {
     },
     /// List the agents with their roles and teams
     List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List when agents were online, busy or away, the newest change first
+    Presences {
+        /// How they sign in; without it everybody
+        login: Option<String>,
+        /// So many changes
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=CHANGES_MAX))]
+        limit: i64,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -194,6 +209,9 @@ pub(super) async fn user(globals: &Globals, options: UserOptions) -> Result<(), 
             accounts::change(office, &login, &to).await.map_err(Failure::usage)
         }
         UserCommand::List { json } => list_agents(&store, json).await,
+        UserCommand::Presences { login, limit, json } => {
+            list_presences(&store, login.as_deref(), limit, json).await
+        }
         UserCommand::ResetPassword { login } => {
             let password = accounts::reset_password(office, &login).await.map_err(Failure::usage)?;
             output::line(&password);
@@ -248,6 +266,41 @@ async fn list_agents(store: &Store, as_json: bool) -> Result<(), Failure> {
         let teams: Vec<&str> = agent.teams.iter().map(TeamId::as_str).collect();
         let role = agent.role.as_str();
         output::line(&format!("{}\t{}\t{role}\t{}", agent.login, agent.name, teams.join(",")));
+    }
+    Ok(())
+}
+
+async fn list_presences(
+    store: &Store,
+    login: Option<&str>,
+    limit: i64,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let agents = store.list_agents().await.context("the record failed")?;
+    let logins: BTreeMap<&AgentId, &str> =
+        agents.iter().map(|agent| (&agent.id, agent.login.as_str())).collect();
+    let one = match login {
+        Some(login) => Some(agent_named(store, login).await?.id),
+        None => None,
+    };
+    let changes = store.presence_changes(one.as_ref(), limit).await.context("the record failed")?;
+    // Whoever has no account any more is shown by their id.
+    let shown =
+        |agent: &AgentId| logins.get(agent).map_or_else(|| agent.to_string(), |login| (*login).to_owned());
+    if as_json {
+        let all: Vec<_> = changes
+            .iter()
+            .map(|one| {
+                json!({"at": one.at, "agent": one.agent, "login": shown(&one.agent), "status": one.chosen,
+                    "by_silence": one.by_silence})
+            })
+            .collect();
+        output::json(&all)?;
+        return Ok(());
+    }
+    for one in &changes {
+        let why = if one.by_silence { "\tnot heard of any more" } else { "" };
+        output::line(&format!("{}\t{}\t{}{why}", one.at, shown(&one.agent), one.chosen.as_str()));
     }
     Ok(())
 }

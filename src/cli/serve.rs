@@ -15,6 +15,8 @@ use super::{Failure, Globals, output};
 use crate::app::{App, SystemClock, Understanding};
 use crate::config::Config;
 use crate::demo::{self, Shop};
+use crate::domain::routing::Capacity;
+use crate::store::Abilities;
 use crate::telemetry::{self, Exports};
 use crate::web::{self, accounts, keys};
 
@@ -140,6 +142,28 @@ fn write_private(file: &Path, secret: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
+/// Gives the people of the demo's shop their accounts, without a password; returns their logins.
+async fn employ(app: &App) -> Result<Vec<String>, Failure> {
+    let office =
+        accounts::Office { store: &app.store, clock: app.clock.as_ref(), by: accounts::COMMAND_LINE };
+    let mut logins = Vec::new();
+    for person in demo::people().map_err(Failure::Usage)? {
+        let new = accounts::NewAgent {
+            login: person.login.clone(),
+            name: person.name,
+            role: person.role,
+            teams: person.teams,
+            languages: person.languages,
+        };
+        let agent = accounts::provision(office, new).await.map_err(Failure::usage)?;
+        let abilities =
+            Abilities { skills: person.skills, channels: Vec::new(), capacity: Capacity(person.capacity) };
+        app.store.set_abilities(&agent.id, &abilities).await.context("the record failed")?;
+        logins.push(person.login);
+    }
+    Ok(logins)
+}
+
 /// Says where things are; the first password and the demo's key are shown once, when they are made.
 async fn announce(app: &App, address: SocketAddr, demo: bool) -> Result<(), Failure> {
     let clock = app.clock.as_ref();
@@ -149,6 +173,13 @@ async fn announce(app: &App, address: SocketAddr, demo: bool) -> Result<(), Fail
     output::line(&format!("Where people work       http://{address}/console"));
     if let Some(password) = accounts::first(&app.store, clock).await.map_err(Failure::usage)? {
         output::line(&format!("  first sign-in         admin / {password}   (shown once)"));
+        if demo {
+            let logins = employ(app).await?;
+            output::line(&format!("  who works there       {}", logins.join(", ")));
+            output::line(
+                "                        (each signs in after `firstline user reset-password LOGIN`)",
+            );
+        }
     }
     if demo && app.store.list_keys().await.context("the record failed")?.is_empty() {
         let (stored, key) = keys::mint(clock, "demo", &[], None);

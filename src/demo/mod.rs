@@ -14,6 +14,7 @@ mod journal;
 mod knowledge;
 mod model;
 pub mod page;
+mod people;
 mod routes;
 mod seed;
 mod shop;
@@ -24,6 +25,7 @@ mod tests;
 pub use faults::{Fault, FaultMode, Faults};
 pub use journal::JournalError;
 pub use knowledge::knowledge;
+pub use people::{DemoPerson, people};
 pub use routes::router;
 pub use shop::{DemoCustomer, DemoOrder, Shop, ShopError};
 

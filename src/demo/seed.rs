@@ -64,7 +64,7 @@ pub(super) fn seed() -> Result<&'static Seed, String> {
     SEED.get_or_init(read).as_ref().map_err(Clone::clone)
 }
 
-fn yaml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
+pub(super) fn yaml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
     serde_saphyr::from_str(text).map_err(|error| format!("{name}: {error}"))
 }
 

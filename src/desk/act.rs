@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{Desk, search};
@@ -15,6 +15,7 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AgentId, CaseId, HandoffId, MessageId, TeamId, TurnId};
 use crate::domain::message::{Attachment, Author, Message, Visibility};
+use crate::domain::routing::FirstAnswer;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::turn::Turn;
 use crate::store::{
@@ -401,10 +402,8 @@ pub async fn give_back(at: At<'_>, instruction: Option<&str>) -> Result<Case, Ac
 }
 
 /// The clock of the wait ends with a person's first answer: what the log says of it, where one was running.
-pub fn first_answer(book: &mut Draftbook, now: Timestamp) -> Option<Value> {
-    let (since, due_at) = (book.case.wait.since?, book.case.wait.due_at);
-    let met = book.case.wait.answered(now)?;
-    Some(json!({"since": since, "due_at": due_at, "met": met, "waited_ms": now.ms_since(since).max(0)}))
+pub fn first_answer(book: &mut Draftbook, now: Timestamp) -> Option<FirstAnswer> {
+    book.case.wait.answered(now)
 }
 
 /// Takes the case for whoever acts on it; whether somebody else had it.

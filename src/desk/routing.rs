@@ -17,11 +17,12 @@ use crate::domain::case::{Case, CaseState, IllegalMove, Move};
 use crate::domain::event::EventKind;
 use crate::domain::ids::{AgentId, CaseId, ProcedureId, TeamId};
 use crate::domain::role::{Right, may};
-use crate::domain::routing::{self, Ask, Choice, Offer, OfferEnd, Person, Presence, WHOLE};
+use crate::domain::routing::{self, Ask, Choice, Offer, OfferEnd, Person, Presence};
 use crate::domain::time::{Clock, Timestamp};
 use crate::knowledge::Knowledge;
 use crate::store::{
-    Change, CommitError, Draftbook, Held, Member, OpenOffer, Refusal, Store, StoreError, WaitingCase,
+    Change, CommitError, Draftbook, Held, Member, OpenOffer, QueueOrder, Refusal, Store, StoreError,
+    WaitingCase,
 };
 
 /// What a round works with.
@@ -57,16 +58,18 @@ impl Router<'_> {
             self.take_back(&members, &held, now).await?;
         }
         let mut people = self.people(&members, &held, (now, steady));
-        if !people.iter().any(|person| person.presence == Presence::Online && person.load < WHOLE) {
+        let rules = self.settings.rules();
+        if !people.iter().any(|person| person.takes_more(&rules)) {
             return Ok(());
         }
-        let waiting = self.store.waiting(now, self.settings.raise_ms, self.settings.waiting_max).await?;
+        let waiting =
+            self.store.waiting(QueueOrder::at(now, self.settings), self.settings.waiting_max).await?;
         if waiting.is_empty() {
             return Ok(());
         }
         let skills = self.skills();
         let mut asks: Vec<Ask> = waiting.into_iter().map(|one| self.ask(one, &skills)).collect();
-        let plan = routing::plan(&mut asks, &mut people, now, &self.settings.rules());
+        let plan = routing::plan(&mut asks, &mut people, now, &rules);
         let mut versions: BTreeMap<&AgentId, i64> =
             members.iter().filter_map(|member| Some((&member.id, member.heard?.version))).collect();
         for (case, choice) in plan {
@@ -120,6 +123,7 @@ impl Router<'_> {
         for member in members {
             let own = held.iter().filter(|held| held.agent == member.id);
             let capacity = &member.abilities.capacity;
+            let engrossed = own.clone().any(|held| rules.fills(capacity, &held.channel) == 1);
             let load = own.map(|held| held.count.saturating_mul(rules.weight(capacity, &held.channel))).sum();
             let chosen = member.heard.map_or(Presence::Away, |heard| heard.chosen);
             // Right after a jump of the clock what they chose stands, until their page had time to be heard.
@@ -141,6 +145,7 @@ impl Router<'_> {
                 // Who only looks on is offered nothing.
                 presence: if acts { presence } else { Presence::Away },
                 load,
+                engrossed,
                 last_given: member.heard.map_or(Timestamp(0), |heard| heard.given_at),
             });
         }
@@ -215,7 +220,8 @@ impl Router<'_> {
         for member in members {
             let Some(heard) = member.heard.filter(|heard| silent(heard, now, limit)) else { continue };
             if heard.chosen != Presence::Away {
-                self.store.lost(&member.id, heard.seen_at).await?;
+                let gone_at = heard.seen_at.plus_ms(self.settings.presence_ms);
+                self.store.lost(&member.id, heard.seen_at, gone_at).await?;
             }
             if !held.iter().any(|held| held.agent == member.id) {
                 continue;

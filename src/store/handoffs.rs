@@ -11,6 +11,7 @@ use crate::domain::triage::Urgency;
 
 use super::cases::{case, within};
 use super::columns::Columns;
+use super::order::{QueueOrder, place, ranked};
 use super::{Store, StoreError};
 
 /// A case that waits for a person.
@@ -22,15 +23,6 @@ pub struct QueuedCase {
     pub reason: Option<String>,
     /// Since when it waits.
     pub since: Timestamp,
-}
-
-/// What the order of the queue depends on beside the cases themselves.
-#[derive(Debug, Clone, Copy)]
-pub struct QueueOrder {
-    /// The present moment.
-    pub now: Timestamp,
-    /// A case whose first answer is due rises by one urgency, and by another after each of these.
-    pub raise_ms: i64,
 }
 
 impl Store {
@@ -50,7 +42,8 @@ impl Store {
         order: QueueOrder,
         limit: i64,
     ) -> Result<Vec<QueuedCase>, StoreError> {
-        let sql = "with waiting as (select k.id,
+        let sql = concat!(
+            "with waiting as (select k.id,
             coalesce((select root_id from customers where customers.id = k.customer_id), k.customer_id) as customer_id, k.state, k.version, k.channel, k.conversation, k.assurance, k.intent,
             k.issue, k.language, k.urgency, k.sentiment, k.team, k.agent_id, k.resolution, k.follows, k.pending,
             k.memory, k.message_seq, k.inbound_seq, k.answered_seq, k.event_seq, k.event_hash, k.opened_at,
@@ -58,13 +51,17 @@ impl Store {
             k.offered_to, k.offer_expires_at, k.wait, h.reason as reason,
             coalesce(k.waiting_since, h.at, k.updated_at) as since,
             coalesce(k.due_at, coalesce(k.waiting_since, h.at, k.updated_at) + $4) as due,
-            case k.urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end as place
+            ",
+            place!("k.urgency"),
+            " as place
             from cases k left join handoffs h on h.id = (select newest.id from handoffs newest
                 where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
             where k.state = 'queued' and (cast($1 as text) is null or k.team = $1)
               and (cast($5 as text) is null or k.team is null or replace($6, ',' || k.team || ',', '') = $6))
-            select * from waiting order by case when due > $3 then place when place < 1 + ($3 - due) / $4 then 0
-                else place - 1 - ($3 - due) / $4 end, due, since, id limit $2";
+            select * from waiting order by ",
+            ranked!("$3", "$4"),
+            " limit $2"
+        );
         let (person, hidden) = within(reach);
         let query = sqlx::query(sql)
             .bind(team.map(TeamId::as_str))

@@ -25,9 +25,11 @@ mod known_people;
 mod ledger;
 mod messages;
 mod model_calls;
+mod order;
 mod outbox;
 mod people;
 mod person;
+mod presences;
 mod provider_sign_ins;
 mod ratings;
 mod recount;
@@ -74,19 +76,21 @@ pub use challenges::{Challenge, CodesSent};
 pub use desk_cases::{DeskCase, DeskState};
 pub use desktop::{AgentDraft, Mention, SavedView, Upload, Watcher};
 pub use draftbook::Draftbook;
-pub use handoffs::{QueueOrder, QueuedCase};
+pub use handoffs::QueuedCase;
 pub use inbox::{Arrival, OpenCase};
 pub use keys::ApiKey;
 pub use known_people::{ASKED_MAX, Contact, Holder, KnownPerson};
 pub use ledger::LedgerSums;
 pub use model_calls::ModelTotals;
+pub use order::QueueOrder;
 pub use people::{Evidence, Match, PersonChange, TypedContact};
 pub use person::Erased;
+pub use presences::{Heard, PresenceChange};
 pub use provider_sign_ins::ProviderRequest;
 pub use recount::Recount;
 pub use reports::{Backlog, By, CountedCase, Cut};
 pub use rollups::Standing;
-pub use routing::{Abilities, Heard, Held, Member, OpenOffer, WaitingCase};
+pub use routing::{Abilities, Held, Member, OpenOffer, WaitingCase};
 pub use second_factors::SecondFactor;
 pub use sessions::{AgentSession, Lasting, Proof, Session};
 pub use summaries::DueSummary;
@@ -115,6 +119,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (14, "the console", include_str!("migrations/0014_console.sql")),
     (16, "ratings", include_str!("migrations/0016_ratings.sql")),
     (17, "clocks that are set back", include_str!("migrations/0017_clocks.sql")),
+    (19, "the log of presence", include_str!("migrations/0019_presence_log.sql")),
     (20, "roll-ups by what they are of", include_str!("migrations/0020_rollups.sql")),
 ];
 

@@ -71,6 +71,9 @@ pub struct CountedCase {
     pub issue: Option<String>,
 }
 
+/// An answer that is due within this is due soon.
+const SOON_MS: i64 = 3_600_000;
+
 /// Cases that wait for people or are with them, now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
@@ -80,6 +83,10 @@ pub struct Backlog {
     pub team: String,
     /// How many.
     pub cases: i64,
+    /// Of them those whose first answer by a person is overdue.
+    pub late: i64,
+    /// … and those in which it is due within the next hour.
+    pub soon: i64,
     /// Since when nothing has happened in the one that waits longest.
     pub oldest_at: Timestamp,
 }
@@ -234,10 +241,11 @@ impl Store {
         self.rows(query).await?.iter().map(|row| Columns::of(row, "rollups").int("day")).collect()
     }
 
-    /// Cases that wait for people or are with them, by state and team, as far as somebody reaches.
-    pub async fn backlog(&self, reach: &Reach) -> Result<Vec<Backlog>, StoreError> {
-        let sql =
-            "select state, coalesce(team, '') as team, count(*) as n, min(updated_at) as oldest from cases
+    /// Cases that wait for people or are with them at a moment, by state and team, as far as somebody reaches.
+    pub async fn backlog(&self, reach: &Reach, now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
+        let sql = "select state, coalesce(team, '') as team, count(*) as n, min(updated_at) as oldest,
+            count(case when first_answer_at is null and due_at < $2 then 1 end) as late,
+            count(case when first_answer_at is null and due_at >= $2 and due_at < $3 then 1 end) as soon from cases
             where state in ('queued', 'agent', 'snoozed') and replace($1, ',' || coalesce(team, '') || ',', '') = $1
             group by state, coalesce(team, '') order by 1, 2";
         let read = |row| {
@@ -246,10 +254,13 @@ impl Store {
                 state: columns.named("state", CaseState::parse)?,
                 team: columns.text("team")?,
                 cases: columns.int("n")?,
+                late: columns.int("late")?,
+                soon: columns.int("soon")?,
                 oldest_at: columns.at("oldest")?,
             })
         };
-        self.rows(sqlx::query(sql).bind(within(reach).1)).await?.iter().map(read).collect()
+        let query = sqlx::query(sql).bind(within(reach).1).bind(now.0).bind(now.plus_ms(SOON_MS).0);
+        self.rows(query).await?.iter().map(read).collect()
     }
 }
 

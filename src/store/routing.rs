@@ -9,6 +9,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::triage::Urgency;
 
 use super::columns::Columns;
+use super::order::{QueueOrder, place, ranked};
+use super::presences::Heard;
 use super::rows::{Value, json, maybe, moment, storable, text};
 use super::{Store, StoreError};
 
@@ -21,19 +23,6 @@ pub struct Abilities {
     pub channels: Vec<String>,
     /// How many cases fill them, where it differs from the settings.
     pub capacity: Capacity,
-}
-
-/// Whether somebody is there, as last heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// What they chose.
-    pub chosen: Presence,
-    /// When their page was last heard of.
-    pub seen_at: Timestamp,
-    /// When they were last offered a case.
-    pub given_at: Timestamp,
-    /// Counts the changes.
-    pub version: i64,
 }
 
 /// An account as routing sees it.
@@ -196,58 +185,22 @@ impl Store {
             .collect()
     }
 
-    /// Whether somebody is there, as last heard; none before they first were.
-    pub async fn presence(&self, agent: &AgentId) -> Result<Option<Heard>, StoreError> {
-        let sql = "select chosen, seen_at, given_at, version from presences where agent_id = $1";
-        let row = self.row(sqlx::query(sql).bind(agent.as_str())).await?;
-        row.map_or(Ok(None), |row| heard(&Columns::of(&row, "presences")))
-    }
-
-    /// Somebody says whether they want cases offered; that they are there goes with it.
-    pub async fn choose_presence(
-        &self,
-        agent: &AgentId,
-        chosen: Presence,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql =
-            "insert into presences (agent_id, chosen, seen_at, given_at, version) values ($1, $2, $3, 0, 1)
-            on conflict (agent_id) do update set chosen = excluded.chosen, seen_at = excluded.seen_at,
-            version = presences.version + 1";
-        let query = sqlx::query(sql).bind(agent.as_str()).bind(chosen.as_str()).bind(now.0);
-        self.write(query).await.map(drop)
-    }
-
-    /// The page of somebody was heard of. What they chose stays; whoever never chose is away.
-    pub async fn seen(&self, agent: &AgentId, now: Timestamp) -> Result<(), StoreError> {
-        let sql = "insert into presences (agent_id, chosen, seen_at, given_at, version)
-            values ($1, 'away', $2, 0, 1) on conflict (agent_id) do update set seen_at = excluded.seen_at";
-        self.write(sqlx::query(sql).bind(agent.as_str()).bind(now.0)).await.map(drop)
-    }
-
-    /// Somebody has not been heard of for too long and is away until they say otherwise; unless they are there by now.
-    pub async fn lost(&self, agent: &AgentId, seen_at: Timestamp) -> Result<(), StoreError> {
-        let sql = "update presences set chosen = 'away', version = version + 1
-            where agent_id = $1 and seen_at = $2 and chosen <> 'away'";
-        self.write(sqlx::query(sql).bind(agent.as_str()).bind(seen_at.0)).await.map(drop)
-    }
-
     /// Cases that wait and are offered to nobody, next ones first, as [`crate::domain::routing::rank()`] orders them.
-    pub async fn waiting(
-        &self,
-        now: Timestamp,
-        raise_ms: i64,
-        limit: i64,
-    ) -> Result<Vec<WaitingCase>, StoreError> {
-        let sql = "with waiting as (select id, team, intent, language, channel, urgency, wait, due_at,
+    pub async fn waiting(&self, order: QueueOrder, limit: i64) -> Result<Vec<WaitingCase>, StoreError> {
+        let sql = concat!(
+            "with waiting as (select id, team, intent, language, channel, urgency, wait, due_at,
                 coalesce(waiting_since, updated_at) as since,
-                coalesce(due_at, coalesce(waiting_since, updated_at) + $2) as due,
-                case urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end as place
+                coalesce(due_at, coalesce(waiting_since, updated_at) + $2) as due, ",
+            place!("urgency"),
+            " as place
             from cases where state = 'queued' and offered_to is null)
             select id, team, intent, language, channel, urgency, wait, due_at, since from waiting
-            order by case when due > $1 then place when place < 1 + ($1 - due) / $2 then 0
-                else place - 1 - ($1 - due) / $2 end, due, since, id limit $3";
-        let rows = self.rows(sqlx::query(sql).bind(now.0).bind(raise_ms.max(1)).bind(limit)).await?;
+            order by ",
+            ranked!("$1", "$2"),
+            " limit $3"
+        );
+        let rows =
+            self.rows(sqlx::query(sql).bind(order.now.0).bind(order.raise_ms.max(1)).bind(limit)).await?;
         rows.iter()
             .map(|row| {
                 let columns = Columns::of(row, "cases");
@@ -344,7 +297,7 @@ fn able(columns: &Columns<'_>) -> Result<Abilities, StoreError> {
     })
 }
 
-fn heard(columns: &Columns<'_>) -> Result<Option<Heard>, StoreError> {
+pub(super) fn heard(columns: &Columns<'_>) -> Result<Option<Heard>, StoreError> {
     let Some(chosen) = columns.maybe_named("chosen", Presence::parse)? else { return Ok(None) };
     Ok(Some(Heard {
         chosen,

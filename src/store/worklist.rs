@@ -10,6 +10,7 @@ use crate::domain::triage::Urgency;
 
 use super::cases::within;
 use super::columns::Columns;
+use super::order::{QueueOrder, place, ranked};
 use super::rows::storable;
 use super::{Store, StoreError};
 
@@ -151,16 +152,19 @@ fn listed(teams: &[TeamId]) -> String {
     format!(",{},", names.join(",,"))
 }
 
-/// What a line is read from, with a place for the order.
+/// What a line is read from, with places for further columns and for what comes after the conditions.
 macro_rules! lines {
-    ($order:literal) => {
+    ($columns:literal, $end:literal) => {
         concat!(
             "select k.id, k.customer_id, coalesce(top.name, c.name) as name, k.issue, k.state, k.urgency, k.team,
             k.agent_id, k.channel, h.reason as reason,
             case when k.state = 'queued' then coalesce(k.waiting_since, h.at, k.updated_at) else k.updated_at end as since,
             k.due_at,
-            k.snoozed_until, case when k.inbound_seq > k.answered_seq then 1 else 0 end as unanswered
-            from cases k join customers c on c.id = k.customer_id left join customers top on top.id = c.root_id
+            k.snoozed_until, case when k.inbound_seq > k.answered_seq then 1 else 0 end as unanswered, ",
+            place!("k.urgency"),
+            " as place",
+            $columns,
+            " from cases k join customers c on c.id = k.customer_id left join customers top on top.id = c.root_id
             left join handoffs h on h.id = (select newest.id from handoffs newest
                 where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
             where k.state in ($1, $2, $3)
@@ -170,28 +174,35 @@ macro_rules! lines {
               and (cast($7 as text) is null or replace($7, ',' || k.team || ',', '') <> $7)
               and (cast($8 as text) is null or k.channel = $8)
               and (cast($9 as text) is null or k.urgency = $9)
-              and (cast($10 as text) is null or k.language = $10)
-            order by ",
-            $order,
-            " limit $11 offset $12"
+              and (cast($10 as text) is null or k.language = $10) ",
+            $end
         )
     };
 }
 
 impl Store {
-    /// A part of a list: `limit` lines after the first `skipped`. What waits comes by urgency and then by age, what is
-    /// settled by when it changed.
+    /// A part of a list: `limit` lines after the first `skipped`. What waits comes in the order in which it is served
+    /// ([`crate::domain::routing::rank()`]), what is settled by when it changed.
     pub async fn worklist(
         &self,
         wanted: &Worklist,
+        order: QueueOrder,
         limit: i64,
         skipped: i64,
     ) -> Result<Vec<WorkLine>, StoreError> {
         let sql = if wanted.standing.latest_first() {
-            lines!("k.updated_at desc, k.id desc")
+            lines!("", "order by k.updated_at desc, k.id desc limit $11 offset $12")
         } else {
-            lines!(
-                "case k.urgency when 'urgent' then 0 when 'high' then 1 when 'normal' then 2 else 3 end, coalesce(k.due_at, k.waiting_since, h.at, k.updated_at), k.id"
+            // The clock of whoever had their first answer has stopped: they come last among their equals.
+            concat!(
+                "with listed as (",
+                lines!(
+                    ", case when k.state <> 'queued' and k.first_answer_at is not null then 9007199254740991
+                    else coalesce(k.due_at, coalesce(k.waiting_since, h.at, k.updated_at) + $13) end as due",
+                    ") select * from listed order by "
+                ),
+                ranked!("$14", "$13"),
+                " limit $11 offset $12"
             )
         };
         let (person, hidden) = within(&wanted.reach);
@@ -209,6 +220,11 @@ impl Store {
             .bind(wanted.language.as_deref().map(storable))
             .bind(limit)
             .bind(skipped);
+        let query = if wanted.standing.latest_first() {
+            query
+        } else {
+            query.bind(order.raise_ms.max(1)).bind(order.now.0)
+        };
         self.rows(query).await?.iter().map(line).collect()
     }
 

@@ -288,6 +288,10 @@ pub(super) struct BacklogBody {
     /// `none` for none.
     pub(super) team: String,
     pub(super) cases: i64,
+    /// Of them those whose first answer by a person is overdue.
+    pub(super) late: i64,
+    /// … and those in which it is due within the next hour.
+    pub(super) due_soon: i64,
     /// Since when nothing has happened in the one that waits longest.
     #[schema(value_type = String)]
     pub(super) oldest_at: Timestamp,
@@ -377,6 +381,8 @@ pub(super) fn waiting(backlog: Vec<Backlog>) -> Vec<BacklogBody> {
         state: one.state,
         team: named(one.team),
         cases: one.cases,
+        late: one.late,
+        due_soon: one.soon,
         oldest_at: one.oldest_at,
     };
     backlog.into_iter().map(one).collect()

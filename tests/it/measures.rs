@@ -373,7 +373,7 @@ async fn sums_are_told_apart_by_each_thing_and_open_their_cases(record: Arc<Reco
     assert_eq!(cases(&narrow, By::Channel).await.iter().map(|(_, n)| n).sum::<i64>(), 3);
     assert_eq!(cases(&narrow, By::Team).await, told(&[("", 3)]));
     assert!(
-        store.backlog(&Reach::All).await.unwrap().is_empty(),
+        store.backlog(&Reach::All, NOW).await.unwrap().is_empty(),
         "nothing of these states is with people in the table of cases"
     );
 }

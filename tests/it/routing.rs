@@ -23,6 +23,8 @@ use crate::store::{Record, on_both};
 use crate::support::service::Service;
 use crate::support::world::{ManualClock, clock, message, process};
 
+mod crowd;
+
 on_both! {
     a_waiting_case_is_offered_once_to_whoever_fits_and_says_why
     an_offer_that_is_not_taken_goes_on_and_the_case_keeps_its_place

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ARTICLES_MAX, CONVERSATION_MS, WORK_STEP_MS_MAX, label};
+use crate::domain::routing::FirstAnswer;
 use crate::domain::time::Timestamp;
 
 /// Who has the case, as far as its log tells.
@@ -97,7 +98,6 @@ pub struct Facts {
     turn_since: Option<i64>,
     work_since: Option<i64>,
     handed_at: Option<i64>,
-    due_at: Option<i64>,
     open_reason: Option<String>,
     touched: bool,
     unknown_asked: bool,
@@ -106,12 +106,6 @@ pub struct Facts {
 /// A word of an event.
 fn word<'a>(body: &'a Value, name: &str) -> &'a str {
     body.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// A moment in an event: a number, or as people write it.
-pub(super) fn moment(body: &Value, name: &str) -> Option<i64> {
-    let value = body.get(name)?;
-    value.as_i64().or_else(|| Timestamp::parse(value.as_str()?).map(|at| at.0))
 }
 
 /// A reason in a form that stays when a case is erased.
@@ -152,6 +146,9 @@ impl Facts {
             "rating_asked" => self.opinion(&body).asked = true,
             "rated" => self.rated(&body),
             _ => {}
+        }
+        if let Some(first) = body.get("first_answer") {
+            self.wait_ended(first);
         }
         if ["received", "replied", "resolved", "handed_off", "agent_replied", "reopened"].contains(&kind) {
             self.last_at = at;
@@ -251,7 +248,6 @@ impl Facts {
         self.unanswered = false;
         self.turn_since = None;
         self.handed_at = None;
-        self.due_at = None;
         self.holder = Holder::Nobody;
     }
 
@@ -269,7 +265,6 @@ impl Facts {
         self.open_reason = Some(reason);
         self.touched = false;
         self.handed_at = Some(at);
-        self.due_at = moment(body, "due_at");
         self.unresolved();
         self.holder = Holder::Queue;
     }
@@ -300,6 +295,15 @@ impl Facts {
         }
     }
 
+    /// A person's first word ended a wait; whether in time, the case itself has said.
+    fn wait_ended(&mut self, first: &Value) {
+        let read = FirstAnswer::deserialize(first).ok();
+        if let Some(first) = read.filter(|first| first.due_at.is_some()) {
+            self.level_due += 1;
+            self.level_met += i64::from(first.met);
+        }
+    }
+
     fn work_over(&mut self, at: i64) {
         if let Some(since) = self.work_since.take() {
             self.people_ms += (at - since).clamp(0, WORK_STEP_MS_MAX);
@@ -320,10 +324,6 @@ impl Facts {
         self.touched = true;
         self.unanswered = false;
         self.turn_since = None;
-        if let Some(due) = self.due_at.take() {
-            self.level_due += 1;
-            self.level_met += i64::from(at <= due);
-        }
         self.unresolved();
         self.holder = Holder::Person;
     }
@@ -348,7 +348,6 @@ impl Facts {
     fn given_back(&mut self, at: i64) {
         self.work_over(at);
         self.concluded();
-        self.due_at = None;
         self.handed_at = None;
         self.holder = Holder::Assistant;
         if self.unanswered {

@@ -143,8 +143,10 @@ measures! {
          many of those who were asked answered.";
     /// Service level.
     ServiceLevel = "service_level", "Service level met", Share, More,
-        "Of the cases that waited for a person under a service level and were answered, those whose first answer came \
-         in time, in the opening hours of the team. Cases without a service level do not count.";
+        "Of the waits for a person that were promised an answer and got one, those answered in time: by a reply, by the \
+         outcome of what a person decided, or by a person settling the case, within the promised minutes of the team's \
+         opening hours. A handoff, a transfer or a return to the assistant restarts no clock. Waits that nothing was \
+         promised for, or that no person ended, do not count.";
     /// Cost.
     Cost = "cost", "Cost per case", Money, Less,
         "Tokens as they were billed, parts of messages that left, calls of tools and minutes that people worked, each \

@@ -99,7 +99,7 @@ counts! {
     AssistantMs = "assistant_ms",
     /// What people worked, in milliseconds.
     PeopleMs = "people_ms",
-    /// Waiting cases whose service level has been decided.
+    /// Waits under a promise that a person ended.
     LevelDue = "level_due",
     /// … that a person answered in time.
     LevelMet = "level_met",

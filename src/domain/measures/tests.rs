@@ -8,6 +8,7 @@ use super::plain::{self, add_up};
 use super::*;
 use crate::domain::event::Event;
 use crate::domain::ids::CaseId;
+use crate::domain::routing::Wait;
 use crate::domain::time::Timestamp;
 
 const MINUTE: i64 = 60_000;
@@ -137,12 +138,49 @@ fn a_night_between_two_words_is_not_worked_through() {
     let mut lines = opened(0).to_vec();
     lines.push((1000, "handed_off", json!({"turn": "t", "reason": "over_limit", "due_at": 5 * HOUR})));
     lines.push((HOUR, "assigned", json!({"agent": "jo"})));
-    lines.push((HOUR + 10 * MINUTE, "agent_replied", json!({"by": "agent:jo"})));
+    let mut wait = Wait::default();
+    wait.begin(Timestamp(1000), Some(Timestamp(5 * HOUR)));
+    let first = wait.answered(Timestamp(HOUR + 10 * MINUTE));
+    lines.push((HOUR + 10 * MINUTE, "agent_replied", json!({"by": "agent:jo", "first_answer": first})));
     lines.push((2 * HOUR, "received", json!({"channel": "web_chat"})));
     lines.push((14 * HOUR, "agent_replied", json!({"by": "agent:jo"})));
     let sums = alone(&log("c1", &lines), DAY);
     assert_eq!(sums.get(Count::PeopleMs), 40 * MINUTE);
     assert_eq!(get(&sums, &[Count::LevelDue, Count::LevelMet]), [1, 1]);
+}
+
+#[test]
+fn the_service_level_is_what_the_wait_of_the_case_says_of_itself() {
+    let at = |minutes: i64| Timestamp(minutes * MINUTE);
+    let mut wait = Wait::default();
+    wait.begin(at(0), Some(at(60)));
+    let mut lines = opened(0).to_vec();
+    lines.push((MINUTE, "handed_off", json!({"turn": "t", "reason": "over_limit", "due_at": at(60)})));
+    // Given back and handed over again: the promise is the first one.
+    lines.push((5 * MINUTE, "returned", json!({"by": "agent:jo", "instruction": null})));
+    wait.begin(at(50), Some(at(110)));
+    lines.push((50 * MINUTE, "handed_off", json!({"turn": "u", "reason": "over_limit", "due_at": at(60)})));
+    let before = alone(&log("c1", &lines), DAY);
+    assert_eq!(get(&before, &[Count::LevelDue, Count::LevelMet]), [0, 0], "nobody has ended it");
+    // What a person decided ends it, in whatever words; and the reply after that ends nothing.
+    let told = wait.answered(at(70));
+    lines.push((
+        70 * MINUTE,
+        "agent_replied",
+        json!({"by": "agent:jo", "approval": "p", "first_answer": told}),
+    ));
+    let again = wait.answered(at(71));
+    lines.push((71 * MINUTE, "agent_replied", json!({"by": "agent:jo", "first_answer": again})));
+    let late = alone(&log("c1", &lines), DAY);
+    assert_eq!(get(&late, &[Count::LevelDue, Count::LevelMet]), [1, 0]);
+    // A second wait, ended by settling it; one without a promise does not count.
+    for due in [Some(at(200)), None] {
+        wait.begin(at(100), due);
+        let settled = wait.answered(at(200));
+        lines.push((200 * MINUTE, "resolved", json!({"by": "agent:jo", "first_answer": settled})));
+    }
+    let both = alone(&log("c1", &lines), DAY);
+    assert_eq!(get(&both, &[Count::LevelDue, Count::LevelMet]), [2, 1]);
 }
 
 #[test]
@@ -169,6 +207,15 @@ fn days_are_those_of_the_wall_clock() {
     for moment in [i64::MIN, i64::MAX] {
         let _ = date(month_of(day_of(Timestamp(moment), &zone)));
     }
+}
+
+/// What may be said of a wait that ended.
+fn any_first_answer(bits: u16) -> Value {
+    let mut wait = Wait::default();
+    if bits & 4 != 0 {
+        wait.begin(Timestamp(0), (bits & 8 != 0).then_some(Timestamp(HOUR)));
+    }
+    json!(wait.answered(Timestamp(i64::from(bits % 3) * HOUR)))
 }
 
 /// What a line of this kind may say.
@@ -198,8 +245,16 @@ fn any_body(kind: &str, bits: u16, channel: &str, intent: &str) -> Value {
             put("articles", json!(["a"]));
             put("resolution", pick(1, json!("confirmed"), json!("answered")));
         }
-        "resolved" => put("by", json!("agent:jo")),
-        "agent_replied" if bit(0) && bit(1) => put("approval", json!("p")),
+        "resolved" => {
+            put("by", json!("agent:jo"));
+            put("first_answer", any_first_answer(bits));
+        }
+        "agent_replied" => {
+            if bit(0) && bit(1) {
+                put("approval", json!("p"));
+            }
+            put("first_answer", any_first_answer(bits));
+        }
         "assigned" if bit(0) => put("agent", json!("jo")),
         "assigned" if bit(1) => put("reason", json!("snooze_over")),
         "reopened" if bit(0) => put("reason", pick(1, json!("customer_wrote"), json!("effect_unknown"))),

@@ -104,7 +104,7 @@ impl Wait {
         let since = self.since.filter(|_| self.running())?;
         self.answered_at = Some(now);
         let met = self.due_at.is_none_or(|due| now <= due);
-        Some(FirstAnswer { since, due_at: self.due_at, met, waited_ms: now.ms_since(since) })
+        Some(FirstAnswer { since, due_at: self.due_at, met, waited_ms: now.ms_since(since).max(0) })
     }
 
     /// Ends the open offer; whoever said no or nothing has passed it on.

@@ -138,6 +138,7 @@ mod tests {
         "code_texts",
         "half_sign_ins",
         "oidc_requests",
+        "presence_log",
         "presences",
         "recovery_codes",
         "secrets",

@@ -58,7 +58,7 @@ pub(super) async fn list_queue(
     Asked(whose): Asked<Whose>,
 ) -> Result<Json<List<QueuedBody>>, ApiError> {
     caller.may(Scope::CasesRead)?;
-    let order = QueueOrder { now: edge.app.clock.now(), raise_ms: edge.app.config.routing.raise_ms };
+    let order = QueueOrder::at(edge.app.clock.now(), &edge.app.config.routing);
     let queue =
         edge.app.store.queue(whose.team.as_ref(), caller.reach(), order, limit(&edge, whose.limit)?).await?;
     let cases: Vec<_> = queue.iter().map(|one| (one.case.clone(), one.since)).collect();

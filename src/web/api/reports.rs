@@ -28,7 +28,8 @@ pub(super) async fn whole(
     if csv {
         return reports::csv(&read, Measure::ALL);
     }
-    Ok(Json(read.whole(edge.app.store.backlog(caller.reach()).await?)).into_response())
+    let backlog = edge.app.store.backlog(caller.reach(), edge.app.clock.now()).await?;
+    Ok(Json(read.whole(backlog)).into_response())
 }
 
 /// One measure over a period.

@@ -139,8 +139,9 @@ pub async fn invite(office: Office<'_>, new: NewAgent) -> Result<String, Account
     Ok(password)
 }
 
-/// Makes an account that only an identity provider opens.
-pub(super) async fn provision(office: Office<'_>, new: NewAgent) -> Result<Agent, AccountError> {
+/// Makes an account without a password: an identity provider opens it, or whoever gives it a first one
+/// ([`reset_password`]).
+pub async fn provision(office: Office<'_>, new: NewAgent) -> Result<Agent, AccountError> {
     add(office, new, NO_PASSWORD.to_owned()).await
 }
 

@@ -52,9 +52,8 @@ pub(super) async fn report(
             return reports::csv(&read, Measure::ALL);
         }
         if !format.is_empty() {
-            return Ok(
-                axum::Json(read.whole(edge.app.store.backlog(&signed_in.reach).await?)).into_response()
-            );
+            let backlog = edge.app.store.backlog(&signed_in.reach, edge.app.clock.now()).await?;
+            return Ok(axum::Json(read.whole(backlog)).into_response());
         }
     }
     wanted.compare.get_or_insert_with(|| "previous".to_owned());
@@ -80,7 +79,7 @@ pub(super) async fn report(
     context["opinions"] = view.opinions();
     context["times"] = view.times();
     context["gaps"] = gaps(&edge, &view).await?;
-    context["backlog"] = view.backlog(edge.app.store.backlog(&signed_in.reach).await?);
+    context["backlog"] = view.backlog(edge.app.store.backlog(&signed_in.reach, edge.app.clock.now()).await?);
     context["definitions"] = view.definitions();
     context["empty"] = json!(read.total.get(Count::Cases) == 0);
     framed(&edge, PAGE, &context)

@@ -11,7 +11,8 @@ use firstline::domain::team::Agent;
 use firstline::domain::time::Timestamp;
 use firstline::domain::triage::Urgency;
 use firstline::store::{
-    AgentDraft, Change, Conversation, Lane, SavedView, StoredAttachment, Watcher, WorkCounts, Worklist,
+    AgentDraft, Change, Conversation, Lane, QueueOrder, SavedView, StoredAttachment, Watcher, WorkCounts,
+    Worklist,
 };
 
 use super::things::{NOW, case, case_id, customer_id, first, message, unit};
@@ -29,6 +30,8 @@ on_both! {
     nothing_of_a_person_is_found_after_they_were_erased
     the_newest_thread_of_an_address_is_found
 }
+
+const ORDER: QueueOrder = QueueOrder { now: NOW, raise_ms: 7_200_000 };
 
 fn agent(login: &str) -> Agent {
     Agent {
@@ -76,7 +79,7 @@ async fn stored(record: &Record, cases: &[Case]) {
 }
 
 async fn names(record: &Record, wanted: &Worklist) -> Vec<String> {
-    let lines = record.store.worklist(wanted, 50, 0).await.unwrap();
+    let lines = record.store.worklist(wanted, ORDER, 50, 0).await.unwrap();
     lines.into_iter().map(|line| line.id.as_str().trim_start_matches("case-").to_owned()).collect()
 }
 
@@ -127,9 +130,9 @@ async fn lists_hold_what_is_asked_for_the_most_urgent_first(record: Arc<Record>)
         assert_eq!(names(&record, &list).await, expected, "{list:?}");
     }
     let own = Worklist { agent: Some(eva.id.clone()), ..wanted(Lane::Taken) };
-    let line = store.worklist(&own, 50, 0).await.unwrap().remove(0);
+    let line = store.worklist(&own, ORDER, 50, 0).await.unwrap().remove(0);
     assert_eq!((line.name.as_deref(), line.unanswered), (Some("mine O'Neil"), false));
-    assert_eq!(store.worklist(&waiting, 2, 2).await.unwrap()[0].id, case_id("old"), "the second page");
+    assert_eq!(store.worklist(&waiting, ORDER, 2, 2).await.unwrap()[0].id, case_id("old"), "the second page");
     let counts = store.work_counts(&eva.id, &[team("care")], &Reach::All).await.unwrap();
     assert_eq!(counts, WorkCounts { mine: 1, snoozed: 1, teams: 4, waiting: 5 });
     let settled = store.settled_by(&eva.id, NOW, 10).await.unwrap();

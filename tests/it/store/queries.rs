@@ -9,6 +9,7 @@ use firstline::domain::handoff::{Handoff, HandoffNote, Known};
 use firstline::domain::ids::{AgentId, AttachmentId, CaseId, HandoffId, MessageId, ProcedureId, TeamId};
 use firstline::domain::message::{Attachment, Author, Citation, Message, Visibility};
 use firstline::domain::role::Reach;
+use firstline::domain::routing::Wait;
 use firstline::domain::time::Timestamp;
 use firstline::domain::triage::{Sentiment, Urgency};
 use firstline::store::{Arrival, CaseFilter, Change, OpenCase, Page, QueueOrder, StoreError};
@@ -27,6 +28,7 @@ on_both! {
     a_list_is_read_part_by_part
     a_log_comes_back_whole
     the_queue_is_ordered_by_urgency_and_then_by_age
+    the_backlog_tells_what_is_overdue_and_what_soon_will_be
     a_handoff_is_taken_by_the_first
     a_timeline_runs_over_all_cases_of_a_customer
     a_customer_is_found_by_the_operators_id
@@ -294,6 +296,28 @@ async fn the_queue_is_ordered_by_urgency_and_then_by_age(record: Arc<Record>) {
     assert_eq!(names(None, 2).await, [row("other", &None, 0), row("top", &late, 99)]);
     assert_eq!(store.handoff(&case_id("old")).await.unwrap(), Some(handoff("old", NOW.plus_ms(3))));
     assert_eq!(store.handoff(&case_id("other")).await.unwrap(), None);
+}
+
+async fn the_backlog_tells_what_is_overdue_and_what_soon_will_be(record: Arc<Record>) {
+    let hour = 3_600_000;
+    for (name, state, due, answered) in [
+        ("late", CaseState::Queued, Some(-1), None),
+        ("later", CaseState::Queued, Some(-hour), None),
+        ("soon", CaseState::Queued, Some(0), None),
+        ("edge", CaseState::Queued, Some(hour), None),
+        ("calm", CaseState::Queued, None, None),
+        ("told", CaseState::Agent, Some(-1), Some(-2)),
+        ("taken", CaseState::Agent, Some(-1), None),
+        ("over", CaseState::Resolved, Some(-1), None),
+    ] {
+        let at = |ms: i64| NOW.plus_ms(ms);
+        let wait = Wait { due_at: due.map(at), answered_at: answered.map(at), ..Wait::default() };
+        let waits = Case { state, wait, ..case(name) };
+        record.store.commit(unit(name, vec![Change::NewCase(waits)])).await.unwrap();
+    }
+    let backlog = record.store.backlog(&Reach::All, NOW).await.unwrap();
+    let lines: Vec<_> = backlog.iter().map(|one| (one.state, one.cases, one.late, one.soon)).collect();
+    assert_eq!(lines, [(CaseState::Agent, 2, 1, 0), (CaseState::Queued, 5, 2, 1)]);
 }
 
 async fn a_handoff_is_taken_by_the_first(record: Arc<Record>) {

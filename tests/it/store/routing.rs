@@ -1,16 +1,18 @@
 //! What routing reads and writes: the wait of a case, the roster, offers, and what weighs on people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use firstline::domain::case::{Case, CaseState};
 use firstline::domain::ids::{AgentId, TeamId};
 use firstline::domain::role::Reach;
-use firstline::domain::routing::{Capacity, Offer, OfferEnd, Passed, Presence, Wait};
+use firstline::domain::routing::simulate::Dice;
+use firstline::domain::routing::{Ask, Capacity, Offer, OfferEnd, Passed, Presence, Rules, Wait, rank};
 use firstline::domain::team::Agent;
 use firstline::domain::triage::Urgency;
 use firstline::store::{
-    Abilities, Change, CommitError, Draftbook, Heard, Held, OpenOffer, QueueOrder, Refusal,
+    Abilities, Change, CommitError, Draftbook, Heard, Held, Lane, OpenOffer, PresenceChange, QueueOrder,
+    Refusal, Worklist,
 };
 
 use super::accounts::agent;
@@ -21,14 +23,16 @@ on_both! {
     the_wait_of_a_case_comes_back_whole
     an_offer_ends_with_the_case_leaving_the_queue
     the_queue_and_the_router_see_cases_in_the_same_order
+    every_list_and_the_rules_agree_on_the_order_of_whatever_waits
     the_roster_knows_what_people_can_do_and_whether_they_are_there
+    when_people_were_there_is_told_from_the_log
     two_processes_never_give_to_one_person_at_once
     what_weighs_on_people_is_what_they_have_to_do
     what_somebody_left_undone_is_found
     recent_waits_are_those_of_the_team_and_the_urgency
 }
 
-const RAISE_MS: i64 = 1000;
+const ORDER: QueueOrder = QueueOrder { now: NOW, raise_ms: 1000 };
 
 fn who(name: &str) -> AgentId {
     AgentId::parse(name).unwrap()
@@ -114,18 +118,74 @@ async fn the_queue_and_the_router_see_cases_in_the_same_order(record: Arc<Record
     put(&record, "offered", |case| case.wait.offer = Some(offer("eva", 60))).await;
     let expected =
         ["raised-thrice", "urgent", "raised-twice", "unpromised-late", "high-old", "high-new", "unpromised"];
-    let waiting = record.store.waiting(NOW, RAISE_MS, 100).await.unwrap();
+    let waiting = record.store.waiting(ORDER, 100).await.unwrap();
     let names: Vec<&str> = waiting.iter().map(|one| one.case.as_str()).collect();
     assert_eq!(names, expected.map(|name| format!("case-{name}")));
     assert_eq!((waiting[1].urgency, waiting[1].due_at), (Urgency::Urgent, Some(NOW.plus_ms(500))));
-    assert_eq!(record.store.waiting(NOW, RAISE_MS, 2).await.unwrap().len(), 2);
-    let order = QueueOrder { now: NOW, raise_ms: RAISE_MS };
-    let queue = record.store.queue(Some(&care()), &Reach::All, order, 100).await.unwrap();
+    assert_eq!(record.store.waiting(ORDER, 2).await.unwrap().len(), 2);
+    let queue = record.store.queue(Some(&care()), &Reach::All, ORDER, 100).await.unwrap();
     let names: Vec<String> = queue.iter().map(|one| one.case.id.to_string()).collect();
     let offered = "case-offered".to_owned();
     let without: Vec<&String> = names.iter().filter(|name| **name != offered).collect();
     assert_eq!(without, expected.map(|name| format!("case-{name}")).iter().collect::<Vec<_>>());
     assert!(names.contains(&offered), "the queue shows what is offered too");
+}
+
+async fn every_list_and_the_rules_agree_on_the_order_of_whatever_waits(record: Arc<Record>) {
+    let mut dice = Dice::new(7);
+    let mut asks = Vec::new();
+    for at in 0..60 {
+        let mut roll = |sides: u64| (dice.roll() % sides) as i64;
+        let levels = [Urgency::Low, Urgency::Normal, Urgency::High, Urgency::Urgent];
+        let urgency = levels[roll(4) as usize];
+        // Close together, so that there are ties and every step of the raise.
+        let since = NOW.plus_ms(-500 * roll(10));
+        let due_at = (roll(3) > 0).then(|| NOW.plus_ms(500 * (roll(10) - 7)));
+        let name = format!("n{at:02}");
+        let wait = Wait { since: Some(since), due_at, ..Wait::default() };
+        put(&record, &name, |case| (case.urgency, case.wait) = (urgency, wait)).await;
+        asks.push(Ask {
+            case: case_id(&name),
+            team: Some(care()),
+            team_name: String::new(),
+            required: BTreeSet::new(),
+            preferred: BTreeSet::new(),
+            language: "en".to_owned(),
+            channel: "web_chat".to_owned(),
+            urgency,
+            since,
+            due: due_at,
+            passed: Vec::new(),
+        });
+    }
+    let raise = Rules {
+        widen_language_ms: 0,
+        widen_preferred_ms: 0,
+        widen_required_ms: 0,
+        widen_urgent_percent: 100,
+        urgent_on_top: false,
+        raise_ms: ORDER.raise_ms,
+        again_ms: 0,
+        capacity: Capacity::default(),
+        capacity_other: 1,
+    };
+    rank(&mut asks, NOW, &raise);
+    let ranked: Vec<String> = asks.iter().map(|ask| ask.case.to_string()).collect();
+    let waiting = record.store.waiting(ORDER, 100).await.unwrap();
+    assert_eq!(waiting.iter().map(|one| one.case.to_string()).collect::<Vec<_>>(), ranked, "the router");
+    let queue = record.store.queue(None, &Reach::All, ORDER, 100).await.unwrap();
+    assert_eq!(queue.iter().map(|one| one.case.id.to_string()).collect::<Vec<_>>(), ranked, "the interface");
+    let list = Worklist {
+        standing: Lane::Waiting,
+        agent: None,
+        teams: None,
+        reach: Reach::All,
+        channel: None,
+        urgency: None,
+        language: None,
+    };
+    let lines = record.store.worklist(&list, ORDER, 100, 0).await.unwrap();
+    assert_eq!(lines.iter().map(|one| one.id.to_string()).collect::<Vec<_>>(), ranked, "the console");
 }
 
 async fn the_roster_knows_what_people_can_do_and_whether_they_are_there(record: Arc<Record>) {
@@ -166,6 +226,40 @@ async fn the_roster_knows_what_people_can_do_and_whether_they_are_there(record: 
     assert_eq!(store.presence(&eva.id).await.unwrap(), Some(heard(Presence::Online, 9, 1)));
     store.lost(&eva.id, NOW.plus_ms(9)).await.unwrap();
     assert_eq!(store.presence(&eva.id).await.unwrap(), Some(heard(Presence::Away, 9, 2)));
+}
+
+async fn when_people_were_there_is_told_from_the_log(record: Arc<Record>) {
+    let (store, eva, max) = (&record.store, who("eva"), who("max"));
+    let at = |ms: i64| NOW.plus_ms(ms);
+    store.choose_presence(&eva, Presence::Online, at(1)).await.unwrap();
+    // Saying it again, and being heard of, changes nothing.
+    store.choose_presence(&eva, Presence::Online, at(2)).await.unwrap();
+    store.seen(&eva, at(3)).await.unwrap();
+    store.choose_presence(&max, Presence::Busy, at(4)).await.unwrap();
+    store.lost(&eva, at(1), at(5)).await.unwrap();
+    assert_eq!(store.presence_changes(None, 10).await.unwrap().len(), 2, "she was heard of since");
+    store.lost(&eva, at(3), at(5)).await.unwrap();
+    store.lost(&eva, at(3), at(6)).await.unwrap();
+    store.choose_presence(&max, Presence::Away, at(7)).await.unwrap();
+    let change = |agent: &AgentId, ms: i64, chosen, by_silence| PresenceChange {
+        agent: agent.clone(),
+        at: at(ms),
+        chosen,
+        by_silence,
+    };
+    let all = [
+        change(&max, 7, Presence::Away, false),
+        change(&eva, 5, Presence::Away, true),
+        change(&max, 4, Presence::Busy, false),
+        change(&eva, 1, Presence::Online, false),
+    ];
+    assert_eq!(store.presence_changes(None, 10).await.unwrap(), all);
+    assert_eq!(store.presence_changes(None, 2).await.unwrap(), all[..2]);
+    let hers = store.presence_changes(Some(&eva), 10).await.unwrap();
+    assert_eq!(hers, [all[1].clone(), all[3].clone()]);
+    // The newest line is how they stand.
+    let stands = store.presence(&eva).await.unwrap().map(|heard| heard.chosen);
+    assert_eq!(stands, hers.first().map(|one| one.chosen));
 }
 
 async fn two_processes_never_give_to_one_person_at_once(record: Arc<Record>) {

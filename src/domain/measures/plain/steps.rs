@@ -1,7 +1,9 @@
 //! What the single steps of a case come to: messages, handoffs, work, costs, opinions.
 
+use serde_json::Value;
+
 use super::super::WORK_STEP_MS_MAX;
-use super::super::facts::{moment, reason};
+use super::super::facts::reason;
 use super::super::sums::{Count, Named, Sums};
 use super::super::times::Time;
 use super::{Line, places};
@@ -81,11 +83,11 @@ fn handoffs(lines: &[Line], sums: &mut Sums) {
         if let Some(line) = until(&taken).and_then(|at| rest.get(at)).filter(|line| taken(line)) {
             waited.get_or_insert((line.at - handed.at).max(0));
         }
-        let answer = until(&Line::by_person).and_then(|at| rest.get(at)).filter(|line| line.by_person());
-        if let Some((answer, due)) = answer.zip(moment(&handed.body, "due_at")) {
-            sums.add(Count::LevelDue, 1);
-            sums.tick(Count::LevelMet, answer.at <= due);
-        }
+    }
+    let ended = lines.iter().filter_map(|line| line.body.get("first_answer"));
+    for first in ended.filter(|first| first.get("due_at").is_some_and(Value::is_string)) {
+        sums.add(Count::LevelDue, 1);
+        sums.tick(Count::LevelMet, first.get("met").and_then(Value::as_bool).unwrap_or_default());
     }
     if let Some(ms) = waited {
         sums.time(Time::Wait, ms);

@@ -23,7 +23,7 @@ use crate::domain::case::{Case, SettledAs};
 use crate::domain::ids::{AgentId, CaseId};
 use crate::domain::role::Right;
 use crate::domain::time::Timestamp;
-use crate::store::{CaseFile, CaseFilter, Lane, Page, StoreError, Worklist};
+use crate::store::{CaseFile, CaseFilter, Lane, Page, QueueOrder, StoreError, Worklist};
 
 const PAGE: &str = concat!(
     include_str!("../templates/case.html"),
@@ -222,8 +222,10 @@ async fn rail(
         urgency: None,
         language: None,
     };
-    let mine = store.worklist(&list(Lane::Taken, Some(signed_in.agent.id.clone())), RAIL_MAX, 0).await?;
-    let waiting = store.worklist(&list(Lane::Waiting, None), RAIL_MAX, 0).await?;
+    let order = QueueOrder::at(now, &edge.app.config.routing);
+    let own = list(Lane::Taken, Some(signed_in.agent.id.clone()));
+    let mine = store.worklist(&own, order, RAIL_MAX, 0).await?;
+    let waiting = store.worklist(&list(Lane::Waiting, None), order, RAIL_MAX, 0).await?;
     let lines = |all: &[crate::store::WorkLine]| -> Vec<Value> {
         all.iter().map(|one| line(edge, people, one, now, Some(chosen))).collect()
     };

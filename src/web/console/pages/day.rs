@@ -12,7 +12,7 @@ use super::super::frame::{frame, line, people};
 use super::super::framed;
 use super::super::sign_in::SignedIn;
 use crate::domain::time::Timestamp;
-use crate::store::{Lane, Worklist};
+use crate::store::{Lane, QueueOrder, Worklist};
 
 const PAGE: &str = include_str!("../templates/day.html");
 /// Lines of each part.
@@ -40,10 +40,11 @@ pub(in super::super) async fn day(
         urgency: None,
         language: None,
     };
-    let mut taken = store.worklist(&own(Lane::Taken), LINES_MAX, 0).await?;
+    let order = QueueOrder::at(now, &edge.app.config.routing);
+    let mut taken = store.worklist(&own(Lane::Taken), order, LINES_MAX, 0).await?;
     // Whoever waits for an answer comes before those who were answered.
     taken.sort_by_key(|one| !one.unanswered);
-    let mut snoozed = store.worklist(&own(Lane::Snoozed), LINES_MAX, 0).await?;
+    let mut snoozed = store.worklist(&own(Lane::Snoozed), order, LINES_MAX, 0).await?;
     snoozed.sort_by_key(|one| one.snoozed_until.unwrap_or(Timestamp(i64::MAX)));
     let (back_today, later): (Vec<_>, Vec<_>) =
         snoozed.into_iter().partition(|one| one.snoozed_until.is_some_and(|until| until < ends));

@@ -16,7 +16,7 @@ use super::super::sign_in::{SignedIn, form};
 use crate::desk::search;
 use crate::domain::ids::TeamId;
 use crate::domain::triage::Urgency;
-use crate::store::{Lane, SavedView, StoreError, WorkLine, Worklist};
+use crate::store::{Lane, QueueOrder, SavedView, StoreError, WorkLine, Worklist};
 use crate::templates::LANGUAGES;
 
 const PAGE: &str = include_str!("../templates/queue.html");
@@ -127,7 +127,8 @@ async fn find(edge: &Edge, signed_in: &SignedIn, wanted: &Wanted) -> Result<Foun
         return Ok(Found { lines: store.lines_of(&found.ids).await?, more: found.more, searched: true });
     }
     let skipped = (wanted.page() - 1) * LINES_MAX;
-    let mut lines = store.worklist(&wanted.worklist(signed_in), LINES_MAX + 1, skipped).await?;
+    let order = QueueOrder::at(edge.app.clock.now(), &edge.app.config.routing);
+    let mut lines = store.worklist(&wanted.worklist(signed_in), order, LINES_MAX + 1, skipped).await?;
     let more = lines.len() as i64 > LINES_MAX;
     lines.truncate(LINES_MAX as usize);
     Ok(Found { lines, more, searched: false })

@@ -348,6 +348,7 @@ impl View<'_> {
                         _ => "Put aside",
                     },
                     "team": named(self.edge, By::Team, &one.team), "cases": grouped(one.cases),
+                    "late": grouped(one.late), "soon": grouped(one.due_soon),
                     "oldest": time(now.ms_since(one.oldest_at).max(0) as f64),
                 })
             })
