@@ -222,9 +222,9 @@ async fn the_roster_knows_what_people_can_do_and_whether_they_are_there(record: 
     );
     assert_eq!((&roster[0].teams, &roster[0].languages), (&eva.teams, &eva.languages));
     // Who speaks up again meanwhile is not lost.
-    store.lost(&eva.id, NOW).await.unwrap();
+    store.lost(&eva.id, NOW, NOW).await.unwrap();
     assert_eq!(store.presence(&eva.id).await.unwrap(), Some(heard(Presence::Online, 9, 1)));
-    store.lost(&eva.id, NOW.plus_ms(9)).await.unwrap();
+    store.lost(&eva.id, NOW.plus_ms(9), NOW).await.unwrap();
     assert_eq!(store.presence(&eva.id).await.unwrap(), Some(heard(Presence::Away, 9, 2)));
 }
 
