@@ -37,7 +37,7 @@ async fn elsewhere() -> (String, Arc<Mutex<Vec<String>>>) {
 /// A page that tries whatever a page can try to run something, to fetch something or to lead away.
 fn hostile(at: &str) -> String {
     format!(
-        r##"<html background="{at}/1"><head><base href="{at}/"><meta http-equiv="refresh" content="0;url={at}/2">
+        r#"<html background="{at}/1"><head><base href="{at}/"><meta http-equiv="refresh" content="0;url={at}/2">
 <meta http-equiv="Content-Security-Policy" content="default-src *">
 <link rel="stylesheet" href="{at}/3"><link rel="preconnect" href="{at}"><link rel="prefetch" href="{at}/4">
 <link rel="dns-prefetch" href="{at}"><link rel="icon" href="{at}/5">
@@ -59,7 +59,7 @@ p::before {{ content: url("{at}/9"); }}</style>
 <form action="{at}/25"><input name="password" value="secret"><button id="send">Confirm your account</button></form>
 <p><a id="same" target="_self" href="{at}/26" ping="{at}/27">Track it</a> <a id="top" target="_top" href="{at}/28">Pay now</a>
 <a id="script" href="javascript:top.hacked=1">Click</a> <a id="home" target="_self" href="/console">Sign in</a></p>
-<p style="background-image: url({at}/29)">The end.</p></body></html>"##
+<p style="background-image: url({at}/29)">The end.</p></body></html>"#
     )
 }
 
