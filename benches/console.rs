@@ -106,7 +106,7 @@ fn pages(cases: usize, case: &str) -> Vec<String> {
     let found = word(cases / 2);
     let deep = (cases / 1000).max(2);
     [
-        "".to_owned(),
+        String::new(),
         "?list=mine".to_owned(),
         "?list=all&state=open".to_owned(),
         format!("?list=all&state=open&page={}", (deep / 4).max(2)),

@@ -106,8 +106,8 @@ macro_rules! rolled_up {
     };
 }
 
-fn word(word: &Option<String>) -> Option<String> {
-    word.as_deref().map(storable)
+fn word(word: Option<&String>) -> Option<String> {
+    word.map(|word| storable(word))
 }
 
 impl Cut {
@@ -118,8 +118,8 @@ impl Cut {
         (grain, from, to): (&str, i64, i64),
     ) -> Query<'static, Any, AnyArguments> {
         let query = sqlx::query(sql).bind(grain.to_owned()).bind(from).bind(to);
-        let query = query.bind(word(&self.channel)).bind(word(&self.intent));
-        query.bind(word(&self.team)).bind(word(&self.language)).bind(within(&self.reach).1)
+        let query = query.bind(word(self.channel.as_ref())).bind(word(self.intent.as_ref()));
+        query.bind(word(self.team.as_ref())).bind(word(self.language.as_ref())).bind(within(&self.reach).1)
     }
 
     /// The kind of roll-up that tells these apart with the fewest rows.
@@ -213,8 +213,10 @@ impl Store {
                 and replace($11, ',' || m.team || ',', '') = $11
                 order by m.opened_at desc, m.case_id desc limit $9";
             let (person, hidden) = within(&cut.reach);
-            let query = sqlx::query(sql).bind(day).bind(word(&cut.channel)).bind(word(&cut.intent));
-            let query = query.bind(word(&cut.team)).bind(word(&cut.language)).bind(containing(mark));
+            let query =
+                sqlx::query(sql).bind(day).bind(word(cut.channel.as_ref())).bind(word(cut.intent.as_ref()));
+            let query =
+                query.bind(word(cut.team.as_ref())).bind(word(cut.language.as_ref())).bind(containing(mark));
             let query = query.bind(before_at).bind(before_id.as_deref()).bind(left).bind(person).bind(hidden);
             for row in self.rows(query).await? {
                 let columns = Columns::of(&row, "case_measures");

@@ -1,5 +1,8 @@
 //! The lists that people work from: cases by who has them, by urgency and age, with what a line of a list shows.
 
+use std::collections::BTreeMap;
+
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use crate::domain::case::CaseState;
@@ -13,6 +16,9 @@ use super::columns::Columns;
 use super::order::{QueueOrder, place, ranked};
 use super::rows::storable;
 use super::{Store, StoreError};
+
+/// Lines read at once.
+const LINES_MAX: usize = 100;
 
 /// Which cases, in which state. Not more than three states at once, so that the index on them serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,33 +158,32 @@ fn listed(teams: &[TeamId]) -> String {
     format!(",{},", names.join(",,"))
 }
 
-/// What a line is read from, with places for further columns and for what comes after the conditions.
-macro_rules! lines {
-    ($columns:literal, $end:literal) => {
+/// Which cases a list is of, with a place for how their states are asked for.
+macro_rules! wanted {
+    ($states:literal) => {
         concat!(
-            "select k.id, k.customer_id, coalesce(top.name, c.name) as name, k.issue, k.state, k.urgency, k.team,
-            k.agent_id, k.channel, h.reason as reason,
-            case when k.state = 'queued' then coalesce(k.waiting_since, h.at, k.updated_at) else k.updated_at end as since,
-            k.due_at,
-            k.snoozed_until, case when k.inbound_seq > k.answered_seq then 1 else 0 end as unanswered, ",
-            place!("k.urgency"),
-            " as place",
-            $columns,
-            " from cases k join customers c on c.id = k.customer_id left join customers top on top.id = c.root_id
-            left join handoffs h on h.id = (select newest.id from handoffs newest
-                where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
-            where k.state in ($1, $2, $3)
-              and (cast($4 as text) is null or k.agent_id = $4)
+            " from cases k where k.state ",
+            $states,
+            " and (cast($4 as text) is null or k.agent_id = $4)
               and (cast($5 as text) is null or k.team is null or k.agent_id = $5
                 or replace($6, ',' || k.team || ',', '') = $6)
               and (cast($7 as text) is null or replace($7, ',' || k.team || ',', '') <> $7)
               and (cast($8 as text) is null or k.channel = $8)
               and (cast($9 as text) is null or k.urgency = $9)
-              and (cast($10 as text) is null or k.language = $10) ",
-            $end
+              and (cast($10 as text) is null or k.language = $10) "
         )
     };
 }
+
+/// What a line is read from: by the ids of cases that were chosen before, so that nothing is joined for the others.
+const LINES: &str = "select k.id, k.customer_id, coalesce(top.name, c.name) as name, k.issue, k.state, k.urgency, k.team,
+    k.agent_id, k.channel, h.reason as reason,
+    case when k.state = 'queued' then coalesce(k.waiting_since, h.at, k.updated_at) else k.updated_at end as since,
+    k.due_at, k.snoozed_until, case when k.inbound_seq > k.answered_seq then 1 else 0 end as unanswered
+    from cases k join customers c on c.id = k.customer_id left join customers top on top.id = c.root_id
+    left join handoffs h on h.id = (select newest.id from handoffs newest
+        where newest.case_id = k.id order by newest.at desc, newest.id desc limit 1)
+    where k.id in ";
 
 impl Store {
     /// A part of a list: `limit` lines after the first `skipped`. What waits comes in the order in which it is served
@@ -191,16 +196,22 @@ impl Store {
         skipped: i64,
     ) -> Result<Vec<WorkLine>, StoreError> {
         let sql = if wanted.standing.latest_first() {
-            lines!("", "order by k.updated_at desc, k.id desc limit $11 offset $12")
+            // One state, so that the index gives the order. The other two are the same.
+            concat!(
+                "select k.id",
+                wanted!("= $1 and cast($2 as text) = cast($3 as text)"),
+                "order by k.updated_at desc, k.id desc limit $11 offset $12"
+            )
         } else {
             // The clock of whoever had their first answer has stopped: they come last among their equals.
             concat!(
-                "with listed as (",
-                lines!(
-                    ", case when k.state <> 'queued' and k.first_answer_at is not null then 9007199254740991
-                    else coalesce(k.due_at, coalesce(k.waiting_since, h.at, k.updated_at) + $13) end as due",
-                    ") select * from listed order by "
-                ),
+                "with listed as (select k.id, coalesce(k.waiting_since, k.updated_at) as since,
+                case when k.state <> 'queued' and k.first_answer_at is not null then 9007199254740991
+                    else coalesce(k.due_at, coalesce(k.waiting_since, k.updated_at) + $13) end as due, ",
+                place!("k.urgency"),
+                " as place",
+                wanted!("in ($1, $2, $3)"),
+                ") select id from listed order by ",
                 ranked!("$14", "$13"),
                 " limit $11 offset $12"
             )
@@ -225,23 +236,25 @@ impl Store {
         } else {
             query.bind(order.raise_ms.max(1)).bind(order.now.0)
         };
-        self.rows(query).await?.iter().map(line).collect()
+        let chosen = self.rows(query).await?;
+        self.lines_of(&ids(&chosen)?).await
     }
 
     /// These cases as lines, in the order given; those that are gone are left out.
     pub async fn lines_of(&self, ids: &[CaseId]) -> Result<Vec<WorkLine>, StoreError> {
-        let sql = "select k.id, k.customer_id, coalesce(top.name, c.name) as name, k.issue, k.state, k.urgency, k.team,
-            k.agent_id, k.channel, cast(null as text) as reason, k.updated_at as since, k.due_at, k.snoozed_until,
-            case when k.inbound_seq > k.answered_seq then 1 else 0 end as unanswered
-            from cases k join customers c on c.id = k.customer_id left join customers top on top.id = c.root_id
-            where k.id = $1";
-        let mut lines = Vec::new();
-        for id in ids {
-            lines.extend(
-                self.row(sqlx::query(sql).bind(id.as_str())).await?.map(|row| line(&row)).transpose()?,
-            );
+        let mut found = BTreeMap::new();
+        for part in ids.chunks(LINES_MAX) {
+            let marks: Vec<String> = (1..=part.len()).map(|place| format!("${place}")).collect();
+            let mut query = sqlx::query(AssertSqlSafe(format!("{LINES}({})", marks.join(", "))));
+            for id in part {
+                query = query.bind(id.as_str().to_owned());
+            }
+            for row in self.rows(query).await? {
+                let line = line(&row)?;
+                found.insert(line.id.clone(), line);
+            }
         }
-        Ok(lines)
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     /// The counts that every page names.
@@ -276,15 +289,16 @@ impl Store {
         since: Timestamp,
         limit: i64,
     ) -> Result<Vec<WorkLine>, StoreError> {
-        let sql = "select k.id, k.customer_id, coalesce(top.name, c.name) as name, k.issue, k.state, k.urgency, k.team,
-            k.agent_id, k.channel, cast(null as text) as reason, k.updated_at as since, k.due_at, k.snoozed_until,
-            case when k.inbound_seq > k.answered_seq then 1 else 0 end as unanswered
-            from cases k join customers c on c.id = k.customer_id left join customers top on top.id = c.root_id
-            where k.agent_id = $1 and k.state in ('resolved', 'closed') and k.resolved_at >= $2
-            order by k.resolved_at desc, k.id desc limit $3";
+        let sql = "select id from cases where agent_id = $1 and state in ('resolved', 'closed') and resolved_at >= $2
+            order by resolved_at desc, id desc limit $3";
         let query = sqlx::query(sql).bind(agent.as_str()).bind(since.0).bind(limit);
-        self.rows(query).await?.iter().map(line).collect()
+        let settled = self.rows(query).await?;
+        self.lines_of(&ids(&settled)?).await
     }
+}
+
+fn ids(rows: &[AnyRow]) -> Result<Vec<CaseId>, StoreError> {
+    rows.iter().map(|row| Columns::of(row, "cases").id("id")).collect()
 }
 
 fn line(row: &AnyRow) -> Result<WorkLine, StoreError> {

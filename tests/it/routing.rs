@@ -23,7 +23,7 @@ use crate::store::{Record, on_both};
 use crate::support::service::Service;
 use crate::support::world::{ManualClock, clock, message, process};
 
-mod crowd;
+pub(crate) mod crowd;
 
 on_both! {
     a_waiting_case_is_offered_once_to_whoever_fits_and_says_why

@@ -104,6 +104,7 @@ fn says_how_many_postgres_tests_are_left_out() {
         crate::weekly::NAMES,
         pipeline::NAMES,
         crate::routing::NAMES,
+        crate::routing::crowd::NAMES,
         approvals::NAMES,
         crate::webhooks_out::NAMES,
         crate::who_may::NAMES,
