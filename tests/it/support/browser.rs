@@ -1,6 +1,8 @@
 //! A real browser, steered from here. Needs `chromedriver` and `chromium`; where they are missing a test says so and is left
 //! out, except in CI, where it fails. Screenshots are left in `target/screenshots/`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,8 +36,25 @@ const LOOK: &str = "
 /// A browser of its own, and the driver that steers it.
 pub(crate) struct Browser {
     pub(crate) client: Client,
+    session: String,
+    port: String,
     driver: Running,
     _folder: tempfile::TempDir,
+}
+
+/// A test that fails closes nothing, and a driver that is killed leaves its browser running.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let ended = || -> std::io::Result<()> {
+            let mut driver = TcpStream::connect(format!("127.0.0.1:{}", self.port))?;
+            driver.set_read_timeout(Some(Duration::from_millis(PATIENCE_MS)))?;
+            let request = "HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+            write!(driver, "DELETE /session/{} {request}", self.session)?;
+            driver.read_to_end(&mut Vec::new()).map(drop)
+        };
+        // Where it was closed there is no driver any more.
+        _ = ended();
+    }
 }
 
 impl Browser {
@@ -77,7 +96,8 @@ impl Browser {
         let patience = Duration::from_millis(2 * PATIENCE_MS);
         let timeouts = fantoccini::wd::TimeoutConfiguration::new(Some(patience), Some(patience), None);
         client.update_timeouts(timeouts).await.unwrap();
-        Some(Self { client, driver, _folder: folder })
+        let session = client.session_id().await.unwrap().expect("a new browser has a session");
+        Some(Self { client, session, port, driver, _folder: folder })
     }
 
     pub(crate) async fn goto(&self, url: &str) {
@@ -158,7 +178,7 @@ impl Browser {
     }
 
     pub(crate) async fn close(mut self) {
-        self.client.close().await.unwrap();
+        self.client.clone().close().await.unwrap();
         self.driver.kill();
     }
 }
