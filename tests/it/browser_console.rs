@@ -200,6 +200,12 @@ async fn pages(site: &Site) -> Vec<String> {
         "/console/day",
         "/console/password",
         "/console/cases/none",
+        "/console/reports",
+        "/console/reports/cases?count=cases",
+        "/console/account",
+        "/console/accounts",
+        "/console/second-factor",
+        "/console/webhooks",
     ]
     .map(str::to_owned)
     .to_vec();

@@ -36,7 +36,7 @@ pub(super) async fn panel(edge: &Edge, signed_in: &SignedIn) -> Result<Value, St
     let hint = match status {
         Presence::Online => None,
         Presence::Busy => Some("No new case is offered to you."),
-        Presence::Away => Some("Online, you are offered cases that fit you."),
+        Presence::Away => Some("Online, you are offered cases."),
     };
     Ok(json!({"status": status.as_str(), "offers": offers, "hint": hint, "heartbeat": settings.heartbeat_ms}))
 }
