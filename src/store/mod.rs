@@ -121,6 +121,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (17, "clocks that are set back", include_str!("migrations/0017_clocks.sql")),
     (19, "the log of presence", include_str!("migrations/0019_presence_log.sql")),
     (20, "roll-ups by what they are of", include_str!("migrations/0020_rollups.sql")),
+    (21, "what of a case comes first", include_str!("migrations/0021_write_backs.sql")),
 ];
 
 /// What happened further ahead than this was written by a clock that has been set back since, and nobody shall wait for

@@ -108,7 +108,7 @@ impl Store {
     /// Customers whose name or address has changed, or is new, and their cases.
     pub async fn unready_customers(&self) -> Result<Vec<(CustomerId, Vec<CaseId>)>, StoreError> {
         let sql = "select id from customers where indexed = 0
-            union select customer_id from identities where indexed = 0 order by id limit $1";
+            union select customer_id from identities where indexed = 0 limit $1";
         let rows = self.rows(sqlx::query(sql).bind(BATCH_MAX)).await?;
         let mut unready = Vec::new();
         for row in &rows {
