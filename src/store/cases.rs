@@ -64,6 +64,33 @@ pub struct QuickCounts {
     pub dead_turns: i64,
 }
 
+/// Cases by a filter, with a place for whose they are: of one customer they are few, and found by that alone.
+macro_rules! listed {
+    ($whose:literal) => {
+        concat!(
+            "select id, coalesce((select root_id from customers where customers.id = cases.customer_id), customer_id)
+            as customer_id, state, version, channel, conversation, assurance, intent, issue, language,
+            urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
+            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt, move_offer,
+            waiting_since, due_at, first_answer_at, offered_to, offer_expires_at, wait
+            from cases
+            where (cast($1 as text) is null or state = $1)
+              and (cast($2 as text) is null or team = $2)
+              and (cast($3 as text) is null or agent_id = $3)
+              and (cast($4 as text) is null or channel = $4)
+              and ",
+            $whose,
+            " and (cast($6 as text) is null or intent = $6)
+              and (cast($7 as bigint) is null or opened_at >= $7)
+              and (cast($8 as bigint) is null or opened_at < $8)
+              and (cast($9 as bigint) is null or (opened_at, id) < ($9, $10))
+              and (cast($12 as text) is null or team is null or agent_id = $12
+                or replace($13, ',' || team || ',', '') = $13)
+            order by opened_at desc, id desc limit $11"
+        )
+    };
+}
+
 impl Store {
     /// A case with what a turn needs, as this process knows it. Another process may know better: then a commit is
     /// refused as stale, and [`Store::case_fresh`] tells more.
@@ -117,25 +144,14 @@ impl Store {
         page: &Page,
     ) -> Result<(Vec<Case>, Option<String>), StoreError> {
         let (before_at, before_id) = cursor(page)?;
-        let sql = "select id, coalesce((select root_id from customers where customers.id = cases.customer_id), customer_id)
-            as customer_id, state, version, channel, conversation, assurance, intent, issue, language,
-            urgency, sentiment, team, agent_id, resolution, follows, pending, memory, message_seq, inbound_seq,
-            answered_seq, event_seq, event_hash, opened_at, updated_at, resolved_at, snoozed_until, doubt, move_offer,
-            waiting_since, due_at, first_answer_at, offered_to, offer_expires_at, wait
-            from cases
-            where (cast($1 as text) is null or state = $1)
-              and (cast($2 as text) is null or team = $2)
-              and (cast($3 as text) is null or agent_id = $3)
-              and (cast($4 as text) is null or channel = $4)
-              and (cast($5 as text) is null or cases.customer_id in (select id from customers
-                where coalesce(root_id, id) = (select coalesce(root_id, id) from customers where id = $5)))
-              and (cast($6 as text) is null or intent = $6)
-              and (cast($7 as bigint) is null or opened_at >= $7)
-              and (cast($8 as bigint) is null or opened_at < $8)
-              and (cast($9 as bigint) is null or (opened_at, id) < ($9, $10))
-              and (cast($12 as text) is null or team is null or agent_id = $12
-                or replace($13, ',' || team || ',', '') = $13)
-            order by opened_at desc, id desc limit $11";
+        let sql = if filter.customer.is_some() {
+            listed!(
+                "cases.customer_id in (select id from customers
+                where coalesce(root_id, id) = (select coalesce(root_id, id) from customers where id = $5))"
+            )
+        } else {
+            listed!("cast($5 as text) is null")
+        };
         let (person, hidden) = within(&filter.reach);
         let query = sqlx::query(sql)
             .bind(filter.state.map(CaseState::as_str))

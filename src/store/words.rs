@@ -22,7 +22,7 @@ const CASES_MAX: i64 = 500;
 /// Words stored by one statement.
 const ROWS_MAX: usize = 100;
 /// Rows of one word that a search looks at, the newest first.
-const LOOKED_AT_MAX: i64 = 5000;
+const LOOKED_AT_MAX: i64 = 2000;
 /// Words of one search.
 pub const SEARCH_WORDS_MAX: usize = 6;
 
