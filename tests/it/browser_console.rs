@@ -3,23 +3,24 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-
+use crate::console_work::write;
 use crate::support::browser::{Browser, ENTER};
 use crate::support::installed::installed;
-use crate::support::site::{Site, http};
-
-/// A message of a customer of the demo; the id of its case.
-async fn write(site: &Site, customer: &str, text: &str) -> String {
-    let body = json!({"id": format!("{customer}-{text}"), "sender": {"id": customer, "verified": true}, "text": text});
-    let request = http().post(site.url("/v1/messages?wait_ms=20000")).bearer_auth(site.key()).json(&body);
-    let sent: Value = request.send().await.unwrap().json().await.unwrap();
-    sent["case_id"].as_str().unwrap_or_else(|| panic!("{sent}")).to_owned()
-}
+use crate::support::site::Site;
 
 /// Presses Ctrl and Enter.
 async fn send(agent: &Browser) {
     agent.ask("document.getElementById('text').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true}));").await;
+}
+
+/// Demands that the note of the case that is open is understood without scrolling.
+pub(crate) async fn note_on_one_screen(agent: &Browser) {
+    let low = agent.ask("const lines = [...document.querySelectorAll('#side .first dd, #side .first + dl dd, #side .tried')]; return [lines.length, Math.max(...lines.map((node) => node.getBoundingClientRect().bottom)), innerHeight, document.querySelector('#side').scrollTop];").await;
+    let low: Vec<f64> = low.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect();
+    assert!(
+        low[0] >= 9.0 && low[1] <= low[2] && low[3] == 0.0,
+        "who, wanted, promised, tried and what next stand on one screen: {low:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,12 +64,7 @@ async fn a_case_is_understood_without_scrolling_and_worked_to_its_end_by_keyboar
     agent.until("document.querySelector('#side .first')").await;
     agent.until("document.getElementById('thread').scrollTop + document.getElementById('thread').clientHeight >= document.getElementById('thread').scrollHeight - 2").await;
     agent.shoot("console-case.png").await;
-    let low = agent.ask("const lines = [...document.querySelectorAll('#side .first dd, #side .first + dl dd, #side .tried')]; return [lines.length, Math.max(...lines.map((node) => node.getBoundingClientRect().bottom)), innerHeight, document.querySelector('#side').scrollTop];").await;
-    let low: Vec<f64> = low.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect();
-    assert!(
-        low[0] >= 9.0 && low[1] <= low[2] && low[3] == 0.0,
-        "who, wanted, promised, tried and what next stand on one screen: {low:?}"
-    );
+    note_on_one_screen(&agent).await;
     // A fact leads to its receipt in the log.
     agent.ask("document.querySelector('#side .tried a').click();").await;
     agent.until("document.querySelector('#side .why li:target, #side .why li[tabindex]')").await;

@@ -7,13 +7,13 @@ use crate::console::Visitor;
 use crate::support::site::Site;
 
 /// An agent at work.
-struct Agent<'a> {
-    visitor: Visitor<'a>,
-    csrf: String,
+pub(crate) struct Agent<'a> {
+    pub(crate) visitor: Visitor<'a>,
+    pub(crate) csrf: String,
 }
 
 impl<'a> Agent<'a> {
-    async fn of(site: &'a Site) -> Self {
+    pub(crate) async fn of(site: &'a Site) -> Self {
         let mut visitor = Visitor::new(site);
         assert!(visitor.sign_in(site.password()).await);
         let csrf = visitor.token().await;
@@ -55,7 +55,7 @@ impl<'a> Agent<'a> {
 }
 
 /// A message of a customer of the demo; the id of its case.
-async fn write(site: &Site, customer: &str, text: &str) -> String {
+pub(crate) async fn write(site: &Site, customer: &str, text: &str) -> String {
     let http = crate::support::site::http();
     let body = json!({"id": format!("{customer}-{text}"), "sender": {"id": customer, "verified": true}, "text": text});
     let request = http.post(site.url("/v1/messages?wait_ms=20000")).bearer_auth(site.key()).json(&body);

@@ -3,26 +3,14 @@
 
 use serde_json::{Value, json};
 
-use crate::console::Visitor;
+use crate::console_work::Agent;
 use crate::support::connected::{Connected, eventually};
 use crate::support::site::{Site, http};
 
 const BYTES: &[u8] = b"%PDF-1.7 the words of a file";
 
-/// An agent who is signed in.
-struct Agent<'a> {
-    visitor: Visitor<'a>,
-    csrf: String,
-}
-
-impl<'a> Agent<'a> {
-    async fn of(site: &'a Site) -> Self {
-        let mut visitor = Visitor::new(site);
-        assert!(visitor.sign_in(site.password()).await);
-        let csrf = visitor.token().await;
-        Self { visitor, csrf }
-    }
-
+impl Agent<'_> {
+    /// Chooses a file for a reply.
     async fn choose(&self, case: &str, name: &str, content: &[u8]) -> Value {
         let site = self.visitor.site;
         let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();

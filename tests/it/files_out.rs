@@ -293,8 +293,14 @@ impl Office {
         At { store: &parts.store, channels: &parts.channels, clock: &*self.clock, actor, case: &self.case }
     }
 
-    /// An agent answers.
+    /// An agent answers, and it leaves.
     async fn reply(&self, text: &str, names: &[&str]) {
+        self.says(text, names).await;
+        self.pipeline.drain().await;
+    }
+
+    /// An agent answers.
+    async fn says(&self, text: &str, names: &[&str]) {
         let actor = Actor::Program("test".to_owned());
         let file = |name: &&str| StoredAttachment {
             id: AttachmentId::new(self.clock.new_id()),
@@ -309,7 +315,6 @@ impl Office {
         act::reply(self.at(&actor), Reply { text: text.to_owned(), files, ..Reply::default() })
             .await
             .unwrap();
-        self.pipeline.drain().await;
     }
 
     async fn later(&self, ms: i64) {
@@ -390,17 +395,7 @@ async fn what_may_have_left_with_a_file_is_not_sent_again_until_a_person_says_so
 
 async fn a_process_that_dies_while_it_brings_a_file_leaves_no_doubt(record: Arc<Record>) {
     let office = Office::new(&record).await;
-    let actor = Actor::Program("test".to_owned());
-    let files = vec![StoredAttachment {
-        id: AttachmentId::new(office.clock.new_id()),
-        case: office.case.clone(),
-        message: MessageId::new(office.clock.new_id()),
-        name: "a.png".to_owned(),
-        content_type: None,
-        content: PNG.into(),
-        at: office.clock.now(),
-    }];
-    act::reply(office.at(&actor), Reply { files, ..Reply::default() }).await.unwrap();
+    office.says("", &["a.png"]).await;
     // Another process takes it, begins to bring the file, and is gone.
     let (store, now) = (&office.pipeline.parts().store, office.clock.now());
     let taken = store.due_deliveries("them", now, 10_000, 9).await.unwrap();
@@ -414,17 +409,7 @@ async fn a_process_that_dies_while_it_brings_a_file_leaves_no_doubt(record: Arc<
 
 async fn what_was_erased_before_it_left_stays_here(record: Arc<Record>) {
     let office = Office::new(&record).await;
-    let actor = Actor::Program("test".to_owned());
-    let files = vec![StoredAttachment {
-        id: AttachmentId::new(office.clock.new_id()),
-        case: office.case.clone(),
-        message: MessageId::new(office.clock.new_id()),
-        name: "a.png".to_owned(),
-        content_type: None,
-        content: PNG.into(),
-        at: office.clock.now(),
-    }];
-    act::reply(office.at(&actor), Reply { files, ..Reply::default() }).await.unwrap();
+    office.says("", &["a.png"]).await;
     let customer =
         office.pipeline.parts().store.case(&office.case).await.unwrap().unwrap().case.customer.clone();
     office.pipeline.parts().store.erase_customer(&customer, office.clock.now()).await.unwrap();

@@ -4,14 +4,9 @@
 use serde_json::Value;
 
 use super::{Browser, ENTER, TAB};
+use crate::browser_console::note_on_one_screen;
 use crate::support::connected::eventually;
 use crate::support::site::{Site, http};
-
-/// Where the note stands on the screen: how many of its lines, how low the lowest, and how high the screen is.
-const NOTE: &str = "
-    const lines = [...document.querySelectorAll('#side .first dd, #side .first + dl dd, #side .tried')];
-    return [lines.length, Math.max(...lines.map((node) => node.getBoundingClientRect().bottom)), innerHeight,
-        document.querySelector('#side').scrollTop];";
 
 /// Chooses the theme in the menu of the page that is open.
 async fn colours(browser: &Browser, theme: &str) {
@@ -69,8 +64,7 @@ async fn a_new_agent_takes_a_case_answers_settles_it_and_sees_the_score_and_the_
     agent.until("document.getElementById('state')?.textContent === 'Yours'").await;
     agent.until("document.querySelector('#side .first')").await;
     agent.shoot("new-agent-case.png").await;
-    let seen: Vec<f64> = agent.ask(NOTE).await.as_array().unwrap().iter().filter_map(Value::as_f64).collect();
-    assert!(seen[0] >= 9.0 && seen[1] <= seen[2] && seen[3] == 0.0, "understood without scrolling: {seen:?}");
+    note_on_one_screen(&agent).await;
 
     // Answered; what the customer says next comes by itself.
     agent.keys("r").await;

@@ -34,7 +34,6 @@ export async function send(form, submitter) {
   const stopped = got.page.querySelector('#notices .strong') !== null;
   const address = new URL(got.answer.url);
   address.searchParams.delete('said');
-  address.searchParams.delete('changed');
   // The panel that was open stays open, unless the answer is about another one.
   const open = new URL(location.href).searchParams.get('panel');
   const stays = open !== null && !address.searchParams.has('panel');
